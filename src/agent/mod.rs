@@ -1,0 +1,1 @@
+//! The control plane: reads cells, steps the automaton, writes signals.

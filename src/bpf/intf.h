@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Everything that BPF and the agent share: the only file both sides include.
+ *
+ * Each line of memory has one kind of writer, named with its struct. Times are
+ * in nanoseconds of scx_bpf_now() unless a comment names another clock.
+ */
+#ifndef __HALLOWS_INTF_H
+#define __HALLOWS_INTF_H
+
+#ifndef __VMLINUX_H__
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+#endif
+
+enum hallows_limits {
+	MAX_CPUS = 1024,
+	MAX_LLCS = MAX_CPUS,
+	CPU_WORDS = MAX_CPUS / 64,
+	ROUTE_LEN = 12,		/* stops of an agent's route: cells */
+	DETOUR_LEN = 16,	/* stops of the static route: LLCs */
+	NO_CPU = 0xffff,	/* also "no LLC" */
+};
+
+/* Distance between two CPUs: the rings of the cache tree. */
+enum hallows_ring {
+	RING_SELF,
+	RING_SMT,
+	RING_LLC,
+	RING_NODE,
+	RING_MACHINE,
+	NR_RINGS,
+};
+
+enum hallows_state {
+	CELL_HUNGRY,
+	CELL_BALANCED,
+	CELL_SATURATED,
+};
+
+enum hallows_cell_flags {
+	CELL_IDLE = 1,		/* nothing to run */
+	CELL_HOG = 2,		/* the running task is not latency-critical */
+	CELL_HELD = 4,		/* a higher scheduling class has the CPU */
+};
+
+/*
+ * A CPU as the automaton sees it. Written by its own CPU only, in BPF.
+ *
+ * The first line is what other CPUs look at when they place a task, the second
+ * is what the agent samples.
+ */
+struct cell {
+	u64 run_since_ns;	/* start of the current run, 0: none */
+	u64 idle_since_ns;	/* start of the current idle period, 0: busy */
+	u64 vclock_ns;		/* virtual clock of the own track */
+	u64 preempted_ns;	/* last time that a task was preempted here */
+	u64 own_served_ns;	/* last time that the own track was served or empty */
+	u32 avg_run_ns;		/* EWMA of the runs here */
+	u32 curr_avg_ns;	/* average burst of the running task */
+	u32 express_ns;		/* express work done while the own track waited */
+	u16 nr_queued;		/* length of the own track at the last event */
+	u16 flags;		/* enum hallows_cell_flags */
+	u64 _pad0;
+
+	u64 updated_ns;		/* when this line was last written */
+	u64 busy_ns;		/* sum of the time spent running tasks */
+	u64 queue_integral_ns;	/* integral of the queue length over time */
+	u64 idle_wait_max_ns;	/* longest overlap of a task's wait and this CPU's idleness */
+	u64 _pad1[4];
+};
+
+/*
+ * What the agent wants of a CPU. Written by the agent only.
+ *
+ * A sequence lock: @seq is odd while the rest changes. BPF obeys until
+ * @expires_ns, then goes back to its static defaults.
+ */
+struct signal {
+	u32 seq;
+	u8 state;		/* enum hallows_state */
+	u8 idle_lvl;		/* smallest ring with at least two hungry cells, NR_RINGS: none */
+	u8 scan_k;		/* how many tracks of the LLC to try before the route */
+	u8 nr_route;		/* valid entries of @route */
+	u64 expires_ns;		/* CLOCK_MONOTONIC */
+	u32 slice_ns;
+	u32 _pad0;
+	u16 route[ROUTE_LEN];	/* CPUs to look at for work, best first */
+	u64 _pad1[2];
+};
+
+/*
+ * What others tell a CPU about its track. Written by any CPU, on the rare
+ * transitions only (empty to non-empty, a wait that grew too long).
+ */
+struct track {
+	u64 since_ns;		/* when the track last began to wait, 0: empty */
+	u32 invited_by;		/* 1 + the CPU whose track to try first, 0: none */
+	u32 _pad0;
+	u64 _pad1[6];
+};
+
+/*
+ * Tracks of an LLC that hold work another CPU may take: one bit for each CPU,
+ * by its slot in the LLC. Written by any CPU, atomically, on transitions only.
+ */
+struct yard {
+	u64 waiting[CPU_WORDS];	/* tracks with stealable work */
+	u64 held[CPU_WORDS];	/* tracks whose CPU a higher class has */
+	u64 nr_held;		/* CPUs of the LLC with a bit in @held */
+	u64 _pad[7];
+};
+
+/* Where a CPU is. Written by the agent before the program loads. */
+struct cpu_place {
+	u16 llc;		/* NO_CPU: there is no such CPU */
+	u16 node;
+	u16 slot;		/* index in its LLC */
+	u16 core;		/* lowest CPU of its core */
+};
+
+/* Written by the agent before the program loads. */
+struct llc_place {
+	u16 first;		/* index of its first CPU in llc_cpus */
+	u16 nr_cpus;
+	u16 node;
+	u16 nr_detour;
+	u16 detour[DETOUR_LEN];	/* other LLCs, nearest ring first */
+};
+
+/* Counters, each CPU writes its own. */
+enum hallows_stat {
+	/* where a dispatch came from */
+	STAT_OWN,		/* the CPU's own track */
+	STAT_EXPRESS,		/* the LLC's express track */
+	STAT_PEER,		/* a track of the same LLC */
+	STAT_ROUTE,		/* a stop of the agent's route */
+	STAT_DETOUR,		/* a stop of the static route */
+	STAT_RESCUE,		/* waited longer than W_max, taken at any price */
+	STAT_KEPT,		/* the task that ran before goes on */
+	STAT_NONE,		/* nothing: the CPU goes idle */
+	/* where a wake-up found an idle CPU */
+	STAT_IDLE_SELF,
+	STAT_IDLE_SMT,
+	STAT_IDLE_LLC,
+	STAT_IDLE_NODE,
+	STAT_IDLE_MACHINE,
+	STAT_SYNC,		/* sync wake to the waker's CPU */
+	STAT_NO_IDLE,		/* none: the task had to queue */
+	/* moves: a run started at this distance from the last one */
+	STAT_MOVE_SELF,
+	STAT_MOVE_SMT,
+	STAT_MOVE_LLC,
+	STAT_MOVE_NODE,
+	STAT_MOVE_MACHINE,
+	/* the rest */
+	STAT_ENQ_TRACK,		/* queued on a CPU's track */
+	STAT_ENQ_EXPRESS,	/* queued on an express track */
+	STAT_PREEMPT,		/* a hog was asked to make way */
+	STAT_INVITE,		/* an idle CPU was sent to an aged track */
+	STAT_REENQ,		/* taken back from a CPU held by a higher class */
+	STAT_FRESH,		/* decisions under a fresh signal */
+	STAT_STALE,		/* decisions under static defaults */
+	NR_STATS,
+	STATS_LINE = 32,
+};
+
+enum { WAIT_BUCKETS = 16 };	/* bucket b: waits of [2^b, 2^(b+1)) us */
+
+/* Written by its own CPU only, in BPF. */
+struct cell_stats {
+	u64 count[STATS_LINE];
+	u64 idle_wait[WAIT_BUCKETS];	/* waits while an allowed CPU idled */
+};
+
+#define HALLOWS_ASSERT_LAYOUT(type, bytes) \
+	_Static_assert(sizeof(struct type) == (bytes), #type " is " #bytes " bytes")
+
+HALLOWS_ASSERT_LAYOUT(cell, 128);
+HALLOWS_ASSERT_LAYOUT(signal, 64);
+HALLOWS_ASSERT_LAYOUT(track, 64);
+HALLOWS_ASSERT_LAYOUT(yard, 320);
+HALLOWS_ASSERT_LAYOUT(cpu_place, 8);
+HALLOWS_ASSERT_LAYOUT(llc_place, 40);
+HALLOWS_ASSERT_LAYOUT(cell_stats, 384);
+_Static_assert(NR_STATS <= STATS_LINE, "a counter for each statistic");
+
+#endif
