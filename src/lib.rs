@@ -1,4 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-only
 //! The agent of `scx_hallows`: pure logic that needs neither clang nor libbpf,
 //! and, with the feature `bpf`, the part that loads and steers the scheduler.
 
 pub mod agent;
+
+#[cfg(feature = "bpf")]
+pub mod bpf_intf;
+#[cfg(feature = "bpf")]
+pub mod bpf_skel;
+#[cfg(feature = "bpf")]
+pub mod cli;
+pub mod exit;
+#[cfg(feature = "bpf")]
+pub mod logging;
+pub mod preflight;
+#[cfg(feature = "bpf")]
+pub mod scheduler;
+#[cfg(feature = "bpf")]
+pub mod stats;

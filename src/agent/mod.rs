@@ -1,1 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only
 //! The control plane: reads cells, steps the automaton, writes signals.
+//!
+//! Data flows one way round: [`memory`] reads the cells that BPF writes,
+//! [`window`] turns two readings into what happened between them, [`automaton`]
+//! steps the states, [`orders`] says what each CPU should do, and [`memory`]
+//! publishes that as signals. [`steer`] drives the round; all else but
+//! [`memory`] and [`sysfs`] is pure.
+
+pub mod automaton;
+pub mod hysteresis;
+#[cfg(feature = "bpf")]
+pub mod memory;
+pub mod orders;
+pub mod pacing;
+pub mod params;
+pub mod place;
+pub mod price;
+pub mod route;
+#[cfg(feature = "bpf")]
+pub mod steer;
+pub mod super_cell;
+#[cfg(feature = "bpf")]
+pub mod sysfs;
+pub mod window;
+
+#[cfg(test)]
+mod testing;

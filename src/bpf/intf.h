@@ -3,7 +3,8 @@
  * Everything that BPF and the agent share: the only file both sides include.
  *
  * Each line of memory has one kind of writer, named with its struct. Times are
- * in nanoseconds of scx_bpf_now() unless a comment names another clock.
+ * those of scx_bpf_now(). User space can't read that clock and need not: its
+ * present is the newest stamp among the cells.
  */
 #ifndef __HALLOWS_INTF_H
 #define __HALLOWS_INTF_H
@@ -56,14 +57,14 @@ struct cell {
 	u64 run_since_ns;	/* start of the current run, 0: none */
 	u64 idle_since_ns;	/* start of the current idle period, 0: busy */
 	u64 vclock_ns;		/* virtual clock of the own track */
-	u64 preempted_ns;	/* last time that a task was preempted here */
-	u64 own_served_ns;	/* last time that the own track was served or empty */
+	u64 preempted_ns;	/* last time that a run was cut short here */
+	u64 audited_ns;		/* last search of the own track for a starved task */
 	u32 avg_run_ns;		/* EWMA of the runs here */
 	u32 curr_avg_ns;	/* average burst of the running task */
 	u32 express_ns;		/* express work done while the own track waited */
-	u16 nr_queued;		/* length of the own track at the last event */
-	u16 flags;		/* enum hallows_cell_flags */
-	u64 _pad0;
+	u32 nr_queued;		/* length of the own track at the last event */
+	u32 flags;		/* enum hallows_cell_flags */
+	u32 patrol;		/* the CPU whose track this one's tick looks at next */
 
 	u64 updated_ns;		/* when this line was last written */
 	u64 busy_ns;		/* sum of the time spent running tasks */
@@ -84,7 +85,7 @@ struct signal {
 	u8 idle_lvl;		/* smallest ring with at least two hungry cells, NR_RINGS: none */
 	u8 scan_k;		/* how many tracks of the LLC to try before the route */
 	u8 nr_route;		/* valid entries of @route */
-	u64 expires_ns;		/* CLOCK_MONOTONIC */
+	u64 expires_ns;
 	u32 slice_ns;
 	u32 _pad0;
 	u16 route[ROUTE_LEN];	/* CPUs to look at for work, best first */
@@ -95,7 +96,7 @@ struct signal {
  * What others tell a CPU about its track. Written by any CPU, on the rare
  * transitions only (empty to non-empty, a wait that grew too long).
  */
-struct track {
+struct track_state {
 	u64 since_ns;		/* when the track last began to wait, 0: empty */
 	u32 invited_by;		/* 1 + the CPU whose track to try first, 0: none */
 	u32 _pad0;
@@ -109,7 +110,7 @@ struct track {
 struct yard {
 	u64 waiting[CPU_WORDS];	/* tracks with stealable work */
 	u64 held[CPU_WORDS];	/* tracks whose CPU a higher class has */
-	u64 nr_held;		/* CPUs of the LLC with a bit in @held */
+	u64 express_since_ns;	/* when the express track last began to wait */
 	u64 _pad[7];
 };
 
@@ -163,7 +164,7 @@ enum hallows_stat {
 	STAT_REENQ,		/* taken back from a CPU held by a higher class */
 	STAT_FRESH,		/* decisions under a fresh signal */
 	STAT_STALE,		/* decisions under static defaults */
-	NR_STATS,
+	NR_HALLOWS_STATS,
 	STATS_LINE = 32,
 };
 
@@ -180,11 +181,11 @@ struct cell_stats {
 
 HALLOWS_ASSERT_LAYOUT(cell, 128);
 HALLOWS_ASSERT_LAYOUT(signal, 64);
-HALLOWS_ASSERT_LAYOUT(track, 64);
+HALLOWS_ASSERT_LAYOUT(track_state, 64);
 HALLOWS_ASSERT_LAYOUT(yard, 320);
 HALLOWS_ASSERT_LAYOUT(cpu_place, 8);
 HALLOWS_ASSERT_LAYOUT(llc_place, 40);
 HALLOWS_ASSERT_LAYOUT(cell_stats, 384);
-_Static_assert(NR_STATS <= STATS_LINE, "a counter for each statistic");
+_Static_assert((int)NR_HALLOWS_STATS <= (int)STATS_LINE, "a counter for each statistic");
 
 #endif

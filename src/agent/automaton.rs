@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The automaton: from the windows of all cells to their states.
+//!
+//! [`step`] is a pure function of the previous states, the windows, the map and
+//! the parameters. It costs O(cells) and allocates nothing.
+//!
+//! A cell runs the same three-state rule twice. The *relative* one compares its
+//! queue to the mean of its LLC: that is where work can move for the price of a
+//! walk inside a cache. The *absolute* one compares it to nothing. As long as
+//! the LLC and the node are not saturated the relative state is what the cell
+//! shows; inside a saturated LLC or node the absolute one is, since there every
+//! CPU with a queue has work to give to those outside, however equal it is to
+//! its neighbours.
+
+use super::hysteresis::{CellState, Hysteresis};
+use super::params::Params;
+use super::place::Map;
+use super::super_cell::{Load, SuperCell, step_siblings};
+use super::window::Window;
+
+/// Factors of the mean queue of the LLC that a cell must be above to become
+/// saturated, and below to stop to be.
+const SATURATE_ENTER_MEAN: f64 = 1.25;
+const SATURATE_LEAVE_MEAN: f64 = 1.05;
+/// A cell with a longer queue does not become hungry, however much it idles:
+/// what it has waiting is not for it to run.
+const HUNGRY_ENTER_QUEUE: f64 = 0.25;
+/// A hungry cell with a longer queue has enough.
+const HUNGRY_LEAVE_QUEUE: f64 = 0.5;
+
+/// A CPU as the automaton remembers it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cell {
+    /// What the cell shows: to its own track, and to others in their routes.
+    pub state: CellState,
+    /// EWMA of its windows.
+    pub average: Window,
+    relative: Hysteresis,
+    absolute: Hysteresis,
+}
+
+impl Cell {
+    /// Its state among the CPUs of its LLC.
+    pub fn relative(&self) -> CellState {
+        self.relative.state()
+    }
+}
+
+/// The states of a machine, in the order of [`Map::cells`], [`Map::llcs`] and
+/// [`Map::nodes`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct States {
+    pub cells: Vec<Cell>,
+    pub llcs: Vec<SuperCell>,
+    pub nodes: Vec<SuperCell>,
+    /// The averages hold a window.
+    seeded: bool,
+}
+
+impl States {
+    /// Everything balanced, and no window seen.
+    pub fn new(map: &Map) -> States {
+        States {
+            cells: vec![Cell::default(); map.cells().len()],
+            llcs: vec![SuperCell::NEW; map.llcs().len()],
+            nodes: vec![SuperCell::NEW; map.nodes().len()],
+            seeded: false,
+        }
+    }
+}
+
+/// What happened in a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flips {
+    /// Cells that show another state than before.
+    pub cells: usize,
+    /// LLCs and nodes of which the same is true.
+    pub super_cells: usize,
+    /// Some LLC has a hungry cell and a saturated one: idle time is wasted.
+    pub wasted_idle: bool,
+}
+
+impl Flips {
+    /// Nothing happened that a closer look would help with.
+    pub fn is_quiet(&self) -> bool {
+        self.cells == 0 && self.super_cells == 0 && !self.wasted_idle
+    }
+}
+
+/// Computes `next` from `prev` and a window for each cell. What `next` held
+/// does not matter, so the caller swaps two buffers.
+///
+/// # Panics
+/// When `prev`, `next` or `windows` are not of the size of `map`.
+pub fn step(
+    map: &Map,
+    params: &Params,
+    prev: &States,
+    windows: &[Window],
+    next: &mut States,
+) -> Flips {
+    let nr = map.cells().len();
+    assert!(windows.len() == nr && prev.cells.len() == nr && next.cells.len() == nr);
+    average(prev, windows, next);
+    sum_loads(map, params, next);
+    let mut flips = Flips {
+        super_cells: step_super_cells(map, params, prev, next),
+        ..Flips::default()
+    };
+    for llc in 0..map.llcs().len() {
+        step_llc(map, params, prev, next, llc, &mut flips);
+    }
+    flips
+}
+
+/// The first window is the average: there is no past to weigh it against.
+fn average(prev: &States, windows: &[Window], next: &mut States) {
+    for ((prev_cell, window), cell) in prev.cells.iter().zip(windows).zip(&mut next.cells) {
+        cell.average = if prev.seeded {
+            prev_cell.average.ewma(*window)
+        } else {
+            *window
+        };
+    }
+    next.seeded = true;
+}
+
+/// Loads of LLCs from their cells, and of nodes from their LLCs.
+fn sum_loads(map: &Map, params: &Params, next: &mut States) {
+    for (llc, sum) in map.llcs().iter().zip(&mut next.llcs) {
+        let loads = next.cells[llc.cells.clone()].iter();
+        sum.load = loads
+            .map(|cell| Load::of_cell(cell.average, params.hungry_leave))
+            .fold(Load::NONE, Load::and);
+    }
+    for (node, sum) in map.nodes().iter().zip(&mut next.nodes) {
+        let loads = next.llcs[node.llcs.clone()].iter();
+        sum.load = loads.map(|llc| llc.load).fold(Load::NONE, Load::and);
+    }
+}
+
+/// LLCs among those of their node, nodes among those of the machine.
+fn step_super_cells(map: &Map, params: &Params, prev: &States, next: &mut States) -> usize {
+    let mut flips = step_siblings(&prev.nodes, &mut next.nodes, params);
+    for node in map.nodes() {
+        let llcs = node.llcs.clone();
+        flips += step_siblings(&prev.llcs[llcs.clone()], &mut next.llcs[llcs], params);
+    }
+    flips
+}
+
+/// The cells of an LLC, whose super-cells have their states.
+fn step_llc(
+    map: &Map,
+    params: &Params,
+    prev: &States,
+    next: &mut States,
+    index: usize,
+    flips: &mut Flips,
+) {
+    let llc = &map.llcs()[index];
+    let mean = next.llcs[index].load.mean_queue();
+    let above = [
+        next.llcs[index].state(),
+        next.nodes[llc.node as usize].state(),
+    ];
+    let outward = above.contains(&CellState::Saturated);
+    let (mut hungry, mut saturated) = (false, false);
+    for cell in llc.cells.clone() {
+        let (prev, next) = (&prev.cells[cell], &mut next.cells[cell]);
+        next.relative = transition(prev.relative, next.average, mean, params);
+        next.absolute = transition(prev.absolute, next.average, 0.0, params);
+        next.state = if outward {
+            next.absolute
+        } else {
+            next.relative
+        }
+        .state();
+        flips.cells += usize::from(next.state != prev.state);
+        hungry |= next.state == CellState::Hungry;
+        saturated |= next.state == CellState::Saturated;
+    }
+    flips.wasted_idle |= hungry && saturated;
+}
+
+/// The rule of a cell whose neighbours' mean queue is `mean`.
+///
+/// What brings a cell into a state and what takes it out exclude each other, so
+/// a constant load comes to rest.
+fn transition(prev: Hysteresis, window: Window, mean: f64, params: &Params) -> Hysteresis {
+    let (q, idle) = (window.q, window.idle());
+    let over = q > params.saturate_enter.max(SATURATE_ENTER_MEAN * mean);
+    let under = q < params.saturate_leave.max(SATURATE_LEAVE_MEAN * mean);
+    let idles = idle > params.hungry_enter;
+    match prev.state() {
+        CellState::Balanced if over => Hysteresis::enter(CellState::Saturated),
+        CellState::Balanced if idles && q < HUNGRY_ENTER_QUEUE => {
+            Hysteresis::enter(CellState::Hungry)
+        }
+        CellState::Saturated if under => {
+            let to = if idles {
+                CellState::Hungry
+            } else {
+                CellState::Balanced
+            };
+            prev.leave(to, params.dwell)
+        }
+        CellState::Hungry if idle < params.hungry_leave || q > HUNGRY_LEAVE_QUEUE => {
+            let to = if over {
+                CellState::Saturated
+            } else {
+                CellState::Balanced
+            };
+            prev.leave(to, params.dwell)
+        }
+        _ => prev.stay(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The memory that the agent shares with BPF, mapped once: reading a cell or
+//! writing a signal is no system call.
+//!
+//! BPF writes cells while the agent reads them, so nothing here forms a
+//! reference to shared memory: words are copied with volatile loads, and only
+//! the copy becomes a type. Each word is whole; two words may be of different
+//! moments, which [`Window`](super::window::Window) bears.
+
+use std::ptr;
+use std::sync::atomic::{Ordering, fence};
+
+use anyhow::{Context, Result};
+
+use super::orders::Orders;
+use super::window::Sample;
+use crate::bpf_intf::{cell, cell_stats, signal};
+use crate::bpf_skel::BpfSkel;
+
+const MAX_CPUS: usize = crate::bpf_intf::hallows_limits_MAX_CPUS as usize;
+
+// SAFETY: integers only, no padding, every bit pattern is a value.
+unsafe impl plain::Plain for cell {}
+// SAFETY: as above.
+unsafe impl plain::Plain for cell_stats {}
+
+/// The mapped arrays. Valid as long as the skeleton it was made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    cells: *const cell,
+    stats: *const cell_stats,
+    signals: *mut signal,
+}
+
+impl Memory {
+    /// Finds the arrays of a loaded skeleton.
+    ///
+    /// # Errors
+    /// The object's `.bss` isn't mapped.
+    ///
+    /// # Safety
+    /// The result must not be used after `skel` is gone.
+    pub unsafe fn of(skel: &mut BpfSkel<'_>) -> Result<Memory> {
+        let bss = skel
+            .maps
+            .bss_data
+            .as_deref_mut()
+            .context("the BPF object's .bss isn't mapped")?;
+        const {
+            assert!(size_of::<crate::bpf_skel::types::cell>() == size_of::<cell>());
+            assert!(size_of::<crate::bpf_skel::types::cell_stats>() == size_of::<cell_stats>());
+            assert!(size_of::<crate::bpf_skel::types::signal>() == size_of::<signal>());
+        }
+        Ok(Memory {
+            cells: (&raw const bss.cells).cast(),
+            stats: (&raw const bss.cell_stats).cast(),
+            signals: (&raw mut bss.signals).cast(),
+        })
+    }
+
+    /// What the cell of CPU `cpu` says now.
+    ///
+    /// # Panics
+    /// When `cpu` isn't below the limit of CPUs.
+    pub fn cell(&self, cpu: usize) -> cell {
+        assert!(cpu < MAX_CPUS);
+        // SAFETY: in bounds; the mapping lives, by the contract of `of`.
+        unsafe { copy(self.cells.add(cpu)) }
+    }
+
+    /// The part of a cell that the automaton needs.
+    ///
+    /// # Panics
+    /// As [`cell`](Self::cell).
+    pub fn sample(&self, cpu: usize) -> Sample {
+        let cell = self.cell(cpu);
+        Sample {
+            updated_ns: cell.updated_ns,
+            busy_ns: cell.busy_ns,
+            queue_integral_ns: cell.queue_integral_ns,
+            run_since_ns: cell.run_since_ns,
+            idle_since_ns: cell.idle_since_ns,
+            nr_queued: cell.nr_queued,
+            flags: cell.flags,
+        }
+    }
+
+    /// The counters of CPU `cpu`.
+    ///
+    /// # Panics
+    /// As [`cell`](Self::cell).
+    pub fn stats(&self, cpu: usize) -> cell_stats {
+        assert!(cpu < MAX_CPUS);
+        // SAFETY: as in `cell`.
+        unsafe { copy(self.stats.add(cpu)) }
+    }
+
+    /// Publishes `orders` for CPU `cpu`, to be obeyed until `expires_ns` on the
+    /// cells' clock.
+    ///
+    /// The sequence lock of `struct signal`: odd, then the rest, then even. The
+    /// agent is the only writer, so a plain increment does.
+    ///
+    /// # Panics
+    /// As [`cell`](Self::cell).
+    pub fn publish(&self, cpu: usize, orders: &Orders, expires_ns: u64) {
+        assert!(cpu < MAX_CPUS);
+        // SAFETY: in bounds, mapped, and only this process writes signals.
+        unsafe {
+            let line = self.signals.add(cpu);
+            let seq = (&raw const (*line).seq).read_volatile();
+            let odd = seq | 1;
+            (&raw mut (*line).seq).write_volatile(odd);
+            fence(Ordering::Release);
+            (&raw mut (*line).state).write_volatile(orders.state as u8);
+            (&raw mut (*line).idle_lvl).write_volatile(orders.idle_lvl);
+            (&raw mut (*line).scan_k).write_volatile(orders.scan_k);
+            (&raw mut (*line).slice_ns).write_volatile(orders.slice_ns);
+            let stops = orders.route.stops();
+            let route = (&raw mut (*line).route).cast::<u16>();
+            for (at, stop) in stops.iter().enumerate() {
+                route.add(at).write_volatile(*stop);
+            }
+            (&raw mut (*line).nr_route).write_volatile(stops.len() as u8);
+            (&raw mut (*line).expires_ns).write_volatile(expires_ns);
+            fence(Ordering::Release);
+            (&raw mut (*line).seq).write_volatile(odd.wrapping_add(1));
+        }
+    }
+}
+
+/// Copies a shared value word by word.
+///
+/// # Safety
+/// `from` is valid for reads and aligned to 8 bytes.
+unsafe fn copy<T: plain::Plain + Copy>(from: *const T) -> T {
+    const { assert!(size_of::<T>() % 8 == 0 && align_of::<T>() <= 8) };
+    let mut words = [0u64; 64];
+    let len = size_of::<T>() / 8;
+    const { assert!(size_of::<T>() <= 64 * 8) };
+    for (at, word) in words[..len].iter_mut().enumerate() {
+        // SAFETY: within the value, by the contract.
+        *word = unsafe { from.cast::<u64>().add(at).read_volatile() };
+    }
+    // SAFETY: a slice of u64 is readable as bytes.
+    let bytes = unsafe { std::slice::from_raw_parts(ptr::from_ref(&words).cast::<u8>(), len * 8) };
+    match plain::from_bytes::<T>(bytes) {
+        Ok(value) => *value,
+        Err(_) => unreachable!("the buffer has the size and the alignment of the type"),
+    }
+}

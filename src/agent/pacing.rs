@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! How long a window lasts, and how long what the agent says is believed.
+
+use super::params::{MS, Params};
+
+/// The longest window.
+const MAX_PERIOD_NS: u64 = 100 * MS;
+/// So many quiet windows stretch the next ones by half.
+const QUIET_WINDOWS: u32 = 8;
+/// A signal outlives so many windows: a late agent is no lost one.
+const SIGNAL_PERIODS: u64 = 5;
+
+/// The length of windows: short while something changes, long while not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pacing {
+    base_ns: u64,
+    period_ns: u64,
+    quiet: u32,
+}
+
+impl Pacing {
+    /// Begins with the period of `params`, which are valid.
+    pub fn new(params: &Params) -> Pacing {
+        Pacing {
+            base_ns: params.period_ns,
+            period_ns: params.period_ns,
+            quiet: 0,
+        }
+    }
+
+    /// Takes note of a window; `quiet` is [`super::automaton::Flips::is_quiet`].
+    pub fn note(&mut self, quiet: bool) {
+        if !quiet {
+            *self = Pacing {
+                period_ns: self.base_ns,
+                quiet: 0,
+                ..*self
+            };
+            return;
+        }
+        self.quiet += 1;
+        if self.quiet == QUIET_WINDOWS {
+            self.quiet = 0;
+            self.period_ns = (self.period_ns * 3 / 2).min(MAX_PERIOD_NS);
+        }
+    }
+
+    /// Length of the next window in nanoseconds.
+    pub fn period_ns(&self) -> u64 {
+        self.period_ns
+    }
+
+    /// For how long from now a signal holds, in nanoseconds.
+    pub fn lifetime_ns(&self) -> u64 {
+        SIGNAL_PERIODS * self.period_ns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pacing(period_ms: u64) -> Pacing {
+        Pacing::new(&Params {
+            period_ns: period_ms * MS,
+            ..Params::default()
+        })
+    }
+
+    #[test]
+    fn eight_quiet_windows_stretch_it_by_half() {
+        let mut pace = pacing(10);
+        let mut periods = Vec::new();
+        for _ in 0..56 {
+            periods.push(pace.period_ns());
+            pace.note(true);
+        }
+        assert!(periods[..8].iter().all(|period| *period == 10 * MS));
+        assert!(periods[8..16].iter().all(|period| *period == 15 * MS));
+        assert_eq!(periods[16], 22_500_000);
+        assert_eq!(pace.period_ns(), MAX_PERIOD_NS);
+        assert_eq!(pace.lifetime_ns(), 500 * MS);
+    }
+
+    #[test]
+    fn a_flip_brings_it_back() {
+        let mut pace = pacing(20);
+        (0..100).for_each(|_| pace.note(true));
+        assert_eq!(pace.period_ns(), MAX_PERIOD_NS);
+        pace.note(false);
+        assert_eq!(pace, pacing(20));
+        // The count of quiet windows starts anew as well.
+        (0..7).for_each(|_| pace.note(true));
+        pace.note(false);
+        (0..7).for_each(|_| pace.note(true));
+        assert_eq!(pace.period_ns(), 20 * MS);
+    }
+
+    proptest! {
+        #[test]
+        fn the_period_stays_in_its_bounds(
+            base in 4..=100u64, quiet in prop::collection::vec(prop::bool::weighted(0.95), 1..300),
+        ) {
+            let mut pace = pacing(base);
+            for quiet in quiet {
+                pace.note(quiet);
+                prop_assert!((base * MS..=MAX_PERIOD_NS).contains(&pace.period_ns()));
+                prop_assert!(quiet || pace.period_ns() == base * MS);
+                prop_assert_eq!(pace.lifetime_ns(), 5 * pace.period_ns());
+            }
+        }
+    }
+}

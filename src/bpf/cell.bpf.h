@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Cells: what each CPU tells the others and the agent about itself.
+ *
+ * Only the CPU itself writes its cell and its counters, so plain stores do;
+ * readers on other CPUs see each word whole and act on it as a hint.
+ */
+#ifndef __HALLOWS_CELL_BPF_H
+#define __HALLOWS_CELL_BPF_H
+
+struct cell cells[MAX_CPUS] __attribute__((aligned(128)));
+struct cell_stats cell_stats[MAX_CPUS] __attribute__((aligned(128)));
+
+static __always_inline struct cell *cell_of(s32 cpu)
+{
+	return ARRAY_ELEM_PTR(cells, cpu, MAX_CPUS);
+}
+
+/* Counts an event on the CPU that runs this code. */
+static __always_inline void count(enum hallows_stat stat)
+{
+	struct cell_stats *stats = ARRAY_ELEM_PTR(cell_stats, bpf_get_smp_processor_id(), MAX_CPUS);
+	u64 *slot;
+
+	if (!stats)
+		return;
+	slot = MEMBER_VPTR(*stats, .count[stat]);
+	if (slot)
+		(*slot)++;
+}
+
+/* EWMA with alpha 1/4, the shift that reacts within a few samples. */
+static __always_inline u32 ewma(u32 avg, u64 sample)
+{
+	if (sample > (1U << 30))
+		sample = 1U << 30;
+	return avg - (avg >> 2) + (u32)(sample >> 2);
+}
+
+/*
+ * Integrates the queue length up to @now. The length between two events is
+ * taken as the mean of what both saw.
+ */
+static __always_inline void cell_sample(struct cell *cell, u32 nr_queued, u64 now)
+{
+	u64 dt = now - cell->updated_ns;
+
+	if (cell->updated_ns && (s64)dt > 0)
+		cell->queue_integral_ns += (cell->nr_queued + nr_queued) * dt / 2;
+	cell->nr_queued = nr_queued;
+	cell->updated_ns = now;
+}
+
+static __always_inline u32 log2_bucket(u64 us)
+{
+	u32 bucket = 63 - __builtin_clzll(us | 1);
+
+	return bucket < WAIT_BUCKETS ? bucket : WAIT_BUCKETS - 1;
+}
+
+/*
+ * A task that this idle CPU was allowed to run waited elsewhere: the overlap
+ * of its wait and our idleness is what work conservation lost.
+ */
+static __always_inline void cell_count_idle_wait(struct cell *cell, s32 cpu, u64 queued_ns, u64 now)
+{
+	struct cell_stats *stats = ARRAY_ELEM_PTR(cell_stats, cpu, MAX_CPUS);
+	u64 from = cell->idle_since_ns, overlap, *bucket;
+
+	if (!stats || !from || !queued_ns)
+		return;
+	if (time_before(from, queued_ns))
+		from = queued_ns;
+	overlap = now - from;
+	if ((s64)overlap <= 0)
+		return;
+	if (overlap > cell->idle_wait_max_ns)
+		cell->idle_wait_max_ns = overlap;
+	bucket = MEMBER_VPTR(*stats, .idle_wait[log2_bucket(overlap / 1000)]);
+	if (bucket)
+		(*bucket)++;
+}
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Idle CPUs, searched ring by ring: the nearest first, and a ring beyond the
+ * LLC only if the wait it saves is worth more than its price.
+ *
+ * The kernel's idle masks are used as they are; a CPU found is claimed by
+ * clearing its bit, so that one waker gets it.
+ */
+#ifndef __HALLOWS_IDLE_BPF_H
+#define __HALLOWS_IDLE_BPF_H
+
+struct span {
+	struct bpf_cpumask __kptr *mask;
+};
+
+/* One mask for each LLC, for each node, and a scratch one for each CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_LLCS);
+	__type(key, u32);
+	__type(value, struct span);
+} llc_spans SEC(".maps"), node_spans SEC(".maps"), scratch_spans SEC(".maps");
+
+/* Puts a new mask into slot @at of @map, or keeps the one that is there. */
+static __always_inline int span_create(void *map, u32 at)
+{
+	struct bpf_cpumask *mask;
+	struct span *span = bpf_map_lookup_elem(map, &at);
+
+	if (!span)
+		return -EINVAL;
+	mask = bpf_cpumask_create();
+	if (!mask)
+		return -ENOMEM;
+	mask = bpf_kptr_xchg(&span->mask, mask);
+	if (mask)
+		bpf_cpumask_release(mask);
+	return 0;
+}
+
+static __always_inline void span_add(void *map, u32 at, s32 cpu)
+{
+	struct span *span = bpf_map_lookup_elem(map, &at);
+	struct bpf_cpumask *mask;
+
+	if (!span)
+		return;
+	bpf_rcu_read_lock();
+	mask = span->mask;
+	if (mask)
+		bpf_cpumask_set_cpu(cpu, mask);
+	bpf_rcu_read_unlock();
+}
+
+/* Claims an idle CPU of @span that @p may use; a whole idle core if there is one. */
+static __always_inline s32 pick_idle_in(const struct task_struct *p, struct span *span)
+{
+	u32 here = bpf_get_smp_processor_id();
+	struct bpf_cpumask *mask, *both;
+	struct span *scratch;
+
+	if (!span)
+		return -ENOENT;
+	mask = span->mask;
+	if (!mask)
+		return -ENOENT;
+	if (p->nr_cpus_allowed >= nr_online)
+		return scx_bpf_pick_idle_cpu(cast_mask(mask), 0);
+	scratch = bpf_map_lookup_elem(&scratch_spans, &here);
+	if (!scratch)
+		return -ENOENT;
+	both = scratch->mask;
+	if (!both || !bpf_cpumask_and(both, p->cpus_ptr, cast_mask(mask)))
+		return -EBUSY;
+	return scx_bpf_pick_idle_cpu(cast_mask(both), 0);
+}
+
+static __always_inline s32 pick_idle_llc(const struct task_struct *p, u32 llc)
+{
+	/* one LLC is the machine: the task's own mask says it all */
+	if (nr_llcs == 1)
+		return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+	return pick_idle_in(p, bpf_map_lookup_elem(&llc_spans, &llc));
+}
+
+/*
+ * Claims an idle CPU for @p near @home, at most as far as waiting
+ * @wait_saved_ns there is worth. A search of the far rings starts at @idle_lvl,
+ * below which the agent saw nobody hungry.
+ */
+static __always_inline s32 pick_idle_near(const struct task_struct *p, s32 home, u64 wait_saved_ns,
+					  u32 idle_lvl)
+{
+	const volatile struct cpu_place *place = place_of(home);
+	u32 llc = llc_of(home), node;
+	s32 cpu;
+
+	if (!place || llc >= MAX_LLCS)
+		return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+	cpu = pick_idle_llc(p, llc);
+	if (cpu >= 0 || nr_llcs == 1)
+		return cpu;
+	if (idle_lvl <= RING_NODE && wait_saved_ns > need_ns[RING_NODE]) {
+		node = place->node;
+		cpu = pick_idle_in(p, bpf_map_lookup_elem(&node_spans, &node));
+		if (cpu >= 0)
+			return cpu;
+	}
+	if (many_nodes && idle_lvl <= RING_MACHINE && wait_saved_ns > need_ns[RING_MACHINE])
+		return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+	return -EBUSY;
+}
+
+static __always_inline void count_idle(const struct task_struct *p, s32 home, s32 cpu)
+{
+	count(STAT_IDLE_SELF + ring_between(home, cpu));
+	decision("%d found CPU %d idle, home %d", p->pid, cpu, home);
+}
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the agent decides before the program loads: the verifier sees constants.
+ * The values here are those that let the program load by itself (veristat).
+ */
+#ifndef __HALLOWS_KNOBS_BPF_H
+#define __HALLOWS_KNOBS_BPF_H
+
+const volatile u32 nr_cpu_ids = 1;	/* highest CPU + 1 */
+const volatile u32 nr_online = 1;	/* CPUs that were online at load */
+const volatile u32 nr_llcs = 1;
+const volatile bool many_nodes;		/* more than one node has CPUs */
+const volatile bool debug;
+
+/* A line in the trace pipe for each decision, with --debug. */
+#define decision(fmt, args...)				\
+({							\
+	if (debug)					\
+		bpf_printk("hallows: " fmt, ##args);	\
+})
+
+/* Time slice, and the shortest one that a signal may ask for. */
+const volatile u64 slice_ns = 3000000;
+const volatile u64 min_slice_ns = 500000;
+
+/*
+ * What a move over each ring has to save to be worth it: kappa * c_d + h.
+ * A CPU takes work from its own LLC whatever that costs: idling costs more.
+ */
+const volatile u64 need_ns[NR_RINGS];
+
+/* A task whose bursts are shorter than this is latency-critical. */
+const volatile u64 express_max_ns = 1000000;
+
+/* The shortest time between two preemptions of hogs on a CPU. */
+const volatile u64 preempt_gap_ns = 2000000;
+
+/* What waited longer is moved whatever the move costs. */
+const volatile u64 wait_max_ns = 4000000;
+
+/* What waited longer on a busy CPU's own track jumps its queue. */
+const volatile u64 starved_ns = 500000000;
+
+const volatile struct cpu_place cpu_places[MAX_CPUS];
+const volatile struct llc_place llc_places[MAX_LLCS];
+const volatile u16 llc_cpus[MAX_CPUS];	/* CPUs sorted by LLC, then slot */
+
+static __always_inline const volatile struct cpu_place *place_of(s32 cpu)
+{
+	return ARRAY_ELEM_PTR(cpu_places, cpu, MAX_CPUS);
+}
+
+/* The LLC of @cpu, MAX_LLCS if there is none. */
+static __always_inline u32 llc_of(s32 cpu)
+{
+	const volatile struct cpu_place *place = place_of(cpu);
+
+	return place && place->llc < MAX_LLCS ? place->llc : MAX_LLCS;
+}
+
+/* The CPU in slot @slot of @llc, -1 if there is none. */
+static __always_inline s32 cpu_in_slot(u32 llc, u32 slot)
+{
+	const volatile struct llc_place *home;
+	const volatile u16 *cpu;
+
+	home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
+	if (!home || slot >= home->nr_cpus)
+		return -1;
+	cpu = ARRAY_ELEM_PTR(llc_cpus, home->first + slot, MAX_CPUS);
+	return cpu ? *cpu : -1;
+}
+
+static __always_inline u32 ring_between(s32 a, s32 b)
+{
+	const volatile struct cpu_place *pa = place_of(a), *pb = place_of(b);
+
+	if (a == b)
+		return RING_SELF;
+	if (!pa || !pb)
+		return RING_MACHINE;
+	if (pa->core == pb->core)
+		return RING_SMT;
+	if (pa->llc == pb->llc)
+		return RING_LLC;
+	return pa->node == pb->node ? RING_NODE : RING_MACHINE;
+}
+
+/* What a move from @from to @to has to save. */
+static __always_inline u64 price_between(s32 from, s32 to)
+{
+	const volatile u64 *need = ARRAY_ELEM_PTR(need_ns, ring_between(from, to), NR_RINGS);
+
+	return need ? *need : 0;
+}
+
+#endif

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * scx_hallows: CPUs are the cells of an automaton, dispatch is a railway.
+ *
+ * This file holds the callbacks of sched_ext, in the order of a task's life.
+ * What they do is in one header for each idea:
+ *
+ *   knobs   what was decided before the program loaded
+ *   cell    what a CPU tells about itself
+ *   signal  what the agent asks of a CPU, while that is fresh
+ *   task    virtual time, bursts, class
+ *   weight  cpu.weight of cgroups
+ *   track   the queues
+ *   idle    idle CPUs, ring by ring
+ *   place   where a task waits
+ *   route   where a CPU looks for work
+ *   rescue  what keeps anybody from waiting too long
+ *   dump    the post-mortem
+ *
+ * BPF alone conserves work: nothing here waits for the agent.
+ */
+#include <scx/common.bpf.h>
+#include "intf.h"
+
+char _license[] SEC("license") = "GPL";
+UEI_DEFINE(uei);
+
+#include "knobs.bpf.h"
+#include "cell.bpf.h"
+#include "signal.bpf.h"
+#include "task.bpf.h"
+#include "weight.bpf.h"
+#include "track.bpf.h"
+#include "idle.bpf.h"
+#include "place.bpf.h"
+#include "route.bpf.h"
+#include "rescue.bpf.h"
+#include "dump.bpf.h"
+
+/*
+ * A task wakes up: a CPU that is idle runs it at once. Otherwise the CPU
+ * returned is where ops.enqueue() begins.
+ */
+s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_flags)
+{
+	struct task_ctx *tctx = task_ctx_of(p);
+	s32 here = bpf_get_smp_processor_id(), cpu;
+	struct orders orders;
+
+	if (!tctx)
+		return prev_cpu;
+	tctx->queued_ns = 0;
+	tctx->express = false;
+	tctx->sync_wake = wake_flags & SCX_WAKE_SYNC;
+	if (tctx->sync_wake && sync_fits(p, prev_cpu, here)) {
+		count(STAT_SYNC);
+		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, slice_ns, 0);
+		return here;
+	}
+	read_orders(prev_cpu, &orders, scx_bpf_now());
+	cpu = prev_cpu;
+	if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr) || !scx_bpf_test_and_clear_cpu_idle(cpu))
+		cpu = pick_idle_near(p, prev_cpu, ahead_ns(prev_cpu, p, tctx), orders.idle_lvl);
+	if (cpu < 0)
+		return prev_cpu;
+	count_idle(p, prev_cpu, cpu);
+	scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, orders.slice_ns, 0);
+	return cpu;
+}
+
+/* Queues a task that found no idle CPU, or whose slice is over. */
+static __always_inline void enqueue_movable(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
+					    u64 enq_flags, const struct orders *orders, u64 now)
+{
+	bool moves = enq_flags & (SCX_ENQ_WAKEUP | SCX_ENQ_REENQ);
+	s32 to, hog;
+
+	/* a CPU that went idle since select_cpu(), if that was called at all */
+	if (moves) {
+		to = pick_idle_near(p, cpu, ahead_ns(cpu, p, tctx), orders->idle_lvl);
+		if (to >= 0) {
+			count_idle(p, cpu, to);
+			queue_on_track(p, tctx, to, orders->slice_ns, enq_flags, now);
+			scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
+			return;
+		}
+		count(STAT_NO_IDLE);
+	}
+	to = tctx->last_cpu == NO_CPU ? birth_track(p, cpu) : track_for(p, tctx, cpu, orders);
+	if (!moves || !is_express(p, tctx)) {
+		queue_on_track(p, tctx, to, orders->slice_ns, enq_flags, now);
+		return;
+	}
+	hog = preemptible_near(p, cpu, now);
+	if (hog == to || tctx->sync_wake || ahead_ns(to, p, tctx) < min_slice_ns)
+		queue_on_track(p, tctx, to, orders->slice_ns, enq_flags, now);
+	else
+		queue_on_express(p, tctx, llc_of(cpu), orders->slice_ns, enq_flags, now);
+	if (hog >= 0) {
+		count(STAT_PREEMPT);
+		scx_bpf_kick_cpu(hog, SCX_KICK_PREEMPT);
+	}
+}
+
+/* A task that only this CPU may run: nobody else looks at it. */
+static __always_inline void enqueue_pinned(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
+					   u64 enq_flags, const struct orders *orders, u64 now)
+{
+	queue_on_track(p, tctx, cpu, orders->slice_ns, enq_flags, now);
+	if (scx_bpf_test_and_clear_cpu_idle(cpu)) {
+		count(STAT_IDLE_SELF);
+		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+	} else if ((enq_flags & SCX_ENQ_WAKEUP) && is_express(p, tctx) && can_preempt(cpu, now)) {
+		count(STAT_PREEMPT);
+		scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
+	}
+}
+
+void BPF_STRUCT_OPS(hallows_enqueue, struct task_struct *p, u64 enq_flags)
+{
+	struct task_ctx *tctx = task_ctx_of(p);
+	s32 cpu = scx_bpf_task_cpu(p);
+	u64 now = scx_bpf_now();
+	struct orders orders;
+
+	if (!tctx) {
+		scx_bpf_dsq_insert(p, SCX_DSQ_GLOBAL, slice_ns, enq_flags);
+		return;
+	}
+	if (enq_flags & SCX_ENQ_REENQ)
+		count(STAT_REENQ);
+	read_orders(cpu, &orders, now);
+	if (enq_flags & SCX_ENQ_LAST)
+		/* the only runnable task here: it goes on */
+		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, orders.slice_ns, enq_flags);
+	else if (is_pinned(p))
+		enqueue_pinned(p, tctx, cpu, enq_flags, &orders, now);
+	else
+		enqueue_movable(p, tctx, cpu, enq_flags, &orders, now);
+}
+
+/*
+ * Two heads: the express track's, unless express work has had more than a
+ * slice here while the own track waited, and the own track's.
+ */
+static __always_inline bool take_head(struct task_struct *prev, struct task_ctx *prev_ctx,
+				      struct cell *cell, s32 cpu, u32 llc, u64 now)
+{
+	struct task_struct *head;
+	bool own = nr_waiting(cpu);
+
+	if (cell->express_ns < slice_ns || !own)
+		if (take_express(llc, STAT_EXPRESS, now))
+			return true;
+	if (!own)
+		return false;
+	if (prev_ctx) {
+		/* the task that ran so far goes on if its deadline is the earlier one */
+		head = __COMPAT_scx_bpf_dsq_peek(track_dsq(cpu));
+		if (head && time_before(deadline_of(prev, prev_ctx, slice_ns), head->scx.dsq_vtime))
+			return false;
+	}
+	if (!take_track(cpu, STAT_OWN, now))
+		return false;
+	cell->express_ns = 0;
+	return true;
+}
+
+/* A CPU needs work. @prev ran until now and may want to go on. */
+void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
+{
+	bool prev_wants = prev && (prev->scx.flags & SCX_TASK_QUEUED);
+	struct cell *cell = cell_of(cpu);
+	struct task_ctx *tctx = prev_wants ? task_ctx_of(prev) : NULL;
+	u64 now = scx_bpf_now();
+	u32 llc = llc_of(cpu);
+	struct orders orders;
+
+	if (!cell || llc >= MAX_LLCS)
+		return;
+	if (tctx)
+		charge(prev, tctx, cell);
+	read_orders(cpu, &orders, now);
+	count(orders.fresh ? STAT_FRESH : STAT_STALE);
+	if (take_invited(cpu, now) || take_held(cpu, llc, now) || take_starved(cpu, cell, now) ||
+	    take_head(prev, tctx, cell, cpu, llc, now))
+		return;
+	if (prev_wants) {
+		count(STAT_KEPT);
+		if (tctx)
+			advance_clock(cell, tctx);
+		scx_bpf_task_set_slice(prev, orders.slice_ns);
+		return;
+	}
+	if (!nr_waiting(cpu))
+		yard_set(cpu, YARD_WAITING, false);
+	/* the agent says how much of the LLC to try first; an idle CPU tries all */
+	if (take_peer(cpu, llc, orders.scan_k, now) || take_route(cpu, now) ||
+	    take_detour(cpu, llc, now) || take_peer(cpu, llc, MAX_SCAN_K, now))
+		return;
+	count(STAT_NONE);
+}
+
+void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
+{
+	struct task_ctx *tctx = task_ctx_of(p);
+	s32 cpu = scx_bpf_task_cpu(p);
+	struct cell *cell = cell_of(cpu);
+	u64 now = scx_bpf_now();
+	u32 nr;
+
+	if (!tctx || !cell)
+		return;
+	unhold(cpu);
+	rebase_vtime(p, tctx, cpu);
+	advance_clock(cell, tctx);
+	cell_count_idle_wait(cell, cpu, tctx->queued_ns, now);
+	if (cell->idle_since_ns)
+		/* nothing waited while it idled, whatever waits now */
+		cell->updated_ns = now;
+	cell->idle_since_ns = 0;
+	cell->run_since_ns = now;
+	cell->curr_avg_ns = tctx->avg_burst_ns;
+	cell->flags = is_express(p, tctx) ? 0 : CELL_HOG;
+	nr = nr_waiting(cpu);
+	if (nr && !cell->nr_queued)
+		yard_set(cpu, YARD_WAITING, true);
+	cell_sample(cell, nr, now);
+	if (tctx->last_cpu != NO_CPU)
+		count(STAT_MOVE_SELF + ring_between(tctx->last_cpu, cpu));
+	tctx->last_cpu = cpu;
+	tctx->queued_ns = 0;
+	tctx->exec_start_ns = p->se.sum_exec_runtime;
+}
+
+void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
+{
+	s32 cpu = bpf_get_smp_processor_id();
+	struct cell *cell = cell_of(cpu);
+	u64 now = scx_bpf_now(), age;
+	u32 llc = llc_of(cpu), nr;
+	struct orders orders;
+
+	if (!cell || llc >= MAX_LLCS)
+		return;
+	nr = nr_waiting(cpu);
+	cell_sample(cell, nr, now);
+	if (nr_llcs > 1)
+		patrol(cpu, cell, now);
+	/* a waker that did not sleep holds up whom it woke; express work is waited for */
+	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 || (nr_express(llc) && can_preempt(cpu, now)))
+		scx_bpf_task_set_slice(p, 0);
+	age = track_age(cpu, now);
+	if (!nr || !age)
+		return;
+	yard_set(cpu, YARD_WAITING, true);
+	read_orders(cpu, &orders, now);
+	hand_off(cpu, age, orders.idle_lvl);
+}
+
+void BPF_STRUCT_OPS(hallows_stopping, struct task_struct *p, bool runnable)
+{
+	struct task_ctx *tctx = task_ctx_of(p);
+	s32 cpu = scx_bpf_task_cpu(p);
+	struct cell *cell = cell_of(cpu);
+	u64 now = scx_bpf_now(), ran;
+
+	if (!tctx || !cell)
+		return;
+	refresh_weight(p, tctx);
+	charge(p, tctx, cell);
+	burst_stops(tctx, runnable);
+	ran = now - cell->run_since_ns;
+	cell->run_since_ns = 0;
+	cell->avg_run_ns = ewma(cell->avg_run_ns, ran);
+	if (runnable && !p->scx.slice && ran < slice_ns)
+		cell->preempted_ns = now;
+	if (tctx->express && cell->nr_queued)
+		cell->express_ns += ran;
+	tctx->express = false;
+	cell_sample(cell, nr_waiting(cpu), now);
+}
+
+/*
+ * The CPU goes idle, or stops being. By now its idle bit is set, so whoever
+ * queues work from here on sees it; what was queued before is looked for here.
+ */
+void BPF_STRUCT_OPS(hallows_update_idle, s32 cpu, bool idle)
+{
+	const volatile struct llc_place *home;
+	struct cell *cell = cell_of(cpu);
+	u64 now = scx_bpf_now();
+	u32 llc = llc_of(cpu);
+	struct yard *yard = yard_of(llc);
+
+	home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
+	if (!cell || !yard || !home || !idle)
+		return;
+	unhold(cpu);
+	cell->flags = CELL_IDLE;
+	cell->idle_since_ns = now;
+	cell_sample(cell, nr_waiting(cpu), now);
+	if (cell->nr_queued || nr_express(llc) || yard_any(yard, YARD_WAITING, home->nr_cpus))
+		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+}
+
+/* Kernels before 6.19 say when a higher class takes and returns the CPU. */
+void BPF_STRUCT_OPS(hallows_cpu_release, s32 cpu, struct scx_cpu_release_args *args)
+{
+	hold(cpu, scx_bpf_now());
+	scx_bpf_reenqueue_local();
+}
+
+void BPF_STRUCT_OPS(hallows_cpu_acquire, s32 cpu, struct scx_cpu_acquire_args *args)
+{
+	unhold(cpu);
+}
+
+/* Later kernels leave that to this tracepoint, which fires at each switch. */
+SEC("tp_btf/sched_switch")
+int BPF_PROG(hallows_sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	s32 cpu = bpf_get_smp_processor_id();
+
+	if (next->prio >= 100)
+		return 0;
+	hold(cpu, scx_bpf_now());
+	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | cpu) > 0)
+		scx_bpf_reenqueue_local_from_anywhere();
+	return 0;
+}
+
+s32 BPF_STRUCT_OPS(hallows_init_task, struct task_struct *p, struct scx_init_task_args *args)
+{
+	struct task_ctx *tctx;
+
+	tctx = bpf_task_storage_get(&task_ctxs, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!tctx)
+		return -ENOMEM;
+	/* not latency-critical until it has shown it */
+	tctx->avg_burst_ns = 2 * express_max_ns;
+	tctx->cgroup_weight = 100;
+	tctx->weight_epoch = weight_epoch - 1;
+	tctx->last_cpu = NO_CPU;
+	return 0;
+}
+
+/* The storage goes with the task; what is left is what others may still read. */
+void BPF_STRUCT_OPS(hallows_exit_task, struct task_struct *p, struct scx_exit_task_args *args)
+{
+	bpf_task_storage_delete(&task_ctxs, p);
+}
+
+void BPF_STRUCT_OPS(hallows_enable, struct task_struct *p)
+{
+	struct task_ctx *tctx = task_ctx_of(p);
+	s32 cpu = scx_bpf_task_cpu(p);
+	struct cell *cell = cell_of(cpu);
+
+	if (!tctx || !cell)
+		return;
+	tctx->clock_cpu = cpu;
+	tctx->vtime_ns = cell->vclock_ns;
+	refresh_weight(p, tctx);
+}
+
+s32 BPF_STRUCT_OPS_SLEEPABLE(hallows_cgroup_init, struct cgroup *cgrp, struct scx_cgroup_init_args *args)
+{
+	return set_cgroup_weight(cgrp, args->weight);
+}
+
+void BPF_STRUCT_OPS(hallows_cgroup_set_weight, struct cgroup *cgrp, u32 weight)
+{
+	set_cgroup_weight(cgrp, weight);
+}
+
+void BPF_STRUCT_OPS(hallows_cgroup_move, struct task_struct *p, struct cgroup *from, struct cgroup *to)
+{
+	struct task_ctx *tctx = task_ctx_of(p);
+
+	if (tctx)
+		tctx->cgroup_weight = cgroup_product(to);
+}
+
+void BPF_STRUCT_OPS(hallows_dump, struct scx_dump_ctx *dctx)
+{
+	u32 llc, nr;
+
+	bpf_for(llc, 0, nr_llcs) {
+		nr = nr_express(llc);
+		if (nr)
+			scx_bpf_dump("express %u: queued %u\n", llc, nr);
+	}
+}
+
+void BPF_STRUCT_OPS(hallows_dump_cpu, struct scx_dump_ctx *dctx, s32 cpu, bool idle)
+{
+	dump_cell(cpu, idle, dctx->at_ns);
+}
+
+void BPF_STRUCT_OPS(hallows_dump_task, struct scx_dump_ctx *dctx, struct task_struct *p)
+{
+	dump_task(p, dctx->at_ns);
+}
+
+/* The masks and the queues of one CPU. */
+static int init_cpu(s32 cpu)
+{
+	const volatile struct cpu_place *place = place_of(cpu);
+	int err;
+
+	if (!place || place->llc >= MAX_LLCS)
+		return 0;
+	err = scx_bpf_create_dsq(track_dsq(cpu), -1);
+	if (!err)
+		err = span_create(&scratch_spans, cpu);
+	if (err)
+		return err;
+	span_add(&llc_spans, place->llc, cpu);
+	span_add(&node_spans, place->node, cpu);
+	return 0;
+}
+
+s32 BPF_STRUCT_OPS_SLEEPABLE(hallows_init)
+{
+	int err;
+	u32 i;
+
+	bpf_for(i, 0, nr_llcs) {
+		err = scx_bpf_create_dsq(express_dsq(i), -1);
+		if (!err)
+			err = span_create(&llc_spans, i);
+		if (!err)
+			err = span_create(&node_spans, i);
+		if (err)
+			return err;
+	}
+	bpf_for(i, 0, nr_cpu_ids) {
+		err = init_cpu(i);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void BPF_STRUCT_OPS(hallows_exit, struct scx_exit_info *ei)
+{
+	UEI_RECORD(uei, ei);
+}
+
+SCX_OPS_DEFINE(hallows_ops,
+	       .select_cpu		= (void *)hallows_select_cpu,
+	       .enqueue			= (void *)hallows_enqueue,
+	       .dispatch		= (void *)hallows_dispatch,
+	       .running			= (void *)hallows_running,
+	       .tick			= (void *)hallows_tick,
+	       .stopping		= (void *)hallows_stopping,
+	       .update_idle		= (void *)hallows_update_idle,
+	       .cpu_release		= (void *)hallows_cpu_release,
+	       .cpu_acquire		= (void *)hallows_cpu_acquire,
+	       .init_task		= (void *)hallows_init_task,
+	       .exit_task		= (void *)hallows_exit_task,
+	       .enable			= (void *)hallows_enable,
+	       .cgroup_init		= (void *)hallows_cgroup_init,
+	       .cgroup_set_weight	= (void *)hallows_cgroup_set_weight,
+	       .cgroup_move		= (void *)hallows_cgroup_move,
+	       .dump			= (void *)hallows_dump,
+	       .dump_cpu		= (void *)hallows_dump_cpu,
+	       .dump_task		= (void *)hallows_dump_task,
+	       .init			= (void *)hallows_init,
+	       .exit			= (void *)hallows_exit,
+	       .timeout_ms		= 5000U,
+	       .name			= "hallows");

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Placement: on which CPU, or which track, a task that can't run at once waits.
+ */
+#ifndef __HALLOWS_PLACE_BPF_H
+#define __HALLOWS_PLACE_BPF_H
+
+#define BIRTH_CHOICES 4
+
+/*
+ * Work ahead of @p on @cpu, in deadline order: a latency-critical task
+ * overtakes a queue of hogs, so they don't count for it.
+ */
+static __always_inline u64 ahead_ns(s32 cpu, const struct task_struct *p, const struct task_ctx *tctx)
+{
+	struct cell *cell = cell_of(cpu);
+	bool express = is_express(p, tctx);
+	u64 run_ns, ahead = 0;
+
+	if (!cell)
+		return 0;
+	if (cell->flags & CELL_HELD)
+		return wait_max_ns;
+	run_ns = cell->avg_run_ns < slice_ns ? cell->avg_run_ns : slice_ns;
+	if (!express || run_ns < express_max_ns)
+		ahead = nr_waiting(cpu) * run_ns;
+	if (!(cell->flags & CELL_HOG))
+		return ahead + cell->curr_avg_ns;
+	return ahead + (express ? min_slice_ns : slice_ns / 2);
+}
+
+/*
+ * A hog makes way for a latency-critical task at once, but not twice within
+ * preempt_gap_ns: a sparse wake-up never waits, a storm of them can't turn the
+ * CPU's time into context switches.
+ */
+static __always_inline bool can_preempt(s32 cpu, u64 now)
+{
+	struct cell *cell = cell_of(cpu);
+
+	if (!cell || !(cell->flags & CELL_HOG) || (cell->flags & CELL_HELD) || !cell->run_since_ns)
+		return false;
+	return time_before(cell->preempted_ns + preempt_gap_ns, now);
+}
+
+/* A random other CPU of @cpu's LLC that @p may use, -1 if it isn't one. */
+static __always_inline s32 random_peer(const struct task_struct *p, s32 cpu)
+{
+	const volatile struct llc_place *home;
+	u32 llc = llc_of(cpu);
+	s32 peer;
+
+	home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
+	if (!home || home->nr_cpus < 2)
+		return -1;
+	peer = cpu_in_slot(llc, bpf_get_prandom_u32() % home->nr_cpus);
+	if (peer < 0 || peer == cpu || !bpf_cpumask_test_cpu(peer, p->cpus_ptr))
+		return -1;
+	return peer;
+}
+
+/* A CPU of @cpu's LLC whose hog can make way for @p: its own, else one of two. */
+static __always_inline s32 preemptible_near(const struct task_struct *p, s32 cpu, u64 now)
+{
+	s32 peer, i;
+
+	if (can_preempt(cpu, now))
+		return cpu;
+	bpf_for(i, 0, 2) {
+		peer = random_peer(p, cpu);
+		if (peer >= 0 && can_preempt(peer, now))
+			return peer;
+	}
+	return -1;
+}
+
+static __always_inline bool acts_saturated(s32 cpu, const struct orders *orders)
+{
+	struct cell *cell = cell_of(cpu);
+
+	if (orders->fresh && orders->state == CELL_SATURATED)
+		return true;
+	return cell && (u64)cell->nr_queued * cell->avg_run_ns > 3 * slice_ns;
+}
+
+/*
+ * The CPU on whose track @p waits: where it is, unless that CPU is saturated
+ * and a random peer of the LLC has less ahead (two choices: Mitzenmacher, 2001),
+ * or a higher class holds it.
+ */
+static __always_inline s32 track_for(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
+				     const struct orders *orders)
+{
+	struct cell *cell = cell_of(cpu);
+	bool held = cell && (cell->flags & CELL_HELD);
+	s32 peer;
+
+	if (!held && !acts_saturated(cpu, orders))
+		return cpu;
+	peer = random_peer(p, cpu);
+	if (peer < 0)
+		return cpu;
+	return ahead_ns(peer, p, tctx) + need_ns[RING_LLC] < ahead_ns(cpu, p, tctx) ? peer : cpu;
+}
+
+/*
+ * Where a task begins its life if no CPU is idle: the shortest of a few tracks
+ * anywhere, since it has no cache to lose yet.
+ */
+static __always_inline s32 birth_track(const struct task_struct *p, s32 cpu)
+{
+	u32 best_nr = nr_waiting(cpu), nr, i;
+	const volatile u16 *slot;
+	s32 best = cpu;
+
+	bpf_for(i, 0, BIRTH_CHOICES) {
+		if (!best_nr)
+			break;
+		slot = ARRAY_ELEM_PTR(llc_cpus, bpf_get_prandom_u32() % nr_online, MAX_CPUS);
+		if (!slot || !bpf_cpumask_test_cpu(*slot, p->cpus_ptr))
+			continue;
+		nr = nr_waiting(*slot);
+		if (nr < best_nr) {
+			best_nr = nr;
+			best = *slot;
+		}
+	}
+	return best;
+}
+
+/*
+ * May a sync wake-up stay on the waker's CPU? Yes if the waker is about to
+ * sleep, as its bursts show, shares the cache with the task, and nobody else
+ * waits there. No idle CPU is looked for: on a machine of ping-pong pairs that
+ * search and the idle mask's line are what costs.
+ */
+static __always_inline bool sync_fits(const struct task_struct *p, s32 prev_cpu, s32 here)
+{
+	struct task_struct *waker = (void *)bpf_get_current_task_btf();
+	struct cell *cell = cell_of(here);
+
+	if (!cell || (waker->flags & PF_EXITING) || llc_of(here) != llc_of(prev_cpu))
+		return false;
+	if ((cell->flags & (CELL_HOG | CELL_HELD)) || cell->curr_avg_ns >= express_max_ns / 4)
+		return false;
+	return bpf_cpumask_test_cpu(here, p->cpus_ptr) && !nr_waiting(here) &&
+	       !scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | here);
+}
+
+#endif

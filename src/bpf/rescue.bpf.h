@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Rescue: nobody waits long for reasons of order, price or place.
+ *
+ *  - A busy CPU's tick sends an idle CPU to its track (invitation).
+ *  - A CPU that a higher class takes gives away what waits there.
+ *  - A task that starves at the end of its own track, out-weighed by the
+ *    others, jumps the queue.
+ */
+#ifndef __HALLOWS_RESCUE_BPF_H
+#define __HALLOWS_RESCUE_BPF_H
+
+#define HANDOFF_SCAN 4	/* tasks at the head of a track that may find a CPU */
+#define AUDIT_SCAN 8	/* tasks at its end that may starve */
+
+/* Sends the idle CPU @guest, already claimed, to the track of @host. */
+static __always_inline void invite(s32 guest, s32 host)
+{
+	struct track_state *track = track_of(guest);
+
+	if (!track)
+		return;
+	track->invited_by = host + 1;
+	scx_bpf_kick_cpu(guest, SCX_KICK_IDLE);
+	count(STAT_INVITE);
+	decision("CPU %d is invited to the track of CPU %d", guest, host);
+}
+
+/*
+ * Finds an idle CPU for one of the first tasks on @cpu's track, as far away as
+ * their wait is worth, and invites it.
+ */
+static __always_inline void hand_off(s32 cpu, u64 wait_ns, u32 idle_lvl)
+{
+	struct task_struct *p;
+	u32 seen = 0;
+	s32 guest;
+
+	bpf_for_each(scx_dsq, p, track_dsq(cpu), 0) {
+		if (seen++ >= HANDOFF_SCAN)
+			break;
+		if (is_pinned(p))
+			continue;
+		guest = pick_idle_near(p, cpu, wait_ns, wait_ns > wait_max_ns ? 0 : idle_lvl);
+		if (guest >= 0) {
+			invite(guest, cpu);
+			break;
+		}
+	}
+}
+
+/*
+ * A higher class has @cpu: what waits in the local DSQ is enqueued again, what
+ * waits on the track is offered to the LLC, and to an idle CPU at any price.
+ */
+static __always_inline void hold(s32 cpu, u64 now)
+{
+	struct cell *cell = cell_of(cpu);
+
+	if (!cell)
+		return;
+	cell->flags |= CELL_HELD;
+	if (!nr_waiting(cpu))
+		return;
+	yard_set(cpu, YARD_HELD, true);
+	hand_off(cpu, wait_max_ns + 1, 0);
+}
+
+static __always_inline void unhold(s32 cpu)
+{
+	struct cell *cell = cell_of(cpu);
+
+	if (!cell || !(cell->flags & CELL_HELD))
+		return;
+	cell->flags &= ~CELL_HELD;
+	yard_set(cpu, YARD_HELD, false);
+}
+
+/*
+ * Looks at one CPU a tick, another one each time: a track whose CPU is held,
+ * and that nobody of its LLC drains, is drained from here.
+ */
+static __always_inline void patrol(s32 cpu, struct cell *cell, u64 now)
+{
+	struct track_state *mine = track_of(cpu);
+	u32 at = cell->patrol + 1;
+	struct cell *other;
+
+	if (at >= nr_cpu_ids)
+		at = 0;
+	cell->patrol = at;
+	other = cell_of(at);
+	if (!mine || !other || !(other->flags & CELL_HELD) || track_age(at, now) < wait_max_ns)
+		return;
+	if (nr_waiting(at))
+		mine->invited_by = at + 1;
+}
+
+/*
+ * Now and then, looks from the end of the own track for a task that waited too
+ * long and takes it at once. Weights are shares, not a right to starve others:
+ * without this a nice 19 task waits for half a minute beside a nice -20 one.
+ */
+static __always_inline bool take_starved(s32 cpu, struct cell *cell, u64 now)
+{
+	struct task_struct *p;
+	struct task_ctx *tctx;
+	u32 seen = 0;
+	bool taken = false;
+
+	if (time_before(now, cell->audited_ns + starved_ns / 4) || !nr_waiting(cpu))
+		return false;
+	cell->audited_ns = now;
+	bpf_for_each(scx_dsq, p, track_dsq(cpu), SCX_DSQ_ITER_REV) {
+		if (seen++ >= AUDIT_SCAN)
+			break;
+		tctx = task_ctx_of(p);
+		if (!tctx || time_before(now, tctx->queued_ns + starved_ns))
+			continue;
+		taken = scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, SCX_DSQ_LOCAL, 0);
+		if (taken)
+			break;
+	}
+	if (taken)
+		count(STAT_RESCUE);
+	return taken;
+}
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Routes: where a CPU that needs work looks, nearest first. Each function
+ * takes at most one task to the local DSQ and says whether it did.
+ */
+#ifndef __HALLOWS_ROUTE_BPF_H
+#define __HALLOWS_ROUTE_BPF_H
+
+/* Takes the first task of @from's track that @cpu may run. */
+static __always_inline bool take_track(s32 from, enum hallows_stat stat, u64 now)
+{
+	if (!nr_waiting(from) || !scx_bpf_dsq_move_to_local(track_dsq(from), 0))
+		return false;
+	track_moved(from, now);
+	count(stat);
+	return true;
+}
+
+static __always_inline bool take_express(u32 llc, enum hallows_stat stat, u64 now)
+{
+	struct yard *yard = yard_of(llc);
+
+	if (!yard || !nr_express(llc) || !scx_bpf_dsq_move_to_local(express_dsq(llc), 0))
+		return false;
+	yard->express_since_ns = now;
+	count(stat);
+	return true;
+}
+
+/* Did work on a track wait long enough to pay for its way over @ring? */
+static __always_inline bool worth(u64 age, u64 price)
+{
+	return age > price || age > wait_max_ns;
+}
+
+/* An aged track sent this idle CPU an invitation: look there first. */
+static __always_inline bool take_invited(s32 cpu, u64 now)
+{
+	struct track_state *mine = track_of(cpu);
+	u64 age;
+	s32 from;
+
+	if (!mine || !mine->invited_by)
+		return false;
+	from = mine->invited_by - 1;
+	mine->invited_by = 0;
+	age = track_age(from, now);
+	return take_track(from, age > wait_max_ns ? STAT_RESCUE : STAT_PEER, now);
+}
+
+/* A track of the LLC whose CPU a higher class holds, if it waits longer than ours. */
+static __always_inline bool take_held(s32 cpu, u32 llc, u64 now)
+{
+	const volatile struct llc_place *home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
+	struct yard *yard = yard_of(llc);
+	s32 slot, from;
+
+	if (!home || !yard)
+		return false;
+	slot = yard_next(yard, YARD_HELD, home->nr_cpus, 0);
+	if (slot < 0)
+		return false;
+	from = cpu_in_slot(llc, slot);
+	if (from < 0 || from == cpu || track_age(from, now) < track_age(cpu, now))
+		return false;
+	return take_track(from, STAT_RESCUE, now);
+}
+
+/*
+ * Tracks of the own LLC with work that others may take, beginning anywhere: from
+ * a fixed start, tracks whose heads can't move here would hide the rest.
+ */
+static __noinline bool take_peer(s32 cpu, u32 llc, u32 scan_k, u64 now)
+{
+	const volatile struct llc_place *home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
+	struct yard *yard = yard_of(llc);
+	s32 slot, from, first = -1;
+	u32 at, i;
+
+	if (!home || !yard || !home->nr_cpus)
+		return false;
+	at = bpf_get_prandom_u32() % home->nr_cpus;
+	bpf_for(i, 0, MAX_SCAN_K) {
+		if (i >= scan_k)
+			break;
+		slot = yard_next(yard, YARD_WAITING, home->nr_cpus, at);
+		if (slot < 0 || slot == first)
+			break;
+		if (first < 0)
+			first = slot;
+		from = cpu_in_slot(llc, slot);
+		if (from >= 0 && from != cpu && take_track(from, STAT_PEER, now))
+			return true;
+		at = slot + 1;
+	}
+	return false;
+}
+
+/* Stops of the agent's route: each is verified live before it is believed. */
+static __always_inline bool take_route(s32 cpu, u64 now)
+{
+	const volatile struct signal *signal = signal_of(cpu);
+	u32 seq, nr, i;
+	s32 from;
+
+	if (!signal)
+		return false;
+	seq = signal->seq;
+	if ((seq & 1) || !signal_fresh(signal, now))
+		return false;
+	nr = signal->nr_route;
+	bpf_for(i, 0, ROUTE_LEN) {
+		if (i >= nr || signal->seq != seq)
+			break;
+		from = signal->route[i];
+		if (from < nr_cpu_ids && from != cpu && worth(track_age(from, now), price_between(cpu, from)) &&
+		    take_track(from, STAT_ROUTE, now))
+			return true;
+	}
+	return false;
+}
+
+/* The first waiting track of @llc after @from whose wait pays for the way. */
+static __always_inline bool take_far(s32 cpu, u32 llc, u64 now)
+{
+	const volatile struct llc_place *home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
+	struct yard *yard = yard_of(llc);
+	s32 slot, from;
+	u64 age;
+
+	if (!home || !yard || !home->nr_cpus)
+		return false;
+	from = cpu_in_slot(llc, 0);
+	age = now - yard->express_since_ns;
+	if (nr_express(llc) && worth(age, price_between(cpu, from)) &&
+	    take_express(llc, age > wait_max_ns ? STAT_RESCUE : STAT_DETOUR, now))
+		return true;
+	slot = yard_next(yard, YARD_WAITING, home->nr_cpus, bpf_get_prandom_u32() % home->nr_cpus);
+	if (slot < 0)
+		return false;
+	from = cpu_in_slot(llc, slot);
+	age = track_age(from, now);
+	return from >= 0 && worth(age, price_between(cpu, from)) &&
+	       take_track(from, age > wait_max_ns ? STAT_RESCUE : STAT_DETOUR, now);
+}
+
+/* The static route: other LLCs, nearest ring first, written before load. */
+static __always_inline bool take_detour(s32 cpu, u32 llc, u64 now)
+{
+	const volatile struct llc_place *home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
+	const volatile u16 *stop;
+	u32 i;
+
+	if (!home)
+		return false;
+	bpf_for(i, 0, DETOUR_LEN) {
+		if (i >= home->nr_detour)
+			break;
+		stop = MEMBER_VPTR(*home, .detour[i]);
+		if (stop && take_far(cpu, *stop, now))
+			return true;
+	}
+	return false;
+}
+
+#endif

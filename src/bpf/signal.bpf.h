@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Signals: what the agent asks of a CPU, obeyed while it is fresh.
+ *
+ * The agent makes @seq odd, writes, makes it even. A reader that meets an odd
+ * or a changed @seq, or a signal that expired, uses the static defaults: a
+ * stopped or killed agent costs its advice and nothing else. What a signal
+ * says is bounded here before use, since it is memory that user space writes.
+ */
+#ifndef __HALLOWS_SIGNAL_BPF_H
+#define __HALLOWS_SIGNAL_BPF_H
+
+#define DEFAULT_SCAN_K 4
+#define MAX_SCAN_K 16
+
+struct signal signals[MAX_CPUS] __attribute__((aligned(64)));
+
+struct orders {
+	u64 slice_ns;
+	u32 scan_k;
+	u32 idle_lvl;
+	u32 state;
+	bool fresh;
+};
+
+static __always_inline struct signal *signal_of(s32 cpu)
+{
+	return ARRAY_ELEM_PTR(signals, cpu, MAX_CPUS);
+}
+
+static __always_inline bool signal_fresh(const volatile struct signal *signal, u64 now)
+{
+	return time_before(now, signal->expires_ns);
+}
+
+/* Fills @orders for @cpu: the agent's if they are fresh and whole. */
+static __always_inline void read_orders(s32 cpu, struct orders *orders, u64 now)
+{
+	const volatile struct signal *signal = signal_of(cpu);
+	struct orders wish;
+	u32 seq;
+
+	orders->slice_ns = slice_ns;
+	orders->scan_k = DEFAULT_SCAN_K;
+	orders->idle_lvl = RING_SMT;
+	orders->state = CELL_BALANCED;
+	orders->fresh = false;
+	if (!signal)
+		return;
+	seq = signal->seq;
+	if ((seq & 1) || !signal_fresh(signal, now))
+		return;
+	barrier();
+	wish.slice_ns = signal->slice_ns;
+	wish.scan_k = signal->scan_k;
+	wish.idle_lvl = signal->idle_lvl;
+	wish.state = signal->state;
+	barrier();
+	if (signal->seq != seq)
+		return;
+	if (wish.slice_ns >= min_slice_ns && wish.slice_ns <= slice_ns)
+		orders->slice_ns = wish.slice_ns;
+	orders->scan_k = wish.scan_k < MAX_SCAN_K ? wish.scan_k : MAX_SCAN_K;
+	orders->idle_lvl = wish.idle_lvl;
+	orders->state = wish.state;
+	orders->fresh = true;
+}
+
+#endif

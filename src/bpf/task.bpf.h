@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Tasks: virtual time, burst length, class.
+ *
+ * A task's virtual time advances by its run time divided by its weight and is
+ * read on the clock of the CPU it last ran on (@clock_cpu). When it appears on
+ * another CPU it keeps its distance to the clock, within bounds, so that keys
+ * of one queue always share one clock base. The order is EEVDF's: by virtual
+ * deadline, the virtual time plus the weighted length of the next request
+ * (Stoica & Abdel-Wahab, "Earliest Eligible Virtual Deadline First", 1995),
+ * without its eligibility test.
+ */
+#ifndef __HALLOWS_TASK_BPF_H
+#define __HALLOWS_TASK_BPF_H
+
+struct task_ctx {
+	u64 vtime_ns;		/* on the clock of @clock_cpu */
+	u64 exec_start_ns;	/* sum_exec_runtime when the run began */
+	u64 queued_ns;		/* when it was queued, 0: it does not wait */
+	u64 burst_ns;		/* run time since it last slept */
+	u32 avg_burst_ns;	/* EWMA of the bursts */
+	u32 cgroup_weight;	/* product of the weights of its cgroups, 100: neutral */
+	u32 weight_epoch;	/* the cgroup weights that this product is of */
+	u16 clock_cpu;
+	u16 last_cpu;		/* where it last ran, NO_CPU: nowhere yet */
+	bool sync_wake;		/* its waker said that it is about to sleep */
+	bool express;		/* waits on, or came from, an express track */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task_ctx);
+} task_ctxs SEC(".maps");
+
+static __always_inline struct task_ctx *task_ctx_of(struct task_struct *p)
+{
+	return bpf_task_storage_get(&task_ctxs, p, 0, 0);
+}
+
+/* A task that only its present CPU may run, for good or for the moment. */
+static __always_inline bool is_pinned(const struct task_struct *p)
+{
+	return p->nr_cpus_allowed == 1 || is_migration_disabled(p);
+}
+
+static __always_inline bool is_pcpu_kthread(const struct task_struct *p)
+{
+	return (p->flags & PF_KTHREAD) && p->nr_cpus_allowed == 1;
+}
+
+/*
+ * Latency-critical: short bursts. Kernel threads bound to a CPU count too,
+ * since user tasks wait for what they do.
+ */
+static __always_inline bool is_express(const struct task_struct *p, const struct task_ctx *tctx)
+{
+	return tctx->avg_burst_ns < express_max_ns || is_pcpu_kthread(p);
+}
+
+static __always_inline u64 task_weight(const struct task_struct *p, const struct task_ctx *tctx)
+{
+	u64 weight = (u64)p->scx.weight * tctx->cgroup_weight / 100;
+
+	return weight ?: 1;
+}
+
+/* @ns of run time as virtual time of @p. */
+static __always_inline u64 to_vtime(const struct task_struct *p, const struct task_ctx *tctx, u64 ns)
+{
+	return ns * 100 / task_weight(p, tctx);
+}
+
+/*
+ * Reads @p's virtual time on the clock of @cpu. A sleeper gets at most one
+ * slice of credit, and nobody brings along more than one slice of debt.
+ */
+static __always_inline void rebase_vtime(struct task_struct *p, struct task_ctx *tctx, s32 cpu)
+{
+	struct cell *from = cell_of(tctx->clock_cpu), *to = cell_of(cpu);
+	s64 lag, debt_max = to_vtime(p, tctx, slice_ns);
+
+	if (!to)
+		return;
+	lag = from ? tctx->vtime_ns - from->vclock_ns : 0;
+	if (lag < -(s64)slice_ns)
+		lag = -(s64)slice_ns;
+	if (tctx->clock_cpu != cpu && lag > debt_max)
+		lag = debt_max;
+	tctx->vtime_ns = to->vclock_ns + lag;
+	tctx->clock_cpu = cpu;
+}
+
+/* The virtual deadline of @p's next request, at most @slice long. */
+static __always_inline u64 deadline_of(struct task_struct *p, struct task_ctx *tctx, u64 slice)
+{
+	u64 request = tctx->avg_burst_ns < slice ? tctx->avg_burst_ns : slice;
+
+	return tctx->vtime_ns + to_vtime(p, tctx, request);
+}
+
+/* Charges @p for what it ran since it was last charged. */
+static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx, struct cell *cell)
+{
+	u64 ran = p->se.sum_exec_runtime - tctx->exec_start_ns;
+
+	tctx->exec_start_ns = p->se.sum_exec_runtime;
+	tctx->vtime_ns += to_vtime(p, tctx, ran);
+	tctx->burst_ns += ran;
+	cell->busy_ns += ran;
+}
+
+/* The clock of a CPU is the virtual time of whom it chose to run. */
+static __always_inline void advance_clock(struct cell *cell, const struct task_ctx *tctx)
+{
+	if (time_before(cell->vclock_ns, tctx->vtime_ns))
+		cell->vclock_ns = tctx->vtime_ns;
+}
+
+/* A burst ends when the task goes to sleep; one longer than thought counts before. */
+static __always_inline void burst_stops(struct task_ctx *tctx, bool runnable)
+{
+	if (!runnable || tctx->burst_ns > tctx->avg_burst_ns)
+		tctx->avg_burst_ns = ewma(tctx->avg_burst_ns, tctx->burst_ns);
+	if (!runnable)
+		tctx->burst_ns = 0;
+}
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Tracks: the queues that work waits on.
+ *
+ * Each CPU has a track, a DSQ ordered by virtual deadline on the CPU's own
+ * clock. Each LLC has an express track, ordered by real-time deadline, for
+ * latency-critical tasks that any of its CPUs should take.
+ *
+ * A yard says which tracks of an LLC hold work that others may take. A bit is
+ * set by whoever queues the work and cleared by the track's own CPU alone:
+ * the insertion that ops.enqueue() asks for happens after it returns, so only
+ * the owner, who holds the lock under which it happens, can tell an empty track
+ * from one about to be filled. A stale bit costs a thief one look at the
+ * queue's length.
+ */
+#ifndef __HALLOWS_TRACK_BPF_H
+#define __HALLOWS_TRACK_BPF_H
+
+struct track_state tracks[MAX_CPUS] __attribute__((aligned(64)));
+struct yard yards[MAX_LLCS] __attribute__((aligned(64)));
+
+static __always_inline u64 track_dsq(s32 cpu)
+{
+	return cpu;
+}
+
+static __always_inline u64 express_dsq(u32 llc)
+{
+	return MAX_CPUS + llc;
+}
+
+static __always_inline u32 nr_waiting(s32 cpu)
+{
+	s32 nr = scx_bpf_dsq_nr_queued(track_dsq(cpu));
+
+	return nr > 0 ? nr : 0;
+}
+
+static __always_inline u32 nr_express(u32 llc)
+{
+	s32 nr = scx_bpf_dsq_nr_queued(express_dsq(llc));
+
+	return nr > 0 ? nr : 0;
+}
+
+static __always_inline struct track_state *track_of(s32 cpu)
+{
+	return ARRAY_ELEM_PTR(tracks, cpu, MAX_CPUS);
+}
+
+static __always_inline struct yard *yard_of(u32 llc)
+{
+	return ARRAY_ELEM_PTR(yards, llc, MAX_LLCS);
+}
+
+/* How long the track of @cpu has not moved. */
+static __always_inline u64 track_age(s32 cpu, u64 now)
+{
+	struct track_state *track = track_of(cpu);
+	u64 since = track ? track->since_ns : 0;
+
+	return since && time_before(since, now) ? now - since : 0;
+}
+
+/* A track moved, or began to wait: its age starts again. */
+static __always_inline void track_moved(s32 cpu, u64 now)
+{
+	struct track_state *track = track_of(cpu);
+
+	if (track)
+		track->since_ns = now;
+}
+
+enum yard_bits {
+	YARD_WAITING,
+	YARD_HELD,
+};
+
+static __always_inline u64 *yard_word(struct yard *yard, enum yard_bits bits, u32 slot)
+{
+	return bits == YARD_WAITING ? MEMBER_VPTR(*yard, .waiting[slot / 64]) :
+				      MEMBER_VPTR(*yard, .held[slot / 64]);
+}
+
+/* Tests before it writes: most of the time the bit is as it should be. */
+static __always_inline void yard_set(s32 cpu, enum yard_bits bits, bool on)
+{
+	const volatile struct cpu_place *place = place_of(cpu);
+	struct yard *yard = yard_of(llc_of(cpu));
+	u64 *word, bit;
+
+	if (!yard || !place)
+		return;
+	word = yard_word(yard, bits, place->slot);
+	if (!word)
+		return;
+	bit = 1ULL << (place->slot % 64);
+	if (on && !(*word & bit))
+		__sync_fetch_and_or(word, bit);
+	else if (!on && (*word & bit))
+		__sync_fetch_and_and(word, ~bit);
+}
+
+/* The first set bit at or after @from, going round; -1 if there is none. */
+static __always_inline s32 yard_next(struct yard *yard, enum yard_bits bits, u32 nr_cpus, u32 from)
+{
+	u32 nr_words = (nr_cpus + 63) / 64, i, at;
+	u64 *word, set;
+
+	if (from >= nr_cpus)
+		from = 0;
+	/* the first word is met twice: its high part first, its low part last */
+	bpf_for(i, 0, CPU_WORDS + 1) {
+		if (i > nr_words)
+			break;
+		at = from / 64 + i;
+		if (at >= nr_words)
+			at -= nr_words;
+		word = yard_word(yard, bits, at * 64);
+		if (!word)
+			break;
+		set = *word;
+		if (i == 0)
+			set &= ~0ULL << (from % 64);
+		if (set)
+			return at * 64 + __builtin_ctzll(set);
+	}
+	return -1;
+}
+
+static __always_inline bool yard_any(struct yard *yard, enum yard_bits bits, u32 nr_cpus)
+{
+	return yard_next(yard, bits, nr_cpus, 0) >= 0;
+}
+
+/* Queues @p on the track of @cpu, ordered on that CPU's clock. */
+static __always_inline void queue_on_track(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
+					   u64 slice, u64 enq_flags, u64 now)
+{
+	rebase_vtime(p, tctx, cpu);
+	tctx->queued_ns = now;
+	tctx->express = false;
+	scx_bpf_dsq_insert_vtime(p, track_dsq(cpu), slice, deadline_of(p, tctx, slice), enq_flags);
+	if (!nr_waiting(cpu))
+		track_moved(cpu, now);
+	if (!is_pinned(p))
+		yard_set(cpu, YARD_WAITING, true);
+	count(STAT_ENQ_TRACK);
+	decision("%d waits on the track of CPU %d", p->pid, cpu);
+}
+
+/*
+ * Queues @p where every CPU of @llc takes it before its own track. The keys of
+ * this queue are real time: how soon a burst as short as its own should start.
+ */
+static __always_inline void queue_on_express(struct task_struct *p, struct task_ctx *tctx, u32 llc,
+					     u64 slice, u64 enq_flags, u64 now)
+{
+	struct yard *yard = yard_of(llc);
+
+	tctx->queued_ns = now;
+	tctx->express = true;
+	scx_bpf_dsq_insert_vtime(p, express_dsq(llc), slice,
+				 now + to_vtime(p, tctx, tctx->avg_burst_ns), enq_flags);
+	if (yard && !nr_express(llc))
+		yard->express_since_ns = now;
+	count(STAT_ENQ_EXPRESS);
+	decision("%d waits on the express track of LLC %u", p->pid, llc);
+}
+
+#endif

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `src/bpf/intf.h` as Rust sees it: generated types, and the assertions that
+//! the layout on this side is the one that BPF was compiled with.
+
+#![allow(
+    missing_docs,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals
+)]
+
+include!(concat!(env!("OUT_DIR"), "/bpf_intf.rs"));
+
+use crate::agent::place;
+
+const _: () = {
+    assert!(size_of::<cell>() == 128);
+    assert!(size_of::<signal>() == 64);
+    assert!(size_of::<track_state>() == 64);
+    assert!(size_of::<yard>() == 320);
+    assert!(size_of::<cpu_place>() == 8);
+    assert!(size_of::<llc_place>() == 40);
+    assert!(size_of::<cell_stats>() == 384);
+    assert!(core::mem::offset_of!(signal, expires_ns) == 8);
+    assert!(core::mem::offset_of!(signal, route) == 24);
+    // The pure logic has its own names for the same numbers.
+    assert!(hallows_limits_MAX_CPUS as usize == place::MAX_CPUS);
+    assert!(hallows_limits_NO_CPU as u16 == place::NO_CPU);
+    assert!(hallows_limits_DETOUR_LEN as usize == place::DETOUR_LEN);
+    assert!(hallows_ring_NR_RINGS as usize == place::NR_RINGS);
+};

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Where messages go: standard error, filtered by `-v` or `RUST_LOG`.
+
+use std::fmt;
+use std::io::{self, IsTerminal};
+use std::time::Instant;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+
+use crate::exit::Error;
+
+/// What each `-v` adds. libbpf is silent until the first: it reports every
+/// member that an older kernel lacks, and warns of a skeleton link that
+/// struct_ops attaches later.
+const FILTERS: [&str; 3] = [
+    "warn,scx_hallows=info,scx_utils::libbpf_logger=off",
+    "info,scx_hallows=debug,scx_utils::libbpf_logger=info",
+    "trace",
+];
+
+/// Starts logging; `verbose` counts the `-v`. `RUST_LOG`, when set and not
+/// empty, replaces the filter. Under systemd, which stamps every line itself,
+/// lines carry no time; elsewhere they carry the seconds since the start.
+///
+/// # Errors
+/// [`Error::Usage`] when `RUST_LOG` does not parse, [`Error::Failed`] when
+/// logging was already started.
+pub fn init(verbose: u8) -> Result<(), Error> {
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter(verbose, std::env::var("RUST_LOG").ok())?)
+        .with_writer(io::stderr)
+        .with_ansi(
+            io::stderr().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()),
+        )
+        .with_target(verbose > 0);
+    let started = if std::env::var_os("JOURNAL_STREAM").is_some() {
+        builder.without_time().try_init()
+    } else {
+        builder.with_timer(Uptime(Instant::now())).try_init()
+    };
+    started.map_err(|error| Error::Failed(format!("cannot start logging: {error}")))?;
+    scx_utils::init_libbpf_logging(None);
+    Ok(())
+}
+
+/// Stamps a line with the seconds since an instant, to the millisecond.
+struct Uptime(Instant);
+
+impl FormatTime for Uptime {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        write!(writer, "{:8.3}", self.0.elapsed().as_secs_f64())
+    }
+}
+
+fn filter(verbose: u8, rust_log: Option<String>) -> Result<EnvFilter, Error> {
+    let level = usize::from(verbose).min(FILTERS.len() - 1);
+    let directives = rust_log.filter(|text| !text.is_empty());
+    let directives = directives.as_deref().unwrap_or(FILTERS[level]);
+    EnvFilter::try_new(directives)
+        .map_err(|error| Error::Usage(format!("RUST_LOG '{directives}': {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verbosity_has_a_filter() {
+        for verbose in [0, 1, 2, u8::MAX] {
+            assert!(filter(verbose, None).is_ok(), "{verbose}");
+        }
+    }
+
+    #[test]
+    fn rust_log_replaces_the_filter() {
+        let chosen = filter(2, Some("error".into())).unwrap();
+        assert_eq!(chosen.to_string(), "error");
+        let empty = filter(2, Some(String::new())).unwrap();
+        assert_eq!(empty.to_string(), "trace");
+    }
+
+    #[test]
+    fn a_bad_rust_log_is_a_usage_error() {
+        let error = filter(0, Some("a=b=c".into())).unwrap_err();
+        assert_eq!(error.code(), 2);
+        assert!(error.to_string().starts_with("RUST_LOG 'a=b=c':"));
+    }
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Loads the BPF side, attaches it, and runs the agent until something ends it.
+
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use libbpf_rs::{Link, OpenObject};
+use scx_stats::prelude::StatsServer;
+use scx_utils::{
+    UserExitInfo, compat, scx_ops_attach, scx_ops_load, scx_ops_open, try_set_rlimit_infinity,
+    uei_exited, uei_report,
+};
+use tracing::{debug, info, warn};
+
+use crate::agent::memory::Memory;
+use crate::agent::place::Map;
+use crate::agent::steer::Agent;
+use crate::agent::{price, sysfs};
+use crate::bpf_intf;
+use crate::bpf_skel::{BpfSkel, BpfSkelBuilder, OpenBpfSkel, types};
+use crate::cli::Options;
+use crate::stats::{CellView, NR_STATS, Server, Snapshot, Totals, WAIT_BUCKETS, server_data};
+
+/// No wait of the loop is longer, so that a signal ends it soon.
+const MAX_WAIT: Duration = Duration::from_millis(100);
+
+/// A loaded scheduler: schedules from [`Scheduler::init`] until it is dropped.
+pub struct Scheduler<'a> {
+    skel: BpfSkel<'a>,
+    link: Option<Link>,
+    map: Map,
+    memory: Memory,
+    agent: Option<Agent>,
+    server: Option<Server>,
+    started: Instant,
+}
+
+impl<'a> Scheduler<'a> {
+    /// Loads the program, with the machine's map written into it, and attaches it.
+    ///
+    /// # Errors
+    /// The topology can't be read, the kernel refuses the program, or another
+    /// scheduler is attached.
+    pub fn init(options: &Options, open: &'a mut MaybeUninit<OpenObject>) -> Result<Self> {
+        try_set_rlimit_infinity();
+        let map = sysfs::read_map()?;
+        let builder = BpfSkelBuilder::default();
+        let libbpf = options.libbpf.clone().into_bpf_open_opts();
+        let mut skel = scx_ops_open!(builder, open, hallows_ops, libbpf)?;
+        configure(&mut skel, &map, options)?;
+        let mut skel = scx_ops_load!(skel, hallows_ops, uei)?;
+        // SAFETY: the memory goes into the same struct as the skeleton.
+        let memory = unsafe { Memory::of(&mut skel)? };
+        let link = scx_ops_attach!(skel, hallows_ops)?;
+        let server = StatsServer::new(server_data())
+            .launch()
+            .inspect_err(|error| {
+                warn!("no statistics: can't listen on the socket of scx_stats: {error:#}");
+            });
+        info!(
+            "scheduling {} CPUs in {} LLCs on {} nodes",
+            map.cells().len(),
+            map.llcs().len(),
+            map.nodes().len()
+        );
+        Ok(Scheduler {
+            skel,
+            link: Some(link),
+            agent: (!options.no_agent).then(|| Agent::new(&map, options.params)),
+            map,
+            memory,
+            server: server.ok(),
+            started: Instant::now(),
+        })
+    }
+
+    /// Steers, and answers requests for statistics, until `shutdown` is set or
+    /// the kernel ejects the scheduler.
+    ///
+    /// # Errors
+    /// The kernel ejected the scheduler because of an error.
+    pub fn run(&mut self, shutdown: &AtomicBool) -> Result<UserExitInfo> {
+        let mut next_round = Instant::now();
+        while !shutdown.load(Ordering::Relaxed) && !uei_exited!(&self.skel, uei) {
+            let now = Instant::now();
+            if let Some(agent) = &mut self.agent
+                && now >= next_round
+            {
+                agent.round(&self.map, &self.memory);
+                next_round = now + Duration::from_nanos(agent.period_ns());
+            }
+            let wait = match &self.agent {
+                Some(_) => next_round
+                    .saturating_duration_since(Instant::now())
+                    .min(MAX_WAIT),
+                None => MAX_WAIT,
+            };
+            self.answer(wait)?;
+        }
+        debug!("detaching");
+        drop(self.link.take());
+        uei_report!(&self.skel, uei)
+    }
+
+    /// Waits for a request for statistics, `wait` at most, and answers it.
+    fn answer(&self, wait: Duration) -> Result<()> {
+        let Some(server) = &self.server else {
+            thread::sleep(wait);
+            return Ok(());
+        };
+        let (snapshots, requests) = server.channels();
+        match requests.recv_timeout(wait) {
+            Ok(()) => snapshots
+                .send(self.snapshot())
+                .context("answer a request for statistics"),
+            Err(error) if error.is_timeout() => Ok(()),
+            Err(error) => Err(error).context("the statistics server ended"),
+        }
+    }
+
+    /// Everything counted so far, and the cells as they are now.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut totals = Totals::default();
+        let mut cells = Vec::with_capacity(self.map.cells().len());
+        for (index, place) in self.map.cells().iter().enumerate() {
+            let cpu = usize::from(place.cpu);
+            let (cell, stats) = (self.memory.cell(cpu), self.memory.stats(cpu));
+            totals.idle_wait_max_ns = totals.idle_wait_max_ns.max(cell.idle_wait_max_ns);
+            for stat in 0..NR_STATS {
+                totals.count[stat] += stats.count[stat];
+            }
+            for bucket in 0..WAIT_BUCKETS {
+                totals.idle_wait[bucket] += stats.idle_wait[bucket];
+            }
+            cells.push(CellView {
+                cpu,
+                llc: place.llc.into(),
+                state: self
+                    .agent
+                    .as_ref()
+                    .and_then(|a| a.orders().get(index))
+                    .map(|o| o.state),
+                queued: cell.nr_queued.into(),
+                busy_ns: cell.busy_ns,
+            });
+        }
+        if let Some(agent) = &self.agent {
+            totals.windows = agent.rounds();
+            totals.flips = agent.flips();
+            totals.period_ms = agent.period_ns() / 1_000_000;
+        }
+        Snapshot {
+            uptime: self.started.elapsed(),
+            totals,
+            cells,
+        }
+    }
+}
+
+/// Writes what is fixed while the program is loaded.
+fn configure(skel: &mut OpenBpfSkel<'_>, map: &Map, options: &Options) -> Result<()> {
+    set_flags(skel, options);
+    let rodata = skel
+        .maps
+        .rodata_data
+        .as_deref_mut()
+        .context("the BPF object has no .rodata")?;
+    let params = &options.params;
+    rodata.debug = options.debug;
+    rodata.slice_ns = params.slice_ns;
+    rodata.min_slice_ns = params.min_slice_ns;
+    rodata.need_ns = price::need_ns(&price::prices_ns(map), params.kappa, params.hysteresis_ns);
+    rodata.nr_online = map.cells().len() as u32;
+    rodata.nr_cpu_ids = map
+        .cells()
+        .iter()
+        .map(|place| u32::from(place.cpu) + 1)
+        .max()
+        .unwrap_or(1);
+    rodata.nr_llcs = map.llcs().len() as u32;
+    rodata.many_nodes = map.nodes().len() > 1;
+    write_places(rodata, map);
+    Ok(())
+}
+
+fn write_places(rodata: &mut types::rodata, map: &Map) {
+    for place in rodata.cpu_places.iter_mut() {
+        place.llc = bpf_intf::hallows_limits_NO_CPU as u16;
+    }
+    for (index, place) in map.cells().iter().enumerate() {
+        let slot = &mut rodata.cpu_places[place.cpu as usize];
+        slot.llc = place.llc;
+        slot.node = place.node;
+        slot.slot = place.slot;
+        slot.core = place.core;
+        rodata.llc_cpus[index] = place.cpu;
+    }
+    for (index, llc) in map.llcs().iter().enumerate() {
+        let home = &mut rodata.llc_places[index];
+        home.first = llc.cells.start as u16;
+        home.nr_cpus = llc.cells.len() as u16;
+        home.node = llc.node;
+        home.nr_detour = llc.detour.len() as u16;
+        home.detour[..llc.detour.len()].copy_from_slice(&llc.detour);
+    }
+}
+
+/// Kernels from 6.19 on deprecate `cpu_release` and let a tracepoint do its work.
+fn set_flags(skel: &mut OpenBpfSkel<'_>, options: &Options) {
+    let from_anywhere = compat::ksym_exists("scx_bpf_reenqueue_local___v2").unwrap_or(false)
+        || compat::ksym_exists("scx_bpf_dsq_reenq").unwrap_or(false);
+    let ops = skel.struct_ops.hallows_ops_mut();
+    ops.exit_dump_len = options.exit_dump_len;
+    ops.flags = *compat::SCX_OPS_ENQ_EXITING
+        | *compat::SCX_OPS_ENQ_LAST
+        | *compat::SCX_OPS_ENQ_MIGRATION_DISABLED
+        | *compat::SCX_OPS_ALLOW_QUEUED_WAKEUP
+        | *compat::SCX_OPS_KEEP_BUILTIN_IDLE;
+    if options.partial {
+        ops.flags |= *compat::SCX_OPS_SWITCH_PARTIAL;
+    }
+    if from_anywhere {
+        ops.cpu_release = std::ptr::null_mut();
+        ops.cpu_acquire = std::ptr::null_mut();
+    }
+    skel.progs.hallows_cpu_release.set_autoload(!from_anywhere);
+    skel.progs.hallows_cpu_acquire.set_autoload(!from_anywhere);
+    skel.progs.hallows_sched_switch.set_autoload(from_anywhere);
+}

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the scheduler did, for `--stats`, `--monitor` and any `scx_stats` client.
+//!
+//! The scheduler hands out cumulative [`Snapshot`]s; each client of the server
+//! gets [`Metrics`], the difference to the snapshot it saw last.
+
+mod monitor;
+mod server;
+mod text;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use scx_stats_derive::Stats;
+use serde::{Deserialize, Serialize};
+
+use crate::agent::hysteresis::CellState;
+use crate::bpf_intf as intf;
+
+pub use monitor::Monitor;
+pub use server::{Server, server_data};
+
+/// Number of counters in [`Totals::count`].
+pub const NR_STATS: usize = intf::hallows_stat_NR_HALLOWS_STATS as usize;
+
+/// Number of buckets in [`Totals::idle_wait`].
+pub const WAIT_BUCKETS: usize = intf::WAIT_BUCKETS as usize;
+
+/// Everything counted since the scheduler was loaded, summed over the CPUs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Events, indexed by `enum hallows_stat`.
+    pub count: [u64; NR_STATS],
+    /// Waits while an allowed CPU idled: bucket b counts [2^b, 2^(b+1)) us.
+    pub idle_wait: [u64; WAIT_BUCKETS],
+    /// The longest of them.
+    pub idle_wait_max_ns: u64,
+    /// Windows that the agent evaluated.
+    pub windows: u64,
+    /// Changes of a CPU's state.
+    pub flips: u64,
+    /// The agent's period now, 0 without an agent.
+    pub period_ms: u64,
+}
+
+/// One CPU at the moment of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CellView {
+    /// The CPU's id.
+    pub cpu: usize,
+    /// Index of its LLC.
+    pub llc: usize,
+    /// What the agent last signalled, `None` without an agent.
+    pub state: Option<CellState>,
+    /// Tasks on its track.
+    pub queued: u64,
+    /// Time spent running tasks since the scheduler was loaded.
+    pub busy_ns: u64,
+}
+
+/// All that the statistics need to know of the scheduler at one moment.
+///
+/// The default is the moment of loading, when nothing has been counted.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Time since the scheduler was loaded.
+    pub uptime: Duration,
+    /// The counters.
+    pub totals: Totals,
+    /// The online CPUs.
+    pub cells: Vec<CellView>,
+}
+
+/// One CPU over an interval.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Stats)]
+#[stat(desc = "a CPU", _om_prefix = "hallows_cell_", _om_label = "cpu")]
+pub struct CellMetrics {
+    #[stat(desc = "index of its LLC")]
+    pub llc: u64,
+    #[stat(desc = "hungry, balanced, saturated, or unknown without an agent")]
+    pub state: String,
+    #[stat(desc = "tasks on its track now")]
+    pub queued: u64,
+    #[stat(desc = "share of the interval spent running tasks, percent")]
+    pub busy_pct: f64,
+}
+
+/// The scheduler over an interval. Counts are events in the interval, which for
+/// a client's first request reaches back to when the scheduler was loaded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Stats)]
+#[stat(desc = "scx_hallows over an interval", top, _om_prefix = "hallows_")]
+pub struct Metrics {
+    #[stat(desc = "time since the scheduler was loaded, ms")]
+    pub uptime_ms: u64,
+    #[stat(desc = "length of the interval that the counts cover, ms")]
+    pub interval_ms: u64,
+
+    #[stat(desc = "dispatched from the CPU's own track")]
+    pub dispatch_own: u64,
+    #[stat(desc = "dispatched from the LLC's express track")]
+    pub dispatch_express: u64,
+    #[stat(desc = "dispatched from another track of the LLC")]
+    pub dispatch_peer: u64,
+    #[stat(desc = "dispatched from a stop of the agent's route")]
+    pub dispatch_route: u64,
+    #[stat(desc = "dispatched from a stop of the static route")]
+    pub dispatch_detour: u64,
+    #[stat(desc = "dispatched at any price, after too long a wait")]
+    pub dispatch_rescue: u64,
+    #[stat(desc = "dispatches that let the running task go on")]
+    pub dispatch_kept: u64,
+    #[stat(desc = "dispatches that found nothing to run")]
+    pub dispatch_none: u64,
+
+    #[stat(desc = "wake-ups whose previous CPU was idle")]
+    pub idle_self: u64,
+    #[stat(desc = "wake-ups to an idle SMT sibling")]
+    pub idle_smt: u64,
+    #[stat(desc = "wake-ups to an idle CPU of the LLC")]
+    pub idle_llc: u64,
+    #[stat(desc = "wake-ups to an idle CPU of the node")]
+    pub idle_node: u64,
+    #[stat(desc = "wake-ups to an idle CPU of another node")]
+    pub idle_machine: u64,
+    #[stat(desc = "synchronous wake-ups to the waker's CPU")]
+    pub wake_sync: u64,
+    #[stat(desc = "wake-ups that found no idle CPU")]
+    pub wake_no_idle: u64,
+
+    #[stat(desc = "runs that started on the same CPU as the last")]
+    pub move_self: u64,
+    #[stat(desc = "runs that started on an SMT sibling of the last CPU")]
+    pub move_smt: u64,
+    #[stat(desc = "runs that started on another core of the LLC")]
+    pub move_llc: u64,
+    #[stat(desc = "runs that started in another LLC of the node")]
+    pub move_node: u64,
+    #[stat(desc = "runs that started on another node")]
+    pub move_machine: u64,
+
+    #[stat(desc = "tasks queued on a CPU's track")]
+    pub queued_track: u64,
+    #[stat(desc = "tasks queued on an express track")]
+    pub queued_express: u64,
+    #[stat(desc = "share of the queued tasks that took the express, percent")]
+    pub express_pct: f64,
+    #[stat(desc = "running tasks asked to make way")]
+    pub preempted: u64,
+    #[stat(desc = "idle CPUs sent to a track that had waited too long")]
+    pub invited: u64,
+    #[stat(desc = "tasks taken back from a CPU that a higher class holds")]
+    pub reenqueued: u64,
+
+    #[stat(desc = "decisions under a fresh signal of the agent")]
+    pub fresh: u64,
+    #[stat(desc = "decisions under static defaults")]
+    pub stale: u64,
+    #[stat(desc = "windows that the agent evaluated")]
+    pub windows: u64,
+    #[stat(desc = "changes of a CPU's state")]
+    pub flips: u64,
+    #[stat(desc = "the agent's period now, ms; 0 without an agent")]
+    pub period_ms: u64,
+
+    #[stat(desc = "longest wait while an allowed CPU idled, since loading, us")]
+    pub idle_wait_max_us: u64,
+    #[stat(
+        desc = "waits while an allowed CPU idled; bucket b counts 2^b to 2^(b+1) us",
+        _om_skip
+    )]
+    pub idle_wait: Vec<u64>,
+
+    #[stat(desc = "each CPU")]
+    pub cells: BTreeMap<usize, CellMetrics>,
+}
+
+impl Metrics {
+    /// What happened from `prev` to `now`, two snapshots of one scheduler.
+    ///
+    /// Counters that went back, as after a restart, count as 0.
+    pub fn between(prev: &Snapshot, now: &Snapshot) -> Self {
+        let (before, after) = (&prev.totals, &now.totals);
+        let interval = now.uptime.saturating_sub(prev.uptime);
+        Metrics {
+            uptime_ms: millis(now.uptime),
+            interval_ms: millis(interval),
+            windows: after.windows.saturating_sub(before.windows),
+            flips: after.flips.saturating_sub(before.flips),
+            period_ms: after.period_ms,
+            idle_wait_max_us: after.idle_wait_max_ns / 1000,
+            idle_wait: differences(&before.idle_wait, &after.idle_wait),
+            cells: cells_between(&prev.cells, &now.cells, interval),
+            ..Self::counted(&differences(&before.count, &after.count))
+        }
+    }
+
+    /// The fields that come from `enum hallows_stat`.
+    fn counted(count: &[u64]) -> Self {
+        let of = |stat: intf::hallows_stat| count[stat as usize];
+        let queued_track = of(intf::hallows_stat_STAT_ENQ_TRACK);
+        let queued_express = of(intf::hallows_stat_STAT_ENQ_EXPRESS);
+        Metrics {
+            dispatch_own: of(intf::hallows_stat_STAT_OWN),
+            dispatch_express: of(intf::hallows_stat_STAT_EXPRESS),
+            dispatch_peer: of(intf::hallows_stat_STAT_PEER),
+            dispatch_route: of(intf::hallows_stat_STAT_ROUTE),
+            dispatch_detour: of(intf::hallows_stat_STAT_DETOUR),
+            dispatch_rescue: of(intf::hallows_stat_STAT_RESCUE),
+            dispatch_kept: of(intf::hallows_stat_STAT_KEPT),
+            dispatch_none: of(intf::hallows_stat_STAT_NONE),
+            idle_self: of(intf::hallows_stat_STAT_IDLE_SELF),
+            idle_smt: of(intf::hallows_stat_STAT_IDLE_SMT),
+            idle_llc: of(intf::hallows_stat_STAT_IDLE_LLC),
+            idle_node: of(intf::hallows_stat_STAT_IDLE_NODE),
+            idle_machine: of(intf::hallows_stat_STAT_IDLE_MACHINE),
+            wake_sync: of(intf::hallows_stat_STAT_SYNC),
+            wake_no_idle: of(intf::hallows_stat_STAT_NO_IDLE),
+            move_self: of(intf::hallows_stat_STAT_MOVE_SELF),
+            move_smt: of(intf::hallows_stat_STAT_MOVE_SMT),
+            move_llc: of(intf::hallows_stat_STAT_MOVE_LLC),
+            move_node: of(intf::hallows_stat_STAT_MOVE_NODE),
+            move_machine: of(intf::hallows_stat_STAT_MOVE_MACHINE),
+            queued_track,
+            queued_express,
+            express_pct: percent(queued_express, queued_track + queued_express),
+            preempted: of(intf::hallows_stat_STAT_PREEMPT),
+            invited: of(intf::hallows_stat_STAT_INVITE),
+            reenqueued: of(intf::hallows_stat_STAT_REENQ),
+            fresh: of(intf::hallows_stat_STAT_FRESH),
+            stale: of(intf::hallows_stat_STAT_STALE),
+            ..Metrics::default()
+        }
+    }
+}
+
+fn cells_between(
+    prev: &[CellView],
+    now: &[CellView],
+    interval: Duration,
+) -> BTreeMap<usize, CellMetrics> {
+    let busy_before: BTreeMap<usize, u64> =
+        prev.iter().map(|cell| (cell.cpu, cell.busy_ns)).collect();
+    let interval_ns = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+    now.iter()
+        .map(|cell| {
+            let before = busy_before.get(&cell.cpu).copied().unwrap_or(0);
+            // A run that spans the snapshots is added at its end, so the sum
+            // may exceed the interval.
+            let busy_ns = cell.busy_ns.saturating_sub(before).min(interval_ns);
+            let metrics = CellMetrics {
+                llc: cell.llc as u64,
+                state: state_name(cell.state).into(),
+                queued: cell.queued,
+                busy_pct: percent(busy_ns, interval_ns),
+            };
+            (cell.cpu, metrics)
+        })
+        .collect()
+}
+
+/// The text of a state in [`CellMetrics::state`].
+fn state_name(state: Option<CellState>) -> &'static str {
+    match state {
+        Some(CellState::Hungry) => "hungry",
+        Some(CellState::Balanced) => "balanced",
+        Some(CellState::Saturated) => "saturated",
+        None => "unknown",
+    }
+}
+
+fn differences(before: &[u64], after: &[u64]) -> Vec<u64> {
+    let pairs = before.iter().zip(after);
+    pairs
+        .map(|(before, after)| after.saturating_sub(*before))
+        .collect()
+}
+
+/// `part` of `whole` in percent, 0 of nothing.
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        100.0 * part as f64 / whole as f64
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scx_stats::serde_json;
+
+    /// A snapshot after `seconds` whose counter of index i stands at `seconds` * (i + 1).
+    fn snapshot(seconds: u64, cells: Vec<CellView>) -> Snapshot {
+        let totals = Totals {
+            count: std::array::from_fn(|stat| seconds * (stat as u64 + 1)),
+            idle_wait: std::array::from_fn(|bucket| seconds * bucket as u64),
+            idle_wait_max_ns: seconds * 1_500_000,
+            windows: seconds * 100,
+            flips: seconds * 7,
+            period_ms: 10 * seconds,
+        };
+        let uptime = Duration::from_secs(seconds);
+        Snapshot {
+            uptime,
+            totals,
+            cells,
+        }
+    }
+
+    fn cell(cpu: usize, state: Option<CellState>, busy_ns: u64) -> CellView {
+        CellView {
+            cpu,
+            llc: cpu / 8,
+            state,
+            queued: 3,
+            busy_ns,
+        }
+    }
+
+    #[test]
+    fn counts_are_differences_and_gauges_are_not() {
+        let metrics = Metrics::between(&snapshot(2, vec![]), &snapshot(5, vec![]));
+        assert_eq!((metrics.uptime_ms, metrics.interval_ms), (5000, 3000));
+        assert_eq!((metrics.windows, metrics.flips), (300, 21));
+        assert_eq!((metrics.period_ms, metrics.idle_wait_max_us), (50, 7500));
+        assert_eq!(metrics.idle_wait[2], 6);
+        assert_eq!(metrics.idle_wait.len(), WAIT_BUCKETS);
+    }
+
+    /// Every counter of `enum hallows_stat` shows up in exactly one field.
+    #[test]
+    fn each_counter_has_its_field() {
+        let now = snapshot(1, vec![]);
+        let json = serde_json::to_value(Metrics::between(&Snapshot::default(), &now)).unwrap();
+        let not_counters = [
+            "uptime_ms",
+            "interval_ms",
+            "windows",
+            "flips",
+            "period_ms",
+            "idle_wait_max_us",
+        ];
+        let mut counts: Vec<u64> = json
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(name, _)| !not_counters.contains(&name.as_str()))
+            .filter_map(|(_, value)| value.as_u64())
+            .collect();
+        counts.sort();
+        let expected: Vec<u64> = (1..=NR_STATS as u64).collect();
+        assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn the_first_interval_reaches_back_to_the_start() {
+        let metrics = Metrics::between(&Snapshot::default(), &snapshot(4, vec![]));
+        assert_eq!(metrics.interval_ms, 4000);
+        assert_eq!(metrics.dispatch_own, 4);
+    }
+
+    #[test]
+    fn counters_that_went_back_count_as_nothing() {
+        let metrics = Metrics::between(&snapshot(9, vec![]), &snapshot(1, vec![]));
+        assert_eq!((metrics.interval_ms, metrics.dispatch_own), (0, 0));
+        assert_eq!((metrics.windows, metrics.idle_wait[3]), (0, 0));
+    }
+
+    #[test]
+    fn express_share_is_of_what_was_queued() {
+        let mut now = snapshot(0, vec![]);
+        now.totals.count[intf::hallows_stat_STAT_ENQ_TRACK as usize] = 30;
+        now.totals.count[intf::hallows_stat_STAT_ENQ_EXPRESS as usize] = 10;
+        assert_eq!(
+            Metrics::between(&Snapshot::default(), &now).express_pct,
+            25.0
+        );
+        let idle = Metrics::between(&Snapshot::default(), &Snapshot::default());
+        assert_eq!(idle.express_pct, 0.0);
+    }
+
+    #[test]
+    fn cells_are_busy_over_the_interval() {
+        let second = 1_000_000_000;
+        let before = vec![
+            cell(0, Some(CellState::Hungry), 7 * second),
+            cell(9, None, 0),
+        ];
+        let after = vec![
+            cell(0, Some(CellState::Saturated), 8 * second),
+            // A run of 5 s ended in this interval of 4 s.
+            cell(9, None, 5 * second),
+            // Came online after the first snapshot.
+            cell(11, Some(CellState::Balanced), second),
+        ];
+        let cells = Metrics::between(&snapshot(1, before), &snapshot(5, after)).cells;
+        let seen = |cpu| {
+            let cell: &CellMetrics = &cells[&cpu];
+            (cell.llc, cell.state.as_str(), cell.queued, cell.busy_pct)
+        };
+        assert_eq!(seen(0), (0, "saturated", 3, 25.0));
+        assert_eq!(seen(9), (1, "unknown", 3, 100.0));
+        assert_eq!(seen(11), (1, "balanced", 3, 25.0));
+    }
+}

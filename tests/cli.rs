@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The command line as a user meets it: exit codes, and one line on standard error.
+//!
+//! No test here loads a scheduler, whatever the machine can do.
+
+#![cfg(feature = "bpf")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// How a run of the command ended.
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+fn hallows(arguments: &[&str]) -> Ended {
+    let output = Command::new(env!("CARGO_BIN_EXE_scx_hallows"))
+        .args(arguments)
+        .env_remove("RUST_LOG")
+        .output()
+        .expect("run scx_hallows");
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The only line on standard error of a run that has to end with `code`.
+fn refusal(arguments: &[&str], code: i32) -> String {
+    let ended = hallows(arguments);
+    assert_eq!(ended.code, Some(code), "{arguments:?}: {}", ended.stderr);
+    assert_eq!(ended.stdout, "", "{arguments:?}");
+    let line = ended
+        .stderr
+        .strip_prefix("scx_hallows: ")
+        .expect("the command names itself");
+    let line = line.strip_suffix('\n').expect("the line ends");
+    assert!(!line.contains('\n'), "{arguments:?}: {line}");
+    line.to_owned()
+}
+
+#[test]
+fn help_has_a_heading_for_each_part() {
+    let ended = hallows(&["--help"]);
+    assert_eq!(ended.code, Some(0));
+    let mut rest = ended.stdout.as_str();
+    for heading in ["Options:", "Hysteresis:", "Track:", "Libbpf Options:"] {
+        let at = rest.find(&format!("\n{heading}\n")).expect(heading);
+        rest = &rest[at..];
+    }
+}
+
+#[test]
+fn help_tells_every_default() {
+    let text = hallows(&["-h"])
+        .stdout
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    for (option, default) in [
+        ("--saturate-enter <TASKS>", "0.75"),
+        ("--saturate-leave <TASKS>", "0.35"),
+        ("--hungry-enter <SHARE>", "0.2"),
+        ("--hungry-leave <SHARE>", "0.05"),
+        ("--dwell <WINDOWS>", "2"),
+        ("--period-ms <MS>", "10"),
+        ("--slice-us <US>", "3000"),
+        ("--min-slice-us <US>", "500"),
+        ("--kappa <FACTOR>", "1"),
+        ("--hysteresis-us <US>", "30"),
+    ] {
+        let at = text.find(option).expect(option);
+        let default = format!("[default: {default}]");
+        let next = text[at..].find("[default: ").expect(option) + at;
+        assert!(text[next..].starts_with(&default), "{option}");
+    }
+}
+
+#[test]
+fn version_names_the_build() {
+    for flag in ["-V", "--version"] {
+        let ended = hallows(&[flag]);
+        assert_eq!(ended.code, Some(0));
+        let start = format!("scx_hallows {}", env!("CARGO_PKG_VERSION"));
+        assert!(ended.stdout.starts_with(&start), "{}", ended.stdout);
+        assert!(
+            ended.stdout.contains(std::env::consts::ARCH),
+            "{}",
+            ended.stdout
+        );
+        assert_eq!(ended.stderr, "");
+    }
+}
+
+#[test]
+fn help_stats_describes_totals_and_cells() {
+    let ended = hallows(&["--help-stats"]);
+    assert_eq!(ended.code, Some(0));
+    for name in [
+        "[Metrics",
+        "[CellMetrics]",
+        "dispatch_rescue",
+        "idle_wait_max_us",
+        "busy_pct",
+    ] {
+        assert!(ended.stdout.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn a_bad_value_is_refused_by_the_name_of_its_option() {
+    for (option, bad) in [
+        (
+            "--saturate-enter",
+            &["0", "-1", "65", "nan", "inf", "many", ""] as &[&str],
+        ),
+        ("--saturate-leave", &["-0.1", "nan", "64.5"]),
+        ("--hungry-enter", &["0", "-1", "1.01"]),
+        ("--hungry-leave", &["-0.1", "2"]),
+        ("--dwell", &["0", "-1", "101", "1.5"]),
+        ("--period-ms", &["3", "101", "-1", "99999999999999999999"]),
+        (
+            "--slice-us",
+            &["99", "100001", "-1", "18446744073709551615"],
+        ),
+        ("--min-slice-us", &["49", "3001", "-1"]),
+        ("--kappa", &["-0.5", "17", "x"]),
+        ("--hysteresis-us", &["5001", "-1"]),
+        ("--exit-dump-len", &["-1", "x"]),
+        ("--stats", &["0", "-1", "nan", "86401", "x"]),
+        ("--monitor", &["0", "-1", "x"]),
+    ] {
+        for value in bad {
+            let line = refusal(&[option, value], 2);
+            assert!(line.contains(option), "{option} {value}: {line}");
+        }
+    }
+}
+
+#[test]
+fn leave_has_to_stay_below_enter() {
+    for (pair, bound) in [
+        (["--saturate-leave", "0.9"], "--saturate-enter 0.75"),
+        (["--saturate-enter", "0.3"], "--saturate-leave 0.35"),
+        (["--hungry-leave", "0.2"], "--hungry-enter 0.2"),
+        (["--hungry-enter", "0.04"], "--hungry-leave 0.05"),
+    ] {
+        let line = refusal(&pair, 2);
+        assert!(line.contains(pair[0]) && line.contains(bound), "{line}");
+        assert!(line.contains("leave must be below enter"), "{line}");
+    }
+}
+
+#[test]
+fn what_is_not_an_option_is_refused() {
+    assert!(refusal(&["--dwel", "3"], 2).contains("'--dwell'"));
+    assert!(refusal(&["now"], 2).contains("'now'"));
+    assert!(refusal(&["--kappa"], 2).contains("--kappa"));
+    assert!(refusal(&["--stats", "1", "--monitor", "1"], 2).contains("--monitor"));
+}
+
+#[test]
+fn monitor_without_a_scheduler_says_so() {
+    if Path::new("/var/run/scx/root/stats").exists() {
+        eprintln!("skipped: a scheduler offers statistics here");
+        return;
+    }
+    let line = refusal(&["--monitor", "1"], 69);
+    assert!(line.contains("start scx_hallows first"), "{line}");
+}
+
+#[test]
+fn a_machine_that_cannot_schedule_says_why() {
+    if !Path::new("/sys/kernel/sched_ext/state").exists() {
+        assert!(refusal(&[], 69).contains("has no sched_ext"));
+    } else if !may_load() {
+        assert!(refusal(&[], 77).contains("CAP_BPF"));
+    } else {
+        eprintln!("skipped: the scheduler would start here");
+    }
+}
+
+/// Whether this process, and so the command, holds any capability.
+fn may_load() -> bool {
+    let status = fs::read_to_string("/proc/self/status").expect("procfs");
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .expect("CapEff");
+    u64::from_str_radix(mask.trim(), 16).expect("a bit mask") != 0
+}

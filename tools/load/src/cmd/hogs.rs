@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `hogs`: CPU burners and how evenly they were served.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use libc::pid_t;
+use serde::Serialize;
+
+use crate::burn;
+use crate::cpuset::CpuSet;
+use crate::report::{Report, secs};
+use crate::run::Run;
+use crate::stats::jain;
+use crate::sys;
+use crate::team::run_team;
+
+/// Burn CPU with N threads; print each one's CPU time and Jain's index.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Number of threads.
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    count: u32,
+    /// How long, such as 5s or 500ms.
+    #[arg(long = "for", default_value = "5s", value_parser = humantime::parse_duration)]
+    duration: Duration,
+    /// Nice level of every thread.
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-20..=19))]
+    nice: Option<i32>,
+    /// CPUs the threads may use, such as 0-3,8.
+    #[arg(long, value_name = "LIST")]
+    cpu: Option<CpuSet>,
+}
+
+/// What `hogs` found.
+#[derive(Debug, Serialize)]
+pub struct HogsReport {
+    load: &'static str,
+    /// Length of the measured window.
+    seconds: f64,
+    /// CPU time of each thread inside the window.
+    cpu_seconds: Vec<f64>,
+    /// Sum of `cpu_seconds`.
+    total_cpu_seconds: f64,
+    /// Jain's fairness index of `cpu_seconds`.
+    jain: f64,
+}
+
+impl Report for HogsReport {}
+
+impl fmt::Display for HogsReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, cpu) in self.cpu_seconds.iter().enumerate() {
+            writeln!(f, "hog {index}: {cpu:.3} s")?;
+        }
+        writeln!(
+            f,
+            "{} hogs: {:.3} s of CPU time in {:.3} s, Jain index {:.4}",
+            self.cpu_seconds.len(),
+            self.total_cpu_seconds,
+            self.seconds,
+            self.jain
+        )
+    }
+}
+
+/// Runs the load.
+///
+/// # Errors
+/// When a thread can't get its nice level or CPUs, or can't be started.
+pub fn run(args: &Args) -> Result<HogsReport> {
+    let setup = |_| {
+        if let Some(cpus) = &args.cpu {
+            sys::set_affinity(0, cpus).with_context(|| format!("use CPUs {cpus}"))?;
+        }
+        if let Some(nice) = args.nice {
+            sys::set_nice(nice).with_context(|| format!("set nice {nice}"))?;
+        }
+        Ok(())
+    };
+    let used = measure(args.count as usize, args.duration, setup)?;
+    Ok(HogsReport {
+        load: "hogs",
+        seconds: secs(used.window_ns),
+        cpu_seconds: used.cpu_ns.iter().copied().map(secs).collect(),
+        total_cpu_seconds: secs(used.cpu_ns.iter().sum()),
+        jain: jain(&used.cpu_ns),
+    })
+}
+
+/// CPU time that threads used in one common window.
+pub struct Usage {
+    /// Length of the window, ns.
+    pub window_ns: u64,
+    /// CPU time per thread, ns, in the order of their indices.
+    pub cpu_ns: Vec<u64>,
+}
+
+/// Runs `count` hogs, each set up by `setup`, and measures their CPU time over
+/// one window of `duration`, the same for all.
+///
+/// # Errors
+/// When a thread can't be started or set up, or the measuring thread itself got
+/// no CPU for seconds after the window.
+pub fn measure(
+    count: usize,
+    duration: Duration,
+    setup: impl Fn(usize) -> Result<()> + Sync,
+) -> Result<Usage> {
+    // The hogs go on past the window, so that each is still there to be measured
+    // when the window ends, however late this thread wakes up.
+    const OVERTIME: Duration = Duration::from_secs(10);
+    let run = Run::prepare()?;
+    let hog = |_| {
+        while !run.over() {
+            burn::spin(burn::CHUNK);
+        }
+    };
+    let watch = |tids: &[pid_t]| {
+        let (start, before) = (sys::now_ns(), cpu_times(tids)?);
+        run.wait_until(run.started_ns().saturating_add(duration.as_nanos() as u64));
+        let (end, after) = (sys::now_ns(), cpu_times(tids)?);
+        Ok(Usage {
+            window_ns: end - start,
+            cpu_ns: after.iter().zip(&before).map(|(a, b)| a - b).collect(),
+        })
+    };
+    let total = duration.saturating_add(OVERTIME);
+    let (usage, _) = run_team(&run, count, total, setup, hog, watch)?;
+    Ok(usage)
+}
+
+fn cpu_times(tids: &[pid_t]) -> Result<Vec<u64>> {
+    tids.iter()
+        .map(|&tid| {
+            sys::cpu_ns_of(tid).context("read a hog's CPU time: was this thread starved for 10 s?")
+        })
+        .collect()
+}

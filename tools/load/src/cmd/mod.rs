@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The loads, one module each: arguments, `run`, report.
+
+pub mod affinity_churn;
+pub mod fifo;
+pub mod hogs;
+pub mod periodic;
+pub mod pingpong;
+pub mod shares;
+pub mod spread;

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `periodic`: sleepers that measure how late they wake up.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::burn;
+use crate::cpuset::CpuSet;
+use crate::report::{Report, secs};
+use crate::run::Run;
+use crate::stats::Summary;
+use crate::sys;
+use crate::team::run_team;
+
+/// Sleep and work in a fixed rhythm; print how late the threads woke up.
+///
+/// The threads are SCHED_OTHER and sleep by clock_nanosleep(2) to absolute times
+/// with a timer slack of 1 ns. A period that has already begun when the thread
+/// is ready for it is skipped and counted.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Time from one wake-up to the next, us.
+    #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u64).range(1..))]
+    period_us: u64,
+    /// CPU time to burn after each wake-up, us, calibrated at the start.
+    #[arg(long, default_value_t = 100)]
+    work_us: u64,
+    /// How long, such as 5s or 500ms.
+    #[arg(long = "for", default_value = "5s", value_parser = humantime::parse_duration)]
+    duration: Duration,
+    /// Number of threads; their periods are spread evenly.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    threads: u32,
+    /// Nice level of every thread.
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-20..=19))]
+    nice: Option<i32>,
+    /// CPUs the threads may use, such as 0-3,8.
+    #[arg(long, value_name = "LIST")]
+    cpu: Option<CpuSet>,
+}
+
+/// What `periodic` found.
+#[derive(Debug, Serialize)]
+pub struct PeriodicReport {
+    load: &'static str,
+    threads: u32,
+    period_us: u64,
+    work_us: u64,
+    seconds: f64,
+    /// From the time a thread asked to be woken to the time it ran.
+    lateness: Summary,
+    /// Periods skipped because the one before lasted too long.
+    skipped: u64,
+}
+
+impl Report for PeriodicReport {}
+
+impl fmt::Display for PeriodicReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let l = &self.lateness;
+        writeln!(
+            f,
+            "{} threads, period {} us, work {} us, {:.3} s: {} wake-ups, {} periods skipped",
+            self.threads, self.period_us, self.work_us, self.seconds, l.count, self.skipped
+        )?;
+        writeln!(
+            f,
+            "lateness us: mean {:.1}  p50 {:.1}  p99 {:.1}  p99.9 {:.1}  max {:.1}",
+            l.mean_us, l.p50_us, l.p99_us, l.p999_us, l.max_us
+        )
+    }
+}
+
+/// Runs the load.
+///
+/// # Errors
+/// When a thread can't get its timer slack, nice level or CPUs, or can't be
+/// started.
+pub fn run(args: &Args) -> Result<PeriodicReport> {
+    let run = Run::prepare()?;
+    let work_iterations = match args.work_us {
+        0 => 0,
+        us => us * burn::iterations_per_us(),
+    };
+    let period_ns = args.period_us * 1000;
+    let sleeper = |index: usize| {
+        let phase_ns = period_ns * (index as u64 + 1) / u64::from(args.threads);
+        sleep_and_work(
+            &run,
+            run.started_ns() + phase_ns,
+            period_ns,
+            work_iterations,
+        )
+    };
+    let watch = |_: &[libc::pid_t]| {
+        run.wait();
+        Ok(sys::now_ns() - run.started_ns())
+    };
+    let threads = args.threads as usize;
+    let (elapsed_ns, results) = run_team(
+        &run,
+        threads,
+        args.duration,
+        |_| set_up(args),
+        sleeper,
+        watch,
+    )?;
+    let skipped = results.iter().map(|r| r.skipped).sum();
+    let lateness_ns = results.into_iter().flat_map(|r| r.lateness_ns).collect();
+    Ok(PeriodicReport {
+        load: "periodic",
+        threads: args.threads,
+        period_us: args.period_us,
+        work_us: args.work_us,
+        seconds: secs(elapsed_ns),
+        lateness: Summary::of_ns(lateness_ns),
+        skipped,
+    })
+}
+
+fn set_up(args: &Args) -> Result<()> {
+    sys::set_timer_slack_ns(1).context("set the timer slack")?;
+    if let Some(cpus) = &args.cpu {
+        sys::set_affinity(0, cpus).with_context(|| format!("use CPUs {cpus}"))?;
+    }
+    if let Some(nice) = args.nice {
+        sys::set_nice(nice).with_context(|| format!("set nice {nice}"))?;
+    }
+    Ok(())
+}
+
+struct Wakeups {
+    lateness_ns: Vec<u64>,
+    skipped: u64,
+}
+
+/// The rhythm of one thread, from its first wake-up at `next_ns`.
+fn sleep_and_work(run: &Run, mut next_ns: u64, period_ns: u64, work_iterations: u64) -> Wakeups {
+    let mut wakeups = Wakeups {
+        lateness_ns: Vec::new(),
+        skipped: 0,
+    };
+    while !run.over() {
+        sys::sleep_until(next_ns);
+        wakeups
+            .lateness_ns
+            .push(sys::now_ns().saturating_sub(next_ns));
+        burn::spin(work_iterations);
+        let behind = sys::now_ns().saturating_sub(next_ns) / period_ns;
+        wakeups.skipped += behind;
+        next_ns += (behind + 1) * period_ns;
+    }
+    wakeups
+}

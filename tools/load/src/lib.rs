@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Loads and probes for a CPU scheduler.
+//!
+//! Each module under [`cmd`] is one load: it starts threads through [`team`],
+//! burns CPU through [`burn`], and returns a [`report::Report`]. Figures are
+//! computed by the pure functions of [`stats`] and [`weight`].
+
+pub mod burn;
+pub mod cmd;
+pub mod cpuset;
+pub mod report;
+pub mod run;
+pub mod stats;
+pub mod sys;
+pub mod team;
+pub mod weight;

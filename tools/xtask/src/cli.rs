@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The command line, and the help texts that go with it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::vm::accel::Mode;
+use crate::vm::initramfs::GuestFile;
+
+/// Development tasks of scx_hallows: set up this machine, boot test VMs, run every test
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    Setup(SetupArgs),
+    Vm(VmArgs),
+    Test(TestArgs),
+}
+
+/// Install what is missing: packages, kernels and QEMU for the test VMs
+///
+/// Packages are installed with apt (as root, or through sudo); on a system
+/// without apt, or without root, their names are printed instead. Kernels 6.16,
+/// 6.18 and the newest 7.x come from the Debian mirror in the system's own apt
+/// sources and stay in the cache, as does a QEMU that can run the virtual clock
+/// (9.1 to 10.x) where the system has none. What is there already is kept.
+#[derive(Args, Debug)]
+#[command(after_help = SETUP_HELP)]
+pub struct SetupArgs {
+    /// Change nothing: say what is missing, and exit 1 if anything is
+    #[arg(long)]
+    pub check: bool,
+}
+
+const SETUP_HELP: &str = "\
+Environment:
+  HALLOWS_CACHE      the cache's folder [default: ~/.cache/scx_hallows]
+  HALLOWS_VM_MIRROR  the Debian mirror for kernels and QEMU, where the system's
+                     apt sources name none: http://HOST/debian
+  BPF_CLANG          the clang that compiles BPF [default: clang-22, or else the
+                     newest of 18 and above]";
+
+/// Boot a kernel in QEMU and run a shell script in it
+///
+/// Prints what the script prints and exits with its exit status. The guest is
+/// an initramfs with busybox, hackbench, cyclictest, stress-ng, taskset, chrt
+/// and the files named here; it has no disk and no network. What is missing on
+/// this machine is set up first.
+#[derive(Args, Debug)]
+#[command(after_help = VM_HELP)]
+pub struct VmArgs {
+    /// Kernel: a series, or a file
+    ///
+    /// A series (6.18, or 7 for the newest 7.x) means its newest kernel in the
+    /// cache, fetched if there is none. A file (a path with a slash) is a
+    /// vmlinuz or an ELF vmlinux; its configuration is looked for as
+    /// config-RELEASE beside it and in /boot.
+    #[arg(long, value_name = "SERIES|FILE", default_value = "6.18")]
+    pub kernel: String,
+
+    /// Guest CPUs [default: 4, or as many as `--topo smp:...` says]
+    #[arg(long, value_name = "N")]
+    pub cpus: Option<u32>,
+
+    /// How the CPUs hang together
+    ///
+    /// flat: one LLC. llc2, llc4: that many LLCs on one node. smt2: two
+    /// hardware threads a core. numa2: two nodes of one LLC each. Combined:
+    /// llc2smt2, numa2llc2 (two LLCs on each node), numa2smt2. Anything else as
+    /// QEMU's own -smp string: smp:8,sockets=1,dies=2,cores=4.
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "flat",
+        verbatim_doc_comment
+    )]
+    pub topo: String,
+
+    /// The guest's clock and host threads
+    ///
+    /// mttcg: a host thread a guest CPU, real clock.
+    /// rr: one host thread for all, real clock; about 20 % slower, and safe with
+    ///   kernels 7.x, which QEMU can crash under mttcg when they patch their code.
+    /// `vtime[:MHZ[:QUANTUM_US]]`: a virtual clock that counts instructions (1000
+    ///   MHz, 20 us), so that figures do not depend on the host's load; slow,
+    ///   needs QEMU 9.1 to 10.x.
+    #[arg(long, default_value = "mttcg", verbatim_doc_comment)]
+    pub mode: Mode,
+
+    /// Let the host's CPUs run the guest instead of emulating them
+    #[arg(long, value_name = "ACCEL", value_parser = ["kvm"], conflicts_with = "mode")]
+    pub accel: Option<String>,
+
+    /// Guest memory, in M or G
+    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = crate::vm::parse_mem)]
+    pub mem: u64,
+
+    /// Wall-clock seconds until the VM is killed and the exit status is 124
+    #[arg(long, value_name = "S", default_value_t = 300)]
+    pub timeout: u64,
+
+    /// Put a file or folder into the guest; may be repeated
+    ///
+    /// Without GUEST it goes to /vm/bin, which is in the PATH. The shared
+    /// libraries that a program needs go along.
+    #[arg(long, value_name = "HOST[:GUEST]")]
+    pub files: Vec<GuestFile>,
+
+    /// Set an environment variable of the script; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = crate::vm::parse_env)]
+    pub env: Vec<(String, String)>,
+
+    /// Write the guest's kernel log to this file when the script has ended
+    #[arg(long, value_name = "FILE")]
+    pub dmesg: Option<PathBuf>,
+
+    /// Boot again, at most N times, when the VM itself died
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub retry: u32,
+
+    /// What the guest runs, in busybox's sh
+    #[arg(last = true, required = true, value_name = "SCRIPT")]
+    pub script: Vec<String>,
+}
+
+const VM_HELP: &str = "\
+Exit status: the script's own; 124 after --timeout, with the end of the console;
+125 when the VM could not be started or died (a kernel panic, say); 130 after
+Ctrl-C; 2 for a wrong command line.
+
+Examples:
+  cargo xtask vm -- 'uname -r; nproc'
+  cargo xtask vm --kernel 6.16 --cpus 8 --topo numa2llc2 --files target/release/scx_hallows \\
+      -- 'scx_hallows & sleep 3; hackbench -g 10; kill -INT $!; wait'";
+
+/// Run every test: formatting, lints, documentation, unit tests, VM scenarios
+///
+/// Prints a line for each test as it ends, the whole output of those that
+/// failed, and as the last line how many passed and failed. Exits 1 if any
+/// failed. What is missing on this machine is set up first.
+#[derive(Args, Debug)]
+#[command(after_help = TEST_HELP)]
+pub struct TestArgs {
+    /// Print the names of the tests that would run, and run none
+    #[arg(long)]
+    pub list: bool,
+
+    /// Run only the tests whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+
+    /// Host cores to fill with VMs [default: all]
+    ///
+    /// A VM in mode rr takes one, in other modes as many as it has CPUs.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub jobs: Option<u32>,
+
+    /// Leave out the tests that need a VM
+    #[arg(long)]
+    pub skip_vm: bool,
+
+    /// Run VM scenarios on this kernel only
+    ///
+    /// A series (6.18) selects the scenarios that name it; with a file, every
+    /// scenario runs, once, on that kernel.
+    #[arg(long, value_name = "SERIES|FILE", conflicts_with = "skip_vm")]
+    pub kernel: Option<String>,
+}
+
+const TEST_HELP: &str = "\
+A VM scenario is a file tests/vm/NAME.sh, which the guest runs; it passes when it
+exits 0. Comments at its head say how to boot; a list makes a run of each:
+  # what: one line                   # cpus: 4
+  # kernels: 6.16 6.18 7             # topo: flat llc2       [default: flat]
+  # timeout: 120  (wall seconds)     # mode: rr|mttcg|vtime  [default: rr]
+                                     # mem: 2G               [default: 2G]
+The guest has /vm/lib.sh (tests/vm/lib.sh) and the release binaries in its PATH.";

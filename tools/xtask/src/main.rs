@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask`: sets a machine up, boots test VMs, runs every test.
+
+mod cli;
+mod cmd;
+mod interrupt;
+mod paths;
+mod setup;
+mod test;
+mod vm;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use cli::{Cli, Task};
+
+fn main() -> ExitCode {
+    let task = Cli::parse().task;
+    // `vm` hands on the exit status of the guest's script, so its own failures
+    // need a number that scripts rarely use: the one `timeout` and `env` use.
+    let failed = if matches!(task, Task::Vm(_)) { 125 } else { 1 };
+    match interrupt::install().and_then(|()| perform(task)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(failed)
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<u8> {
+    match task {
+        Task::Setup(args) => setup::command(&args),
+        Task::Vm(args) => vm::command(args),
+        Task::Test(args) => test::command(&args),
+    }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Tests that cargo runs on this machine.
+
+use std::env;
+use std::io::{Read, pipe};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::cmd::{self, Waited};
+use crate::paths;
+use crate::setup::clang;
+
+/// One run of cargo.
+pub struct Check {
+    /// As `--list` and the report name it.
+    pub name: &'static str,
+    /// What it tells.
+    pub what: &'static str,
+    args: &'static [&'static str],
+}
+
+/// What all but the VM scenarios is tested by, the quick ones first.
+pub const CHECKS: [Check; 5] = [
+    Check {
+        name: "host/fmt",
+        what: "the code is formatted",
+        args: &["fmt", "--all", "--check"],
+    },
+    Check {
+        name: "host/pure",
+        what: "the pure library builds and tests without clang and libbpf",
+        args: &[
+            "test",
+            "--package",
+            "scx_hallows",
+            "--no-default-features",
+            "--lib",
+        ],
+    },
+    Check {
+        name: "host/clippy",
+        what: "no lint complains",
+        args: &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    },
+    Check {
+        name: "host/doc",
+        what: "the documentation builds without warnings",
+        args: &["doc", "--workspace", "--no-deps"],
+    },
+    Check {
+        name: "host/unit",
+        what: "unit and property tests",
+        args: &["test", "--workspace"],
+    },
+];
+
+/// The build whose programs the VM scenarios run.
+pub const RELEASE: Check = Check {
+    name: "host/build",
+    what: "the release build",
+    args: &["build", "--release", "--workspace", "--exclude", "xtask"],
+};
+
+/// How a check ended.
+pub struct Checked {
+    /// Whether cargo exited 0.
+    pub ok: bool,
+    /// Everything that cargo said.
+    pub output: Vec<u8>,
+    /// Wall-clock time.
+    pub wall: Duration,
+}
+
+/// Runs a check, keeping what it says.
+///
+/// # Errors
+/// When cargo cannot be started.
+pub fn run(check: &Check) -> Result<Checked> {
+    let start = Instant::now();
+    let (mut reader, writer) = pipe().context("cannot make a pipe")?;
+    let mut command = cargo();
+    command.args(check.args).stdin(Stdio::null());
+    command
+        .stdout(writer.try_clone().context("cannot share a pipe")?)
+        .stderr(writer);
+    let mut child = command.spawn().context("cannot run cargo")?;
+    // Closes this process's writing ends, or the pipe would never end.
+    drop(command);
+    let mut output = Vec::new();
+    let waited = thread::scope(|scope| {
+        scope.spawn(|| reader.read_to_end(&mut output));
+        cmd::wait(&mut child, None)
+    });
+    let ok = matches!(waited.context("cannot wait for cargo")?, Waited::Ended(status) if status.success());
+    Ok(Checked {
+        ok,
+        output,
+        wall: start.elapsed(),
+    })
+}
+
+/// cargo in the checkout, without what the cargo that runs xtask told xtask
+/// about itself: build scripts that look at it would run anew at every turn.
+fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .current_dir(paths::root())
+        .env("RUSTDOCFLAGS", "-Dwarnings")
+        .env("CARGO_TERM_COLOR", "never");
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_")
+            || text.starts_with("CARGO_MANIFEST_")
+            || text == "LD_LIBRARY_PATH"
+        {
+            command.env_remove(name);
+        }
+    }
+    if let Some(clang) = clang::find() {
+        command.env("BPF_CLANG", clang);
+    }
+    command
+}

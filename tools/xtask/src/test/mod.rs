@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask test`: the tests of the host one after the other, then the VM
+//! scenarios side by side.
+
+mod host;
+mod report;
+mod scenario;
+mod schedule;
+
+use std::thread;
+
+use anyhow::{Context, Result};
+
+use crate::cli::TestArgs;
+use crate::interrupt;
+use crate::paths;
+use crate::setup;
+use crate::vm::initramfs::GuestFile;
+use host::Check;
+use report::Report;
+use scenario::Run;
+
+/// Programs of the release build that the guest has in its `PATH`.
+const PROGRAMS: [&str; 3] = ["scx_hallows", "hallows-load", "hallows-oracle"];
+
+/// Runs what the arguments select. Returns the exit status: 1 if any failed.
+///
+/// # Errors
+/// When something that the tests need cannot be set up, or a scenario cannot be
+/// read. A test that fails is no error.
+pub fn command(args: &TestArgs) -> Result<u8> {
+    let wanted = |name: &str| {
+        args.filter
+            .as_deref()
+            .is_none_or(|text| name.contains(text))
+    };
+    let mut runs = if args.skip_vm {
+        Vec::new()
+    } else {
+        scenario::all(args.kernel.as_deref())?
+    };
+    runs.retain(|run| wanted(&run.name()));
+    let checks: Vec<_> = host::CHECKS
+        .iter()
+        .filter(|check| wanted(check.name))
+        .collect();
+    if args.list {
+        checks
+            .iter()
+            .for_each(|check| println!("{:<40} {}", check.name, check.what));
+        runs.iter()
+            .for_each(|run| println!("{:<40} {}", run.name(), run.scenario.what));
+        return Ok(0);
+    }
+    setup::for_build()?;
+    let mut report = Report::default();
+    run_checks(&checks, &mut report)?;
+    if !runs.is_empty() && !interrupt::seen() {
+        run_scenarios(&runs, args, &mut report)?;
+    }
+    report.end();
+    Ok(if interrupt::seen() {
+        interrupt::EXIT_STATUS
+    } else {
+        u8::from(report.failed())
+    })
+}
+
+fn run_checks(checks: &[&Check], report: &mut Report) -> Result<()> {
+    for check in checks {
+        if interrupt::seen() {
+            break;
+        }
+        eprintln!("running {}: {}", check.name, check.what);
+        report.check(check.name, &host::run(check)?);
+    }
+    Ok(())
+}
+
+fn run_scenarios(runs: &[Run], args: &TestArgs, report: &mut Report) -> Result<()> {
+    eprintln!("running {}: {}", host::RELEASE.name, host::RELEASE.what);
+    let build = host::run(&host::RELEASE)?;
+    report.check(host::RELEASE.name, &build);
+    if !build.ok {
+        report.not_run(runs.len());
+        return Ok(());
+    }
+    setup::for_vm()?;
+    let files = guest_files()?;
+    let specs = runs
+        .iter()
+        .map(|run| run.spec(&files))
+        .collect::<Result<Vec<_>>>()?;
+    let cores = args.jobs.map_or_else(host_cores, Ok)?;
+    eprintln!("running {} VM scenarios", runs.len());
+    let not_run = schedule::run(&specs, cores, |index, outcome| {
+        report.scenario(&runs[index].name(), outcome)
+    });
+    report.not_run(not_run);
+    Ok(())
+}
+
+fn host_cores() -> Result<u32> {
+    let cores = thread::available_parallelism().context("cannot count the host's cores")?;
+    Ok(u32::try_from(cores.get()).unwrap_or(u32::MAX))
+}
+
+fn guest_files() -> Result<Vec<GuestFile>> {
+    let release = paths::target()?.join("release");
+    let programs = PROGRAMS.map(|name| GuestFile {
+        host: release.join(name),
+        guest: format!("vm/bin/{name}"),
+    });
+    let library = GuestFile {
+        host: scenario::folder().join("lib.sh"),
+        guest: "vm/lib.sh".into(),
+    };
+    Ok(programs.into_iter().chain([library]).collect())
+}
