@@ -52,7 +52,7 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 	tctx->queued_ns = 0;
 	tctx->express = false;
 	tctx->sync_wake = wake_flags & SCX_WAKE_SYNC;
-	if (tctx->sync_wake && sync_fits(p, prev_cpu, here)) {
+	if (waker_fits(p, prev_cpu, here, tctx->sync_wake)) {
 		count(STAT_SYNC);
 		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, slice_ns, 0);
 		return here;

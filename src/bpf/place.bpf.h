@@ -129,19 +129,24 @@ static __always_inline s32 birth_track(const struct task_struct *p, s32 cpu)
 }
 
 /*
- * May a sync wake-up stay on the waker's CPU? Yes if the waker is about to
- * sleep, as its bursts show, shares the cache with the task, and nobody else
- * waits there. No idle CPU is looked for: on a machine of ping-pong pairs that
- * search and the idle mask's line are what costs.
+ * May the task run where its waker is about to stop? Yes if the waker shares
+ * the cache and its bursts are so short that waiting for the rest of this one
+ * costs less than a move: a sync waker says itself that it will sleep, any
+ * other has to be the task's old neighbour. Nobody else may wait there. No idle
+ * CPU is looked for: on a machine of ping-pong pairs that search, and the line
+ * of the idle mask, are what costs.
  */
-static __always_inline bool sync_fits(const struct task_struct *p, s32 prev_cpu, s32 here)
+static __always_inline bool waker_fits(const struct task_struct *p, s32 prev_cpu, s32 here, bool sync)
 {
 	struct task_struct *waker = (void *)bpf_get_current_task_btf();
 	struct cell *cell = cell_of(here);
 
+	if (!sync && prev_cpu != here)
+		return false;
 	if (!cell || (waker->flags & PF_EXITING) || llc_of(here) != llc_of(prev_cpu))
 		return false;
-	if ((cell->flags & (CELL_HOG | CELL_HELD)) || cell->curr_avg_ns >= express_max_ns / 4)
+	if ((cell->flags & (CELL_HOG | CELL_HELD | CELL_IDLE)) ||
+	    cell->curr_avg_ns >= (sync ? express_max_ns / 4 : need_ns[RING_LLC]))
 		return false;
 	return bpf_cpumask_test_cpu(here, p->cpus_ptr) && !nr_waiting(here) &&
 	       !scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | here);

@@ -98,9 +98,10 @@ fn once_the_stopper_came_twice_it_may_not_return() {
 
 #[test]
 fn the_grace_holds_only_where_it_ran_and_ends_by_itself() {
-    let elsewhere = "300 0 switch 10 120 R 0 120 swapper/0\n350 1 allowed 10 set 5\n\
-                     450 1 switch 0 120 R 10 120 ten\n5000 0 end";
-    assert_eq!(violations(&[QUIET, LOSES_CPU_0, elsewhere]).0, 1);
+    let loses_both = "10 0 wakeup 10 120 0 ten\n11 0 switch 0 120 R 10 120 ten\n\
+                      100 1 allowed 10 set 5\n300 0 switch 10 120 R 0 120 swapper/0";
+    let elsewhere = "400 1 switch 0 120 R 10 120 ten\n5000 0 end";
+    assert_eq!(violations(&[QUIET, loses_both, elsewhere]).0, 1);
     let late = "300 0 switch 10 120 R 5 120 five\n200000 0 switch 5 120 S 10 120 ten\n200001 0 end";
     assert_eq!(judge(&[QUIET, LOSES_CPU_0, late]).mask.violations, 1);
 }
@@ -119,7 +120,8 @@ fn a_mask_change_during_a_wake_up_has_a_grace_for_one_switch() {
 fn a_migration_disabled_task_stays_on_its_cpu() {
     let pinned = "300 0 allowed 10 pin 0\n301 0 switch 10 120 R 0 120 swapper/0\n\
                   302 0 switch 0 120 R 10 120 ten\n";
-    let stays = "303 0 allowed 10 unpin 1\n5000 0 end";
+    let stays = "303 0 allowed 10 unpin 1\n304 0 switch 10 120 R 20 0 migration/0\n\
+                 400 1 switch 0 120 R 10 120 ten\n5000 0 end";
     // A change on another CPU meanwhile concerns the mask below.
     assert_eq!(violations(&[QUIET, LOSES_CPU_0, pinned, stays]).0, 0);
     let moved = "303 0 switch 10 120 R 0 120 swapper/0\n400 1 switch 0 120 R 10 120 ten\n\
@@ -242,6 +244,10 @@ fn an_offline_cpu_does_not_idle() {
     let offline = "50 1 cpu-down 0\n100 1 wakeup 10 120 1 ten\n5000 1 switch 6 120 S 10 120 ten\n\
                    6000 1 end";
     assert_eq!(violations(&[BUSY_1, offline]), (0, 0));
+    let dying = "50 1 cpu-down 0\n100 1 wakeup 10 120 1 ten\n\
+                 200 0 switch 0 120 R 20 0 migration/0\n210 0 switch 20 0 S 0 120 swapper/0\n\
+                 5000 1 switch 6 120 S 10 120 ten\n6000 1 end";
+    assert_eq!(violations(&[BUSY_1, dying]), (0, 0));
     let back = "50 1 cpu-down 0\n100 1 wakeup 10 120 1 ten\n200 1 cpu-up 0\n\
                 5000 1 switch 6 120 S 10 120 ten\n6000 1 end";
     assert_eq!(violations(&[BUSY_1, back]), (0, 1));
@@ -297,6 +303,9 @@ fn a_mask_change_while_queued_starts_the_overlap_anew() {
         (1, 1_100_000)
     );
     assert_eq!(report.wait.worst[0].wait_start_ns, 99_000);
+    // Nor does it inherit the time of tasks that had that mask before.
+    let company = "50 0 wakeup 10 120 1 ten";
+    assert_eq!(violations(&[BUSY_1, company, widened]), (0, 1), "10 only");
 }
 
 #[test]
@@ -381,7 +390,7 @@ fn a_violation_in_an_incomplete_trace_is_still_one() {
 
 #[test]
 fn a_task_woken_while_a_cpu_is_still_unknown_may_be_running_there() {
-    let early = "1 0 switch 5 120 S 0 120 swapper/0\n2 0 wakeup 10 120 1 ten\n\
-                 3000 1 switch 10 120 S 0 120 swapper/1\n3001 0 ready\n9000 0 end";
+    let early = "1 0 switch 5 120 S 0 120 swapper/0\n2 0 ready\n\
+                 3 0 wakeup 10 120 1 ten\n3000 1 switch 10 120 S 0 120 swapper/1\n9000 0 end";
     assert_eq!(violations(&[early]), (0, 0));
 }

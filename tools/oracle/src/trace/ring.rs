@@ -70,6 +70,8 @@ impl Stream {
         let length = match self.pages.read(&mut self.page) {
             Ok(length) => length,
             Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            // A CPU that was never online has no buffer.
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => 0,
             Err(error) => return Err(error.into()),
         };
         if length == 0 {

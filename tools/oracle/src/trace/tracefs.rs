@@ -45,7 +45,7 @@ impl Instance {
             group: format!("{GROUP_PREFIX}{own}"),
             possible,
         };
-        fs::create_dir(&instance.dir).context("make a trace instance")?;
+        fs::create_dir(&instance.dir).context("make a trace instance (needs root)")?;
         instance.set_up(buffer_kib)?;
         Ok(instance)
     }
