@@ -46,10 +46,11 @@ impl<'a> Scheduler<'a> {
     /// scheduler is attached.
     pub fn init(options: &Options, open: &'a mut MaybeUninit<OpenObject>) -> Result<Self> {
         try_set_rlimit_infinity();
-        let map = sysfs::read_map()?;
         let builder = BpfSkelBuilder::default();
         let libbpf = options.libbpf.clone().into_bpf_open_opts();
         let mut skel = scx_ops_open!(builder, open, hallows_ops, libbpf)?;
+        // After the open, which notes the hotplug sequence: a later change restarts us.
+        let map = sysfs::read_map()?;
         configure(&mut skel, &map, options)?;
         let mut skel = scx_ops_load!(skel, hallows_ops, uei)?;
         // SAFETY: the memory goes into the same struct as the skeleton.
@@ -98,26 +99,28 @@ impl<'a> Scheduler<'a> {
                     .min(MAX_WAIT),
                 None => MAX_WAIT,
             };
-            self.answer(wait)?;
+            self.answer(wait);
         }
         debug!("detaching");
         drop(self.link.take());
         uei_report!(&self.skel, uei)
     }
 
-    /// Waits for a request for statistics, `wait` at most, and answers it.
-    fn answer(&self, wait: Duration) -> Result<()> {
+    /// Waits for a request for statistics, `wait` at most, and answers it. A
+    /// server that ended costs the statistics, not the scheduler.
+    fn answer(&mut self, wait: Duration) {
         let Some(server) = &self.server else {
             thread::sleep(wait);
-            return Ok(());
+            return;
         };
         let (snapshots, requests) = server.channels();
-        match requests.recv_timeout(wait) {
-            Ok(()) => snapshots
-                .send(self.snapshot())
-                .context("answer a request for statistics"),
-            Err(error) if error.is_timeout() => Ok(()),
-            Err(error) => Err(error).context("the statistics server ended"),
+        let lost = match requests.recv_timeout(wait) {
+            Ok(()) => snapshots.send(self.snapshot()).is_err(),
+            Err(error) => !error.is_timeout(),
+        };
+        if lost {
+            warn!("the statistics server ended: no statistics from here on");
+            self.server = None;
         }
     }
 
@@ -170,6 +173,7 @@ fn configure(skel: &mut OpenBpfSkel<'_>, map: &Map, options: &Options) -> Result
         .context("the BPF object has no .rodata")?;
     let params = &options.params;
     rodata.debug = options.debug;
+    rodata.partial = options.partial;
     rodata.slice_ns = params.slice_ns;
     rodata.min_slice_ns = params.min_slice_ns;
     rodata.need_ns = price::need_ns(&price::prices_ns(map), params.kappa, params.hysteresis_ns);
@@ -202,7 +206,6 @@ fn write_places(rodata: &mut types::rodata, map: &Map) {
         let home = &mut rodata.llc_places[index];
         home.first = llc.cells.start as u16;
         home.nr_cpus = llc.cells.len() as u16;
-        home.node = llc.node;
         home.nr_detour = llc.detour.len() as u16;
         home.detour[..llc.detour.len()].copy_from_slice(&llc.detour);
     }

@@ -2,8 +2,9 @@
 /*
  * Cells: what each CPU tells the others and the agent about itself.
  *
- * Only the CPU itself writes its cell and its counters, so plain stores do;
- * readers on other CPUs see each word whole and act on it as a hint.
+ * A cell is written under its CPU's rq lock and the counters by their own CPU,
+ * so plain stores do; readers elsewhere see each word whole and act on it as a
+ * hint.
  */
 #ifndef __HALLOWS_CELL_BPF_H
 #define __HALLOWS_CELL_BPF_H
@@ -27,6 +28,18 @@ static __always_inline void count(enum hallows_stat stat)
 	slot = MEMBER_VPTR(*stats, .count[stat]);
 	if (slot)
 		(*slot)++;
+}
+
+/*
+ * Is @cpu out of reach of what waits on its track? Yes while a higher class has
+ * it. Kernels before 6.19 don't tell when such a class takes an *idle* CPU: then
+ * the cell still says idle, but the idle search did not get it.
+ */
+static __always_inline bool cell_taken(s32 cpu)
+{
+	struct cell *cell = cell_of(cpu);
+
+	return cell && (cell->flags & (CELL_HELD | CELL_IDLE));
 }
 
 /* EWMA with alpha 1/4, the shift that reacts within a few samples. */
@@ -65,13 +78,16 @@ static __always_inline u32 log2_bucket(u64 us)
 static __always_inline void cell_count_idle_wait(struct cell *cell, s32 cpu, u64 queued_ns, u64 now)
 {
 	struct cell_stats *stats = ARRAY_ELEM_PTR(cell_stats, cpu, MAX_CPUS);
-	u64 from = cell->idle_since_ns, overlap, *bucket;
+	u64 from = cell->idle_since_ns, until = cell->idle_until_ns, overlap, *bucket;
 
 	if (!stats || !from || !queued_ns)
 		return;
 	if (time_before(from, queued_ns))
 		from = queued_ns;
-	overlap = now - from;
+	/* it may have left idle for a higher class long before it ran this */
+	if (time_before(until, cell->idle_since_ns))
+		until = now;
+	overlap = until - from;
 	if ((s64)overlap <= 0)
 		return;
 	if (overlap > cell->idle_wait_max_ns)

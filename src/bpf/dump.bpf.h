@@ -34,7 +34,7 @@ static __always_inline void dump_task(struct task_struct *p, u64 now)
 		     is_express(p, tctx) ? "express" : "normal", is_pinned(p) ? " pinned" : "",
 		     tctx->queued_ns ? (now - tctx->queued_ns) / 1000 : 0,
 		     tctx->avg_burst_ns / 1000, tctx->vtime_ns, tctx->clock_cpu,
-		     task_weight(p, tctx), tctx->express ? " on the express track" : "");
+		     task_weight(p, tctx), tctx->on_express ? " on the express track" : "");
 }
 
 #endif

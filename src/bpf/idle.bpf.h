@@ -64,7 +64,7 @@ static __always_inline s32 pick_idle_in(const struct task_struct *p, struct span
 	mask = span->mask;
 	if (!mask)
 		return -ENOENT;
-	if (p->nr_cpus_allowed >= nr_online)
+	if (bpf_cpumask_subset(cast_mask(mask), p->cpus_ptr))
 		return scx_bpf_pick_idle_cpu(cast_mask(mask), 0);
 	scratch = bpf_map_lookup_elem(&scratch_spans, &here);
 	if (!scratch)
@@ -75,31 +75,43 @@ static __always_inline s32 pick_idle_in(const struct task_struct *p, struct span
 	return scx_bpf_pick_idle_cpu(cast_mask(both), 0);
 }
 
-static __always_inline s32 pick_idle_llc(const struct task_struct *p, u32 llc)
+/* May @p use every CPU of @llc? */
+static __always_inline bool has_whole_llc(const struct task_struct *p, u32 llc)
 {
+	struct span *span = bpf_map_lookup_elem(&llc_spans, &llc);
+	struct bpf_cpumask *mask;
+
+	if (!span)
+		return false;
+	mask = span->mask;
+	return mask && bpf_cpumask_subset(cast_mask(mask), p->cpus_ptr);
+}
+
+/* Claims an idle CPU of @home's LLC, whatever it costs. */
+static __always_inline s32 pick_idle_llc(const struct task_struct *p, s32 home)
+{
+	u32 llc = llc_of(home);
+
 	/* one LLC is the machine: the task's own mask says it all */
-	if (nr_llcs == 1)
+	if (nr_llcs == 1 || llc >= MAX_LLCS)
 		return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
 	return pick_idle_in(p, bpf_map_lookup_elem(&llc_spans, &llc));
 }
 
 /*
- * Claims an idle CPU for @p near @home, at most as far as waiting
- * @wait_saved_ns there is worth. A search of the far rings starts at @idle_lvl,
+ * Claims an idle CPU beyond @home's LLC, at most as far as waiting
+ * @wait_saved_ns at home is worth. The search starts at the ring @idle_lvl,
  * below which the agent saw nobody hungry.
  */
-static __always_inline s32 pick_idle_near(const struct task_struct *p, s32 home, u64 wait_saved_ns,
-					  u32 idle_lvl)
+static __always_inline s32 pick_idle_far(const struct task_struct *p, s32 home, u64 wait_saved_ns,
+					 u32 idle_lvl)
 {
 	const volatile struct cpu_place *place = place_of(home);
-	u32 llc = llc_of(home), node;
+	u32 node;
 	s32 cpu;
 
-	if (!place || llc >= MAX_LLCS)
-		return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
-	cpu = pick_idle_llc(p, llc);
-	if (cpu >= 0 || nr_llcs == 1)
-		return cpu;
+	if (!place || place->llc >= MAX_LLCS)
+		return -EBUSY;
 	if (idle_lvl <= RING_NODE && wait_saved_ns > need_ns[RING_NODE]) {
 		node = place->node;
 		cpu = pick_idle_in(p, bpf_map_lookup_elem(&node_spans, &node));

@@ -48,7 +48,7 @@ enum hallows_cell_flags {
 };
 
 /*
- * A CPU as the automaton sees it. Written by its own CPU only, in BPF.
+ * A CPU as the automaton sees it. Written in BPF, under the CPU's rq lock.
  *
  * The first line is what other CPUs look at when they place a task, the second
  * is what the agent samples.
@@ -70,7 +70,8 @@ struct cell {
 	u64 busy_ns;		/* sum of the time spent running tasks */
 	u64 queue_integral_ns;	/* integral of the queue length over time */
 	u64 idle_wait_max_ns;	/* longest overlap of a task's wait and this CPU's idleness */
-	u64 _pad1[4];
+	u64 idle_until_ns;	/* end of the last idle period */
+	u64 _pad1[3];
 };
 
 /*
@@ -97,7 +98,7 @@ struct signal {
  * transitions only (empty to non-empty, a wait that grew too long).
  */
 struct track_state {
-	u64 since_ns;		/* when the track last began to wait, 0: empty */
+	u64 since_ns;		/* when the track last moved, or began to wait */
 	u32 invited_by;		/* 1 + the CPU whose track to try first, 0: none */
 	u32 _pad0;
 	u64 _pad1[6];
@@ -108,8 +109,8 @@ struct track_state {
  * by its slot in the LLC. Written by any CPU, atomically, on transitions only.
  */
 struct yard {
-	u64 waiting[CPU_WORDS];	/* tracks with stealable work */
-	u64 held[CPU_WORDS];	/* tracks whose CPU a higher class has */
+	u64 waiting[CPU_WORDS];	/* tracks with work that others may take */
+	u64 held[CPU_WORDS];	/* tracks with work whose CPU somebody else has */
 	u64 express_since_ns;	/* when the express track last began to wait */
 	u64 _pad[7];
 };
@@ -126,8 +127,8 @@ struct cpu_place {
 struct llc_place {
 	u16 first;		/* index of its first CPU in llc_cpus */
 	u16 nr_cpus;
-	u16 node;
 	u16 nr_detour;
+	u16 _pad;
 	u16 detour[DETOUR_LEN];	/* other LLCs, nearest ring first */
 };
 

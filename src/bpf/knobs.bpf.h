@@ -10,6 +10,7 @@ const volatile u32 nr_cpu_ids = 1;	/* highest CPU + 1 */
 const volatile u32 nr_online = 1;	/* CPUs that were online at load */
 const volatile u32 nr_llcs = 1;
 const volatile bool many_nodes;		/* more than one node has CPUs */
+const volatile bool partial;		/* tasks of other policies are not ours */
 const volatile bool debug;
 
 /* A line in the trace pipe for each decision, with --debug. */

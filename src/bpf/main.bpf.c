@@ -25,6 +25,9 @@
 char _license[] SEC("license") = "GPL";
 UEI_DEFINE(uei);
 
+#define SCHED_EXT 7
+#define MAX_RT_PRIO 100
+
 #include "knobs.bpf.h"
 #include "cell.bpf.h"
 #include "signal.bpf.h"
@@ -38,29 +41,29 @@ UEI_DEFINE(uei);
 #include "dump.bpf.h"
 
 /*
- * A task wakes up: a CPU that is idle runs it at once. Otherwise the CPU
- * returned is where ops.enqueue() begins.
+ * A task wakes up: a CPU that is idle, or that its waker is about to leave, runs
+ * it at once. Otherwise the CPU returned is where ops.enqueue() begins.
  */
 s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_flags)
 {
 	struct task_ctx *tctx = task_ctx_of(p);
-	s32 here = bpf_get_smp_processor_id(), cpu;
+	s32 here = bpf_get_smp_processor_id(), cpu = prev_cpu;
+	u64 now = scx_bpf_now();
 	struct orders orders;
 
 	if (!tctx)
 		return prev_cpu;
 	tctx->queued_ns = 0;
-	tctx->express = false;
+	tctx->on_express = false;
 	tctx->sync_wake = wake_flags & SCX_WAKE_SYNC;
-	if (waker_fits(p, prev_cpu, here, tctx->sync_wake)) {
+	if (waker_fits(p, prev_cpu, here, tctx->sync_wake, now)) {
 		count(STAT_SYNC);
 		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, slice_ns, 0);
 		return here;
 	}
-	read_orders(prev_cpu, &orders, scx_bpf_now());
-	cpu = prev_cpu;
+	read_orders(prev_cpu, &orders, now);
 	if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr) || !scx_bpf_test_and_clear_cpu_idle(cpu))
-		cpu = pick_idle_near(p, prev_cpu, ahead_ns(prev_cpu, p, tctx), orders.idle_lvl);
+		cpu = pick_idle_for(p, tctx, prev_cpu, &orders);
 	if (cpu < 0)
 		return prev_cpu;
 	count_idle(p, prev_cpu, cpu);
@@ -68,44 +71,83 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 	return cpu;
 }
 
+/*
+ * An idle CPU for a task that ops.select_cpu() was not asked about: a remote
+ * wake-up, or one taken back from a CPU that a higher class has.
+ */
+static __always_inline bool enqueue_idle(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
+					 u64 enq_flags, const struct orders *orders, u64 now)
+{
+	s32 to = cpu;
+
+	if ((enq_flags & SCX_ENQ_REENQ) || !scx_bpf_test_and_clear_cpu_idle(cpu))
+		to = pick_idle_for(p, tctx, cpu, orders);
+	if (to < 0)
+		return false;
+	count_idle(p, cpu, to);
+	queue_on_track(p, tctx, to, orders->slice_ns, enq_flags, now);
+	scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
+	return true;
+}
+
+/*
+ * A latency-critical task that woke up and found no idle CPU: a hog makes way,
+ * on the CPU whose track it joins or, from the express track, on another.
+ */
+static __always_inline void enqueue_express(struct task_struct *p, struct task_ctx *tctx, s32 cpu, s32 to,
+					    u64 enq_flags, const struct orders *orders, u64 now)
+{
+	s32 hog = preemptible_near(p, cpu, now);
+	bool stay = hog == to || tctx->sync_wake || ahead_ns(to, p, tctx) < min_slice_ns ||
+		    !has_whole_llc(p, llc_of(cpu));
+
+	if (stay)
+		queue_on_track(p, tctx, to, orders->slice_ns, enq_flags, now);
+	else
+		queue_on_express(p, tctx, llc_of(cpu), orders->slice_ns, enq_flags, now);
+	if (hog >= 0 && (!stay || hog == to)) {
+		count(STAT_PREEMPT);
+		scx_bpf_kick_cpu(hog, SCX_KICK_PREEMPT);
+	} else if (stay && to != cpu) {
+		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
+	}
+}
+
 /* Queues a task that found no idle CPU, or whose slice is over. */
 static __always_inline void enqueue_movable(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
 					    u64 enq_flags, const struct orders *orders, u64 now)
 {
 	bool moves = enq_flags & (SCX_ENQ_WAKEUP | SCX_ENQ_REENQ);
-	s32 to, hog;
+	s32 to;
 
-	/* a CPU that went idle since select_cpu(), if that was called at all */
-	if (moves) {
-		to = pick_idle_near(p, cpu, ahead_ns(cpu, p, tctx), orders->idle_lvl);
-		if (to >= 0) {
-			count_idle(p, cpu, to);
-			queue_on_track(p, tctx, to, orders->slice_ns, enq_flags, now);
-			scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
+	if (moves && ((enq_flags & SCX_ENQ_REENQ) || !__COMPAT_is_enq_cpu_selected(enq_flags))) {
+		tctx->sync_wake = false;
+		if (enqueue_idle(p, tctx, cpu, enq_flags, orders, now))
 			return;
-		}
-		count(STAT_NO_IDLE);
 	}
+	if (moves)
+		count(STAT_NO_IDLE);
 	to = tctx->last_cpu == NO_CPU ? birth_track(p, cpu) : track_for(p, tctx, cpu, orders);
-	if (!moves || !is_express(p, tctx)) {
-		queue_on_track(p, tctx, to, orders->slice_ns, enq_flags, now);
+	if (moves && is_express(p, tctx)) {
+		enqueue_express(p, tctx, cpu, to, enq_flags, orders, now);
 		return;
 	}
-	hog = preemptible_near(p, cpu, now);
-	if (hog == to || tctx->sync_wake || ahead_ns(to, p, tctx) < min_slice_ns)
-		queue_on_track(p, tctx, to, orders->slice_ns, enq_flags, now);
-	else
-		queue_on_express(p, tctx, llc_of(cpu), orders->slice_ns, enq_flags, now);
-	if (hog >= 0) {
-		count(STAT_PREEMPT);
-		scx_bpf_kick_cpu(hog, SCX_KICK_PREEMPT);
-	}
+	queue_on_track(p, tctx, to, orders->slice_ns, enq_flags, now);
+	/* only the task's own CPU is looked at by the core */
+	if (to != cpu)
+		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
 }
 
-/* A task that only this CPU may run: nobody else looks at it. */
+/*
+ * A task that only this CPU may run, or so it seems: inside ops.cpu_release()
+ * whoever was running looks migration-disabled. If the CPU is taken, an idle one
+ * is asked to try.
+ */
 static __always_inline void enqueue_pinned(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
 					   u64 enq_flags, const struct orders *orders, u64 now)
 {
+	s32 guest;
+
 	queue_on_track(p, tctx, cpu, orders->slice_ns, enq_flags, now);
 	if (scx_bpf_test_and_clear_cpu_idle(cpu)) {
 		count(STAT_IDLE_SELF);
@@ -113,6 +155,10 @@ static __always_inline void enqueue_pinned(struct task_struct *p, struct task_ct
 	} else if ((enq_flags & SCX_ENQ_WAKEUP) && is_express(p, tctx) && can_preempt(cpu, now)) {
 		count(STAT_PREEMPT);
 		scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
+	} else if ((enq_flags & SCX_ENQ_REENQ) && p->nr_cpus_allowed > 1) {
+		guest = pick_idle_for(p, tctx, cpu, orders);
+		if (guest >= 0)
+			invite(guest, cpu);
 	}
 }
 
@@ -130,13 +176,15 @@ void BPF_STRUCT_OPS(hallows_enqueue, struct task_struct *p, u64 enq_flags)
 	if (enq_flags & SCX_ENQ_REENQ)
 		count(STAT_REENQ);
 	read_orders(cpu, &orders, now);
-	if (enq_flags & SCX_ENQ_LAST)
-		/* the only runnable task here: it goes on */
+	if (enq_flags & SCX_ENQ_LAST) {
+		/* the only runnable task here: it goes on, once the CPU looks again */
 		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, orders.slice_ns, enq_flags);
-	else if (is_pinned(p))
+		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+	} else if (is_pinned(p)) {
 		enqueue_pinned(p, tctx, cpu, enq_flags, &orders, now);
-	else
+	} else {
 		enqueue_movable(p, tctx, cpu, enq_flags, &orders, now);
+	}
 }
 
 /*
@@ -144,7 +192,7 @@ void BPF_STRUCT_OPS(hallows_enqueue, struct task_struct *p, u64 enq_flags)
  * slice here while the own track waited, and the own track's.
  */
 static __always_inline bool take_head(struct task_struct *prev, struct task_ctx *prev_ctx,
-				      struct cell *cell, s32 cpu, u32 llc, u64 now)
+				      struct cell *cell, s32 cpu, u32 llc, u64 slice, u64 now)
 {
 	struct task_struct *head;
 	bool own = nr_waiting(cpu);
@@ -157,7 +205,7 @@ static __always_inline bool take_head(struct task_struct *prev, struct task_ctx 
 	if (prev_ctx) {
 		/* the task that ran so far goes on if its deadline is the earlier one */
 		head = __COMPAT_scx_bpf_dsq_peek(track_dsq(cpu));
-		if (head && time_before(deadline_of(prev, prev_ctx, slice_ns), head->scx.dsq_vtime))
+		if (head && time_before(deadline_of(prev, prev_ctx, slice), head->scx.dsq_vtime))
 			return false;
 	}
 	if (!take_track(cpu, STAT_OWN, now))
@@ -183,7 +231,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	read_orders(cpu, &orders, now);
 	count(orders.fresh ? STAT_FRESH : STAT_STALE);
 	if (take_invited(cpu, now) || take_held(cpu, llc, now) || take_starved(cpu, cell, now) ||
-	    take_head(prev, tctx, cell, cpu, llc, now))
+	    take_head(prev, tctx, cell, cpu, llc, orders.slice_ns, now))
 		return;
 	if (prev_wants) {
 		count(STAT_KEPT);
@@ -207,11 +255,10 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	s32 cpu = scx_bpf_task_cpu(p);
 	struct cell *cell = cell_of(cpu);
 	u64 now = scx_bpf_now();
-	u32 nr;
 
 	if (!tctx || !cell)
 		return;
-	unhold(cpu);
+	unhold(cpu, cell);
 	rebase_vtime(p, tctx, cpu);
 	advance_clock(cell, tctx);
 	cell_count_idle_wait(cell, cpu, tctx->queued_ns, now);
@@ -222,14 +269,12 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	cell->run_since_ns = now;
 	cell->curr_avg_ns = tctx->avg_burst_ns;
 	cell->flags = is_express(p, tctx) ? 0 : CELL_HOG;
-	nr = nr_waiting(cpu);
-	if (nr && !cell->nr_queued)
-		yard_set(cpu, YARD_WAITING, true);
-	cell_sample(cell, nr, now);
+	cell_sample(cell, nr_waiting(cpu), now);
 	if (tctx->last_cpu != NO_CPU)
 		count(STAT_MOVE_SELF + ring_between(tctx->last_cpu, cpu));
 	tctx->last_cpu = cpu;
 	tctx->queued_ns = 0;
+	tctx->granted_ns = p->scx.slice;
 	tctx->exec_start_ns = p->se.sum_exec_runtime;
 }
 
@@ -248,12 +293,12 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	if (nr_llcs > 1)
 		patrol(cpu, cell, now);
 	/* a waker that did not sleep holds up whom it woke; express work is waited for */
-	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 || (nr_express(llc) && can_preempt(cpu, now)))
+	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 || 
+	    (cell->express_ns < slice_ns && nr_express(llc) && can_preempt(cpu, now)))
 		scx_bpf_task_set_slice(p, 0);
 	age = track_age(cpu, now);
 	if (!nr || !age)
 		return;
-	yard_set(cpu, YARD_WAITING, true);
 	read_orders(cpu, &orders, now);
 	hand_off(cpu, age, orders.idle_lvl);
 }
@@ -269,16 +314,15 @@ void BPF_STRUCT_OPS(hallows_stopping, struct task_struct *p, bool runnable)
 		return;
 	refresh_weight(p, tctx);
 	charge(p, tctx, cell);
-	burst_stops(tctx, runnable);
+	burst_stops(p, tctx, runnable);
 	ran = now - cell->run_since_ns;
 	cell->run_since_ns = 0;
 	cell->avg_run_ns = ewma(cell->avg_run_ns, ran);
-	if (runnable && !p->scx.slice && ran < slice_ns)
+	if (runnable && !p->scx.slice && ran < tctx->granted_ns)
 		cell->preempted_ns = now;
-	if (tctx->express && cell->nr_queued)
+	if (tctx->on_express && cell->nr_queued)
 		cell->express_ns += ran;
-	tctx->express = false;
-	cell_sample(cell, nr_waiting(cpu), now);
+	tctx->on_express = false;
 }
 
 /*
@@ -294,9 +338,13 @@ void BPF_STRUCT_OPS(hallows_update_idle, s32 cpu, bool idle)
 	struct yard *yard = yard_of(llc);
 
 	home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
-	if (!cell || !yard || !home || !idle)
+	if (!cell || !yard || !home)
 		return;
-	unhold(cpu);
+	if (!idle) {
+		cell->idle_until_ns = now;
+		return;
+	}
+	unhold(cpu, cell);
 	cell->flags = CELL_IDLE;
 	cell->idle_since_ns = now;
 	cell_sample(cell, nr_waiting(cpu), now);
@@ -307,13 +355,19 @@ void BPF_STRUCT_OPS(hallows_update_idle, s32 cpu, bool idle)
 /* Kernels before 6.19 say when a higher class takes and returns the CPU. */
 void BPF_STRUCT_OPS(hallows_cpu_release, s32 cpu, struct scx_cpu_release_args *args)
 {
-	hold(cpu, scx_bpf_now());
+	/* the stopper is gone before anybody else could take over */
+	if (args->reason == SCX_CPU_PREEMPT_STOP)
+		return;
+	hold(cpu);
 	scx_bpf_reenqueue_local();
 }
 
 void BPF_STRUCT_OPS(hallows_cpu_acquire, s32 cpu, struct scx_cpu_acquire_args *args)
 {
-	unhold(cpu);
+	struct cell *cell = cell_of(cpu);
+
+	if (cell)
+		unhold(cpu, cell);
 }
 
 /* Later kernels leave that to this tracepoint, which fires at each switch. */
@@ -322,15 +376,18 @@ int BPF_PROG(hallows_sched_switch, bool preempt, struct task_struct *prev, struc
 {
 	s32 cpu = bpf_get_smp_processor_id();
 
-	if (next->prio >= 100)
+	if (next->prio >= MAX_RT_PRIO && !(partial && next->policy != SCHED_EXT && !(next->flags & PF_IDLE)))
 		return 0;
-	hold(cpu, scx_bpf_now());
+	/* the stopper: see above */
+	if (!next->prio && (next->flags & PF_KTHREAD))
+		return 0;
+	hold(cpu);
 	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | cpu) > 0)
 		scx_bpf_reenqueue_local_from_anywhere();
 	return 0;
 }
 
-s32 BPF_STRUCT_OPS(hallows_init_task, struct task_struct *p, struct scx_init_task_args *args)
+s32 BPF_STRUCT_OPS_SLEEPABLE(hallows_init_task, struct task_struct *p, struct scx_init_task_args *args)
 {
 	struct task_ctx *tctx;
 
@@ -345,7 +402,6 @@ s32 BPF_STRUCT_OPS(hallows_init_task, struct task_struct *p, struct scx_init_tas
 	return 0;
 }
 
-/* The storage goes with the task; what is left is what others may still read. */
 void BPF_STRUCT_OPS(hallows_exit_task, struct task_struct *p, struct scx_exit_task_args *args)
 {
 	bpf_task_storage_delete(&task_ctxs, p);
@@ -372,6 +428,7 @@ s32 BPF_STRUCT_OPS_SLEEPABLE(hallows_cgroup_init, struct cgroup *cgrp, struct sc
 void BPF_STRUCT_OPS(hallows_cgroup_set_weight, struct cgroup *cgrp, u32 weight)
 {
 	set_cgroup_weight(cgrp, weight);
+	__sync_fetch_and_add(&weight_epoch, 1);
 }
 
 void BPF_STRUCT_OPS(hallows_cgroup_move, struct task_struct *p, struct cgroup *from, struct cgroup *to)

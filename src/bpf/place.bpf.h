@@ -19,7 +19,7 @@ static __always_inline u64 ahead_ns(s32 cpu, const struct task_struct *p, const 
 
 	if (!cell)
 		return 0;
-	if (cell->flags & CELL_HELD)
+	if (cell_taken(cpu))
 		return wait_max_ns;
 	run_ns = cell->avg_run_ns < slice_ns ? cell->avg_run_ns : slice_ns;
 	if (!express || run_ns < express_max_ns)
@@ -74,6 +74,17 @@ static __always_inline s32 preemptible_near(const struct task_struct *p, s32 cpu
 	return -1;
 }
 
+/* Claims an idle CPU for @p, whose home is @cpu: in the LLC, else as far as pays. */
+static __always_inline s32 pick_idle_for(const struct task_struct *p, const struct task_ctx *tctx,
+					 s32 cpu, const struct orders *orders)
+{
+	s32 idle = pick_idle_llc(p, cpu);
+
+	if (idle >= 0 || nr_llcs == 1)
+		return idle;
+	return pick_idle_far(p, cpu, ahead_ns(cpu, p, tctx), orders->idle_lvl);
+}
+
 static __always_inline bool acts_saturated(s32 cpu, const struct orders *orders)
 {
 	struct cell *cell = cell_of(cpu);
@@ -91,11 +102,9 @@ static __always_inline bool acts_saturated(s32 cpu, const struct orders *orders)
 static __always_inline s32 track_for(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
 				     const struct orders *orders)
 {
-	struct cell *cell = cell_of(cpu);
-	bool held = cell && (cell->flags & CELL_HELD);
 	s32 peer;
 
-	if (!held && !acts_saturated(cpu, orders))
+	if (!cell_taken(cpu) && !acts_saturated(cpu, orders))
 		return cpu;
 	peer = random_peer(p, cpu);
 	if (peer < 0)
@@ -109,7 +118,7 @@ static __always_inline s32 track_for(const struct task_struct *p, const struct t
  */
 static __always_inline s32 birth_track(const struct task_struct *p, s32 cpu)
 {
-	u32 best_nr = nr_waiting(cpu), nr, i;
+	u32 best_nr = cell_taken(cpu) ? ~0U : nr_waiting(cpu), nr, i;
 	const volatile u16 *slot;
 	s32 best = cpu;
 
@@ -117,7 +126,7 @@ static __always_inline s32 birth_track(const struct task_struct *p, s32 cpu)
 		if (!best_nr)
 			break;
 		slot = ARRAY_ELEM_PTR(llc_cpus, bpf_get_prandom_u32() % nr_online, MAX_CPUS);
-		if (!slot || !bpf_cpumask_test_cpu(*slot, p->cpus_ptr))
+		if (!slot || cell_taken(*slot) || !bpf_cpumask_test_cpu(*slot, p->cpus_ptr))
 			continue;
 		nr = nr_waiting(*slot);
 		if (nr < best_nr) {
@@ -136,12 +145,13 @@ static __always_inline s32 birth_track(const struct task_struct *p, s32 cpu)
  * CPU is looked for: on a machine of ping-pong pairs that search, and the line
  * of the idle mask, are what costs.
  */
-static __always_inline bool waker_fits(const struct task_struct *p, s32 prev_cpu, s32 here, bool sync)
+static __always_inline bool waker_fits(const struct task_struct *p, s32 prev_cpu, s32 here, bool sync,
+				       u64 now)
 {
 	struct task_struct *waker = (void *)bpf_get_current_task_btf();
 	struct cell *cell = cell_of(here);
 
-	if (!sync && prev_cpu != here)
+	if (!sync && (prev_cpu != here || !cell || now - cell->run_since_ns >= need_ns[RING_LLC]))
 		return false;
 	if (!cell || (waker->flags & PF_EXITING) || llc_of(here) != llc_of(prev_cpu))
 		return false;

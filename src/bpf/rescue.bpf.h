@@ -41,19 +41,23 @@ static __always_inline void hand_off(s32 cpu, u64 wait_ns, u32 idle_lvl)
 			break;
 		if (is_pinned(p))
 			continue;
-		guest = pick_idle_near(p, cpu, wait_ns, wait_ns > wait_max_ns ? 0 : idle_lvl);
-		if (guest >= 0) {
+		yard_set(cpu, YARD_WAITING, true);
+		guest = pick_idle_llc(p, cpu);
+		if (guest < 0 && nr_llcs > 1)
+			guest = pick_idle_far(p, cpu, wait_ns, wait_ns > wait_max_ns ? 0 : idle_lvl);
+		if (guest >= 0)
 			invite(guest, cpu);
+		/* who may run anywhere found nobody: nor will the rest */
+		if (guest >= 0 || p->nr_cpus_allowed >= nr_online)
 			break;
-		}
 	}
 }
 
 /*
- * A higher class has @cpu: what waits in the local DSQ is enqueued again, what
- * waits on the track is offered to the LLC, and to an idle CPU at any price.
+ * A higher class has @cpu: what waits on its track is offered to the LLC, and
+ * to an idle CPU at any price. Local tasks are enqueued again by the caller.
  */
-static __always_inline void hold(s32 cpu, u64 now)
+static __always_inline void hold(s32 cpu)
 {
 	struct cell *cell = cell_of(cpu);
 
@@ -66,11 +70,10 @@ static __always_inline void hold(s32 cpu, u64 now)
 	hand_off(cpu, wait_max_ns + 1, 0);
 }
 
-static __always_inline void unhold(s32 cpu)
+/* The CPU is ours again. */
+static __always_inline void unhold(s32 cpu, struct cell *cell)
 {
-	struct cell *cell = cell_of(cpu);
-
-	if (!cell || !(cell->flags & CELL_HELD))
+	if (!(cell->flags & (CELL_HELD | CELL_IDLE)))
 		return;
 	cell->flags &= ~CELL_HELD;
 	yard_set(cpu, YARD_HELD, false);
@@ -84,15 +87,11 @@ static __always_inline void patrol(s32 cpu, struct cell *cell, u64 now)
 {
 	struct track_state *mine = track_of(cpu);
 	u32 at = cell->patrol + 1;
-	struct cell *other;
 
 	if (at >= nr_cpu_ids)
 		at = 0;
 	cell->patrol = at;
-	other = cell_of(at);
-	if (!mine || !other || !(other->flags & CELL_HELD) || track_age(at, now) < wait_max_ns)
-		return;
-	if (nr_waiting(at))
+	if (mine && cell_taken(at) && nr_waiting(at) && track_age(at, now) > wait_max_ns)
 		mine->invited_by = at + 1;
 }
 
@@ -116,6 +115,10 @@ static __always_inline bool take_starved(s32 cpu, struct cell *cell, u64 now)
 			break;
 		tctx = task_ctx_of(p);
 		if (!tctx || time_before(now, tctx->queued_ns + starved_ns))
+			continue;
+		/* unlike move_to_local, this move must be legal or we are out */
+		if (scx_bpf_task_cpu(p) != cpu &&
+		    (is_migration_disabled(p) || !bpf_cpumask_test_cpu(cpu, p->cpus_ptr)))
 			continue;
 		taken = scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, SCX_DSQ_LOCAL, 0);
 		if (taken)

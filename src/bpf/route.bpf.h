@@ -6,7 +6,7 @@
 #ifndef __HALLOWS_ROUTE_BPF_H
 #define __HALLOWS_ROUTE_BPF_H
 
-/* Takes the first task of @from's track that @cpu may run. */
+/* Takes the first task of @from's track that this CPU may run. */
 static __always_inline bool take_track(s32 from, enum hallows_stat stat, u64 now)
 {
 	if (!nr_waiting(from) || !scx_bpf_dsq_move_to_local(track_dsq(from), 0))
@@ -48,22 +48,39 @@ static __always_inline bool take_invited(s32 cpu, u64 now)
 	return take_track(from, age > wait_max_ns ? STAT_RESCUE : STAT_PEER, now);
 }
 
-/* A track of the LLC whose CPU a higher class holds, if it waits longer than ours. */
-static __always_inline bool take_held(s32 cpu, u32 llc, u64 now)
+/*
+ * Tracks of the LLC whose CPU somebody else has, if they wait longer than ours.
+ * A bit whose CPU is back is stale, and cleared here.
+ */
+static __noinline bool take_held(s32 cpu, u32 llc, u64 now)
 {
 	const volatile struct llc_place *home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
 	struct yard *yard = yard_of(llc);
-	s32 slot, from;
+	s32 slot, from, first = -1;
+	u32 at = 0, i;
 
 	if (!home || !yard)
 		return false;
-	slot = yard_next(yard, YARD_HELD, home->nr_cpus, 0);
-	if (slot < 0)
-		return false;
-	from = cpu_in_slot(llc, slot);
-	if (from < 0 || from == cpu || track_age(from, now) < track_age(cpu, now))
-		return false;
-	return take_track(from, STAT_RESCUE, now);
+	bpf_for(i, 0, MAX_SCAN_K) {
+		slot = yard_next(yard, YARD_HELD, home->nr_cpus, at);
+		if (slot < 0 || slot == first)
+			break;
+		if (first < 0)
+			first = slot;
+		at = slot + 1;
+		from = cpu_in_slot(llc, slot);
+		if (from < 0 || from == cpu)
+			continue;
+		if (!cell_taken(from)) {
+			yard_set(from, YARD_HELD, false);
+			continue;
+		}
+		if (nr_waiting(cpu) && track_age(from, now) < track_age(cpu, now))
+			continue;
+		if (take_track(from, STAT_RESCUE, now))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -132,7 +149,7 @@ static __always_inline bool take_far(s32 cpu, u32 llc, u64 now)
 		return false;
 	from = cpu_in_slot(llc, 0);
 	age = now - yard->express_since_ns;
-	if (nr_express(llc) && worth(age, price_between(cpu, from)) &&
+	if (worth(age, price_between(cpu, from)) &&
 	    take_express(llc, age > wait_max_ns ? STAT_RESCUE : STAT_DETOUR, now))
 		return true;
 	slot = yard_next(yard, YARD_WAITING, home->nr_cpus, bpf_get_prandom_u32() % home->nr_cpus);

@@ -6,12 +6,15 @@
  * or a changed @seq, or a signal that expired, uses the static defaults: a
  * stopped or killed agent costs its advice and nothing else. What a signal
  * says is bounded here before use, since it is memory that user space writes.
+ * BPF has no portable load-acquire: where loads are reordered (arm64) a torn
+ * signal may pass, which is advice of two windows mixed.
  */
 #ifndef __HALLOWS_SIGNAL_BPF_H
 #define __HALLOWS_SIGNAL_BPF_H
 
 #define DEFAULT_SCAN_K 4
 #define MAX_SCAN_K 16
+#define SIGNAL_MAX_NS 1000000000ULL	/* no signal holds longer, whatever it says */
 
 struct signal signals[MAX_CPUS] __attribute__((aligned(64)));
 
@@ -30,7 +33,7 @@ static __always_inline struct signal *signal_of(s32 cpu)
 
 static __always_inline bool signal_fresh(const volatile struct signal *signal, u64 now)
 {
-	return time_before(now, signal->expires_ns);
+	return signal->expires_ns - now < SIGNAL_MAX_NS;
 }
 
 /* Fills @orders for @cpu: the agent's if they are fresh and whole. */

@@ -20,11 +20,12 @@ struct task_ctx {
 	u64 burst_ns;		/* run time since it last slept */
 	u32 avg_burst_ns;	/* EWMA of the bursts */
 	u32 cgroup_weight;	/* product of the weights of its cgroups, 100: neutral */
+	u32 granted_ns;		/* the slice it began its run with */
 	u32 weight_epoch;	/* the cgroup weights that this product is of */
 	u16 clock_cpu;
 	u16 last_cpu;		/* where it last ran, NO_CPU: nowhere yet */
 	bool sync_wake;		/* its waker said that it is about to sleep */
-	bool express;		/* waits on, or came from, an express track */
+	bool on_express;	/* waits on, or came from, an express track */
 };
 
 struct {
@@ -73,20 +74,20 @@ static __always_inline u64 to_vtime(const struct task_struct *p, const struct ta
 }
 
 /*
- * Reads @p's virtual time on the clock of @cpu. A sleeper gets at most one
- * slice of credit, and nobody brings along more than one slice of debt.
+ * Reads @p's virtual time on the clock of @cpu, at most one slice of credit
+ * behind it and two slices of debt ahead.
  */
 static __always_inline void rebase_vtime(struct task_struct *p, struct task_ctx *tctx, s32 cpu)
 {
 	struct cell *from = cell_of(tctx->clock_cpu), *to = cell_of(cpu);
-	s64 lag, debt_max = to_vtime(p, tctx, slice_ns);
+	s64 lag, debt_max = to_vtime(p, tctx, 2 * slice_ns);
 
 	if (!to)
 		return;
 	lag = from ? tctx->vtime_ns - from->vclock_ns : 0;
 	if (lag < -(s64)slice_ns)
 		lag = -(s64)slice_ns;
-	if (tctx->clock_cpu != cpu && lag > debt_max)
+	if (lag > debt_max)
 		lag = debt_max;
 	tctx->vtime_ns = to->vclock_ns + lag;
 	tctx->clock_cpu = cpu;
@@ -111,19 +112,31 @@ static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx,
 	cell->busy_ns += ran;
 }
 
-/* The clock of a CPU is the virtual time of whom it chose to run. */
+/*
+ * The clock of a CPU follows the virtual time of whom it chose to run, a slice
+ * at a time: one task far ahead must not wipe out the others' lags. Who came by
+ * the express track was not chosen by this clock.
+ */
 static __always_inline void advance_clock(struct cell *cell, const struct task_ctx *tctx)
 {
-	if (time_before(cell->vclock_ns, tctx->vtime_ns))
-		cell->vclock_ns = tctx->vtime_ns;
+	u64 step = tctx->vtime_ns - cell->vclock_ns;
+
+	if (tctx->on_express || (s64)step <= 0)
+		return;
+	cell->vclock_ns += step < slice_ns ? step : slice_ns;
 }
 
-/* A burst ends when the task goes to sleep; one longer than thought counts before. */
-static __always_inline void burst_stops(struct task_ctx *tctx, bool runnable)
+/*
+ * A burst ends when the task goes to sleep, which a change of its attributes,
+ * though it dequeues the task, is not. One longer than thought counts before.
+ */
+static __always_inline void burst_stops(const struct task_struct *p, struct task_ctx *tctx, bool runnable)
 {
-	if (!runnable || tctx->burst_ns > tctx->avg_burst_ns)
+	bool sleeps = !runnable && p->__state;
+
+	if (sleeps || tctx->burst_ns > tctx->avg_burst_ns)
 		tctx->avg_burst_ns = ewma(tctx->avg_burst_ns, tctx->burst_ns);
-	if (!runnable)
+	if (sleeps)
 		tctx->burst_ns = 0;
 }
 

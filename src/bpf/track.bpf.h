@@ -7,11 +7,12 @@
  * latency-critical tasks that any of its CPUs should take.
  *
  * A yard says which tracks of an LLC hold work that others may take. A bit is
- * set by whoever queues the work and cleared by the track's own CPU alone:
- * the insertion that ops.enqueue() asks for happens after it returns, so only
- * the owner, who holds the lock under which it happens, can tell an empty track
- * from one about to be filled. A stale bit costs a thief one look at the
- * queue's length.
+ * set by whoever queues the work and cleared by the track's own CPU alone, since
+ * the insertion that ops.enqueue() asks for happens after it returns, under the
+ * lock of the task's CPU: a thief can't tell an empty track from one about to be
+ * filled. A stale bit costs a thief one look at the queue's length. The owner
+ * can still clear a bit too early when another CPU queues on its track; that
+ * CPU kicks it afterwards, and its tick sets the bit again.
  */
 #ifndef __HALLOWS_TRACK_BPF_H
 #define __HALLOWS_TRACK_BPF_H
@@ -139,12 +140,14 @@ static __always_inline void queue_on_track(struct task_struct *p, struct task_ct
 {
 	rebase_vtime(p, tctx, cpu);
 	tctx->queued_ns = now;
-	tctx->express = false;
+	tctx->on_express = false;
 	scx_bpf_dsq_insert_vtime(p, track_dsq(cpu), slice, deadline_of(p, tctx, slice), enq_flags);
 	if (!nr_waiting(cpu))
 		track_moved(cpu, now);
 	if (!is_pinned(p))
 		yard_set(cpu, YARD_WAITING, true);
+	if (cell_taken(cpu))
+		yard_set(cpu, YARD_HELD, true);
 	count(STAT_ENQ_TRACK);
 	decision("%d waits on the track of CPU %d", p->pid, cpu);
 }
@@ -159,7 +162,7 @@ static __always_inline void queue_on_express(struct task_struct *p, struct task_
 	struct yard *yard = yard_of(llc);
 
 	tctx->queued_ns = now;
-	tctx->express = true;
+	tctx->on_express = true;
 	scx_bpf_dsq_insert_vtime(p, express_dsq(llc), slice,
 				 now + to_vtime(p, tctx, tctx->avg_burst_ns), enq_flags);
 	if (yard && !nr_express(llc))

@@ -34,7 +34,6 @@ static __always_inline int set_cgroup_weight(struct cgroup *cgrp, u32 weight)
 	if (!ctx)
 		return -ENOMEM;
 	ctx->weight = weight;
-	__sync_fetch_and_add(&weight_epoch, 1);
 	return 0;
 }
 
