@@ -30,6 +30,13 @@ static __always_inline void count(enum hallows_stat stat)
 		(*slot)++;
 }
 
+static __always_inline bool cell_held(s32 cpu)
+{
+	struct cell *cell = cell_of(cpu);
+
+	return cell && (cell->flags & CELL_HELD);
+}
+
 /*
  * Is @cpu out of reach of what waits on its track? Yes while a higher class has
  * it. Kernels before 6.19 don't tell when such a class takes an *idle* CPU: then

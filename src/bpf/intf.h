@@ -71,7 +71,8 @@ struct cell {
 	u64 queue_integral_ns;	/* integral of the queue length over time */
 	u64 idle_wait_max_ns;	/* longest overlap of a task's wait and this CPU's idleness */
 	u64 idle_until_ns;	/* end of the last idle period */
-	u64 _pad1[3];
+	u64 declined;		/* tracks of the LLC that did not pay a move when it went idle */
+	u64 _pad1[2];
 };
 
 /*

@@ -59,6 +59,13 @@ static __always_inline u32 llc_of(s32 cpu)
 	return place && place->llc < MAX_LLCS ? place->llc : MAX_LLCS;
 }
 
+static __always_inline u32 nr_cpus_of(u32 llc)
+{
+	const volatile struct llc_place *home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
+
+	return home ? home->nr_cpus : 0;
+}
+
 /* The CPU in slot @slot of @llc, -1 if there is none. */
 static __always_inline s32 cpu_in_slot(u32 llc, u32 slot)
 {

@@ -55,8 +55,8 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 		return prev_cpu;
 	tctx->queued_ns = 0;
 	tctx->on_express = false;
-	tctx->sync_wake = wake_flags & SCX_WAKE_SYNC;
-	if (waker_fits(p, prev_cpu, here, tctx->sync_wake, now)) {
+	tctx->near_wake = wake_flags & SCX_WAKE_SYNC;
+	if (waker_fits(p, prev_cpu, here, tctx->near_wake, now)) {
 		count(STAT_SYNC);
 		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, slice_ns, 0);
 		return here;
@@ -98,7 +98,7 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 					    u64 enq_flags, const struct orders *orders, u64 now)
 {
 	s32 hog = preemptible_near(p, cpu, now);
-	bool stay = hog == to || tctx->sync_wake || ahead_ns(to, p, tctx) < min_slice_ns ||
+	bool stay = hog == to || tctx->near_wake || ahead_ns(to, p, tctx) < min_slice_ns ||
 		    !has_whole_llc(p, llc_of(cpu));
 
 	if (stay)
@@ -121,7 +121,7 @@ static __always_inline void enqueue_movable(struct task_struct *p, struct task_c
 	s32 to;
 
 	if (moves && ((enq_flags & SCX_ENQ_REENQ) || !__COMPAT_is_enq_cpu_selected(enq_flags))) {
-		tctx->sync_wake = false;
+		tctx->near_wake = !(enq_flags & SCX_ENQ_REENQ);
 		if (enqueue_idle(p, tctx, cpu, enq_flags, orders, now))
 			return;
 	}
@@ -223,6 +223,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	u64 now = scx_bpf_now();
 	u32 llc = llc_of(cpu);
 	struct orders orders;
+	struct yard *yard;
 
 	if (!cell || llc >= MAX_LLCS)
 		return;
@@ -247,6 +248,9 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	    take_detour(cpu, llc, now) || take_peer(cpu, llc, MAX_SCAN_K, now))
 		return;
 	count(STAT_NONE);
+	yard = yard_of(llc);
+	if (yard)
+		cell->declined = yard_fold(yard, nr_cpus_of(llc));
 }
 
 void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
@@ -327,18 +331,17 @@ void BPF_STRUCT_OPS(hallows_stopping, struct task_struct *p, bool runnable)
 
 /*
  * The CPU goes idle, or stops being. By now its idle bit is set, so whoever
- * queues work from here on sees it; what was queued before is looked for here.
+ * queues work from here on sees it; what was queued since ops.dispatch() looked
+ * is looked for here.
  */
 void BPF_STRUCT_OPS(hallows_update_idle, s32 cpu, bool idle)
 {
-	const volatile struct llc_place *home;
 	struct cell *cell = cell_of(cpu);
 	u64 now = scx_bpf_now();
 	u32 llc = llc_of(cpu);
 	struct yard *yard = yard_of(llc);
 
-	home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
-	if (!cell || !yard || !home)
+	if (!cell || !yard)
 		return;
 	if (!idle) {
 		cell->idle_until_ns = now;
@@ -348,7 +351,7 @@ void BPF_STRUCT_OPS(hallows_update_idle, s32 cpu, bool idle)
 	cell->flags = CELL_IDLE;
 	cell->idle_since_ns = now;
 	cell_sample(cell, nr_waiting(cpu), now);
-	if (cell->nr_queued || nr_express(llc) || yard_any(yard, YARD_WAITING, home->nr_cpus))
+	if (cell->nr_queued || nr_express(llc) || (yard_fold(yard, nr_cpus_of(llc)) & ~cell->declined))
 		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
 }
 

@@ -58,6 +58,7 @@ static __noinline bool take_held(s32 cpu, u32 llc, u64 now)
 	struct yard *yard = yard_of(llc);
 	s32 slot, from, first = -1;
 	u32 at = 0, i;
+	u64 age;
 
 	if (!home || !yard)
 		return false;
@@ -75,12 +76,29 @@ static __noinline bool take_held(s32 cpu, u32 llc, u64 now)
 			yard_set(from, YARD_HELD, false);
 			continue;
 		}
-		if (nr_waiting(cpu) && track_age(from, now) < track_age(cpu, now))
+		age = track_age(from, now);
+		/* an idle CPU that its waker just claimed will see to its track itself */
+		if (age < (cell_held(from) ? 0 : min_slice_ns) || (nr_waiting(cpu) && age < track_age(cpu, now)))
 			continue;
 		if (take_track(from, STAT_RESCUE, now))
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Does what waits on @from's track wait long enough to pay for a move within
+ * the LLC? Behind a hog, yes. Behind a short burst it is served where it is
+ * sooner than it could be moved: taking it apart from the waker that is about
+ * to sleep would cost both their caches.
+ */
+static __always_inline bool worth_taking(s32 from)
+{
+	struct cell *cell = cell_of(from);
+
+	if (!cell || (cell->flags & CELL_HOG) || cell_taken(from))
+		return true;
+	return cell->curr_avg_ns + (u64)nr_waiting(from) * cell->avg_run_ns > need_ns[RING_LLC];
 }
 
 /*
@@ -106,7 +124,7 @@ static __noinline bool take_peer(s32 cpu, u32 llc, u32 scan_k, u64 now)
 		if (first < 0)
 			first = slot;
 		from = cpu_in_slot(llc, slot);
-		if (from >= 0 && from != cpu && take_track(from, STAT_PEER, now))
+		if (from >= 0 && from != cpu && worth_taking(from) && take_track(from, STAT_PEER, now))
 			return true;
 		at = slot + 1;
 	}

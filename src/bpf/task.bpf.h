@@ -24,7 +24,7 @@ struct task_ctx {
 	u32 weight_epoch;	/* the cgroup weights that this product is of */
 	u16 clock_cpu;
 	u16 last_cpu;		/* where it last ran, NO_CPU: nowhere yet */
-	bool sync_wake;		/* its waker said that it is about to sleep */
+	bool near_wake;		/* its waker is about to sleep, or it was not yet off its CPU */
 	bool on_express;	/* waits on, or came from, an express track */
 };
 

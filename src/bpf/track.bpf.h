@@ -129,9 +129,20 @@ static __always_inline s32 yard_next(struct yard *yard, enum yard_bits bits, u32
 	return -1;
 }
 
-static __always_inline bool yard_any(struct yard *yard, enum yard_bits bits, u32 nr_cpus)
+/* All waiting bits in one word; beyond 64 CPUs they overlap. */
+static __always_inline u64 yard_fold(struct yard *yard, u32 nr_cpus)
 {
-	return yard_next(yard, bits, nr_cpus, 0) >= 0;
+	u32 nr_words = (nr_cpus + 63) / 64, i;
+	u64 fold = yard->waiting[0], *word;
+
+	bpf_for(i, 1, CPU_WORDS) {
+		if (i >= nr_words)
+			break;
+		word = yard_word(yard, YARD_WAITING, i * 64);
+		if (word)
+			fold |= *word;
+	}
+	return fold;
 }
 
 /* Queues @p on the track of @cpu, ordered on that CPU's clock. */
