@@ -11,7 +11,9 @@
 
 include!(concat!(env!("OUT_DIR"), "/bpf_intf.rs"));
 
-use crate::agent::place;
+use crate::agent::hysteresis::CellState;
+use crate::agent::place::{self, Ring};
+use crate::agent::{route, window};
 
 const _: () = {
     assert!(size_of::<cell>() == 128);
@@ -28,4 +30,13 @@ const _: () = {
     assert!(hallows_limits_NO_CPU as u16 == place::NO_CPU);
     assert!(hallows_limits_DETOUR_LEN as usize == place::DETOUR_LEN);
     assert!(hallows_ring_NR_RINGS as usize == place::NR_RINGS);
+    assert!(hallows_limits_ROUTE_LEN as usize == route::ROUTE_LEN);
+    assert!(hallows_cell_flags_CELL_HELD == window::CELL_HELD);
+    assert!(hallows_ring_RING_SMT == Ring::Smt as u32);
+    assert!(hallows_ring_RING_LLC == Ring::Llc as u32);
+    assert!(hallows_ring_RING_NODE == Ring::Node as u32);
+    assert!(hallows_ring_RING_MACHINE == Ring::Machine as u32);
+    assert!(hallows_state_CELL_HUNGRY == CellState::Hungry as u32);
+    assert!(hallows_state_CELL_BALANCED == CellState::Balanced as u32);
+    assert!(hallows_state_CELL_SATURATED == CellState::Saturated as u32);
 };

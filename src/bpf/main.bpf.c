@@ -12,9 +12,10 @@
  *   weight  cpu.weight of cgroups
  *   track   the queues
  *   idle    idle CPUs, ring by ring
- *   place   where a task waits
+ *   place   which CPU's track suits a task
  *   route   where a CPU looks for work
  *   rescue  what keeps anybody from waiting too long
+ *   enqueue who waits where
  *   dump    the post-mortem
  *
  * BPF alone conserves work: nothing here waits for the agent.
@@ -38,6 +39,7 @@ UEI_DEFINE(uei);
 #include "place.bpf.h"
 #include "route.bpf.h"
 #include "rescue.bpf.h"
+#include "enqueue.bpf.h"
 #include "dump.bpf.h"
 
 /*
@@ -71,97 +73,6 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 	return cpu;
 }
 
-/*
- * An idle CPU for a task that ops.select_cpu() was not asked about: a remote
- * wake-up, or one taken back from a CPU that a higher class has.
- */
-static __always_inline bool enqueue_idle(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
-					 u64 enq_flags, const struct orders *orders, u64 now)
-{
-	s32 to = cpu;
-
-	if ((enq_flags & SCX_ENQ_REENQ) || !scx_bpf_test_and_clear_cpu_idle(cpu))
-		to = pick_idle_for(p, tctx, cpu, orders);
-	if (to < 0)
-		return false;
-	count_idle(p, cpu, to);
-	queue_on_track(p, tctx, to, orders->slice_ns, enq_flags, now);
-	scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
-	return true;
-}
-
-/*
- * A latency-critical task that woke up and found no idle CPU: a hog makes way,
- * on the CPU whose track it joins or, from the express track, on another.
- */
-static __always_inline void enqueue_express(struct task_struct *p, struct task_ctx *tctx, s32 cpu, s32 to,
-					    u64 enq_flags, const struct orders *orders, u64 now)
-{
-	s32 hog = preemptible_near(p, cpu, now);
-	bool stay = hog == to || tctx->near_wake || ahead_ns(to, p, tctx) < min_slice_ns ||
-		    !has_whole_llc(p, llc_of(cpu));
-
-	if (stay)
-		queue_on_track(p, tctx, to, orders->slice_ns, enq_flags, now);
-	else
-		queue_on_express(p, tctx, llc_of(cpu), orders->slice_ns, enq_flags, now);
-	if (hog >= 0 && (!stay || hog == to)) {
-		count(STAT_PREEMPT);
-		scx_bpf_kick_cpu(hog, SCX_KICK_PREEMPT);
-	} else if (stay && to != cpu) {
-		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
-	}
-}
-
-/* Queues a task that found no idle CPU, or whose slice is over. */
-static __always_inline void enqueue_movable(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
-					    u64 enq_flags, const struct orders *orders, u64 now)
-{
-	bool moves = enq_flags & (SCX_ENQ_WAKEUP | SCX_ENQ_REENQ);
-	s32 to;
-
-	if (moves && ((enq_flags & SCX_ENQ_REENQ) || !__COMPAT_is_enq_cpu_selected(enq_flags))) {
-		tctx->near_wake = !(enq_flags & SCX_ENQ_REENQ);
-		if (enqueue_idle(p, tctx, cpu, enq_flags, orders, now))
-			return;
-	}
-	if (moves)
-		count(STAT_NO_IDLE);
-	to = tctx->last_cpu == NO_CPU ? birth_track(p, cpu) : track_for(p, tctx, cpu, orders);
-	if (moves && is_express(p, tctx)) {
-		enqueue_express(p, tctx, cpu, to, enq_flags, orders, now);
-		return;
-	}
-	queue_on_track(p, tctx, to, orders->slice_ns, enq_flags, now);
-	/* only the task's own CPU is looked at by the core */
-	if (to != cpu)
-		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
-}
-
-/*
- * A task that only this CPU may run, or so it seems: inside ops.cpu_release()
- * whoever was running looks migration-disabled. If the CPU is taken, an idle one
- * is asked to try.
- */
-static __always_inline void enqueue_pinned(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
-					   u64 enq_flags, const struct orders *orders, u64 now)
-{
-	s32 guest;
-
-	queue_on_track(p, tctx, cpu, orders->slice_ns, enq_flags, now);
-	if (scx_bpf_test_and_clear_cpu_idle(cpu)) {
-		count(STAT_IDLE_SELF);
-		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
-	} else if ((enq_flags & SCX_ENQ_WAKEUP) && is_express(p, tctx) && can_preempt(cpu, now)) {
-		count(STAT_PREEMPT);
-		scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
-	} else if ((enq_flags & SCX_ENQ_REENQ) && p->nr_cpus_allowed > 1) {
-		guest = pick_idle_for(p, tctx, cpu, orders);
-		if (guest >= 0)
-			invite(guest, cpu);
-	}
-}
-
 void BPF_STRUCT_OPS(hallows_enqueue, struct task_struct *p, u64 enq_flags)
 {
 	struct task_ctx *tctx = task_ctx_of(p);
@@ -185,33 +96,6 @@ void BPF_STRUCT_OPS(hallows_enqueue, struct task_struct *p, u64 enq_flags)
 	} else {
 		enqueue_movable(p, tctx, cpu, enq_flags, &orders, now);
 	}
-}
-
-/*
- * Two heads: the express track's, unless express work has had more than a
- * slice here while the own track waited, and the own track's.
- */
-static __always_inline bool take_head(struct task_struct *prev, struct task_ctx *prev_ctx,
-				      struct cell *cell, s32 cpu, u32 llc, u64 slice, u64 now)
-{
-	struct task_struct *head;
-	bool own = nr_waiting(cpu);
-
-	if (cell->express_ns < slice_ns || !own)
-		if (take_express(llc, STAT_EXPRESS, now))
-			return true;
-	if (!own)
-		return false;
-	if (prev_ctx) {
-		/* the task that ran so far goes on if its deadline is the earlier one */
-		head = __COMPAT_scx_bpf_dsq_peek(track_dsq(cpu));
-		if (head && time_before(deadline_of(prev, prev_ctx, slice), head->scx.dsq_vtime))
-			return false;
-	}
-	if (!take_track(cpu, STAT_OWN, now))
-		return false;
-	cell->express_ns = 0;
-	return true;
 }
 
 /* A CPU needs work. @prev ran until now and may want to go on. */

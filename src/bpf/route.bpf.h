@@ -27,6 +27,33 @@ static __always_inline bool take_express(u32 llc, enum hallows_stat stat, u64 no
 	return true;
 }
 
+/*
+ * Two heads: the express track's, unless express work has had more than a
+ * slice here while the own track waited, and the own track's.
+ */
+static __always_inline bool take_head(struct task_struct *prev, struct task_ctx *prev_ctx,
+				      struct cell *cell, s32 cpu, u32 llc, u64 slice, u64 now)
+{
+	struct task_struct *head;
+	bool own = nr_waiting(cpu);
+
+	if (cell->express_ns < slice_ns || !own)
+		if (take_express(llc, STAT_EXPRESS, now))
+			return true;
+	if (!own)
+		return false;
+	if (prev_ctx) {
+		/* the task that ran so far goes on if its deadline is the earlier one */
+		head = __COMPAT_scx_bpf_dsq_peek(track_dsq(cpu));
+		if (head && time_before(deadline_of(prev, prev_ctx, slice), head->scx.dsq_vtime))
+			return false;
+	}
+	if (!take_track(cpu, STAT_OWN, now))
+		return false;
+	cell->express_ns = 0;
+	return true;
+}
+
 /* Did work on a track wait long enough to pay for its way over @ring? */
 static __always_inline bool worth(u64 age, u64 price)
 {

@@ -157,10 +157,17 @@ static __always_inline void queue_on_track(struct task_struct *p, struct task_ct
 		track_moved(cpu, now);
 	if (!is_pinned(p))
 		yard_set(cpu, YARD_WAITING, true);
-	if (cell_taken(cpu))
-		yard_set(cpu, YARD_HELD, true);
 	count(STAT_ENQ_TRACK);
 	decision("%d waits on the track of CPU %d", p->pid, cpu);
+}
+
+/* The same on a CPU that nobody claimed for it: others may have to help. */
+static __always_inline void queue_behind(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
+					 u64 slice, u64 enq_flags, u64 now)
+{
+	queue_on_track(p, tctx, cpu, slice, enq_flags, now);
+	if (cell_taken(cpu))
+		yard_set(cpu, YARD_HELD, true);
 }
 
 /*

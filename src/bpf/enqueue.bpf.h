@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What ops.enqueue() does with each kind of task: pinned, idle CPU at hand,
+ * latency-critical, any other.
+ */
+#ifndef __HALLOWS_ENQUEUE_BPF_H
+#define __HALLOWS_ENQUEUE_BPF_H
+
+/*
+ * An idle CPU for a task that ops.select_cpu() was not asked about: a remote
+ * wake-up, or one taken back from a CPU that a higher class has.
+ */
+static __always_inline bool enqueue_idle(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
+					 u64 enq_flags, const struct orders *orders, u64 now)
+{
+	s32 to = cpu;
+
+	if ((enq_flags & SCX_ENQ_REENQ) || !scx_bpf_test_and_clear_cpu_idle(cpu))
+		to = pick_idle_for(p, tctx, cpu, orders);
+	if (to < 0)
+		return false;
+	count_idle(p, cpu, to);
+	queue_on_track(p, tctx, to, orders->slice_ns, enq_flags, now);
+	scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
+	return true;
+}
+
+/*
+ * A latency-critical task that woke up and found no idle CPU: a hog makes way,
+ * on the CPU whose track it joins or, from the express track, on another.
+ */
+static __always_inline void enqueue_express(struct task_struct *p, struct task_ctx *tctx, s32 cpu, s32 to,
+					    u64 enq_flags, const struct orders *orders, u64 now)
+{
+	s32 hog = preemptible_near(p, cpu, now);
+	bool stay = hog == to || tctx->near_wake || ahead_ns(to, p, tctx) < min_slice_ns ||
+		    !has_whole_llc(p, llc_of(cpu));
+
+	if (stay)
+		queue_behind(p, tctx, to, orders->slice_ns, enq_flags, now);
+	else
+		queue_on_express(p, tctx, llc_of(cpu), orders->slice_ns, enq_flags, now);
+	if (hog >= 0 && (!stay || hog == to)) {
+		count(STAT_PREEMPT);
+		scx_bpf_kick_cpu(hog, SCX_KICK_PREEMPT);
+	} else if (stay && to != cpu) {
+		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
+	}
+}
+
+/* Queues a task that found no idle CPU, or whose slice is over. */
+static __always_inline void enqueue_movable(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
+					    u64 enq_flags, const struct orders *orders, u64 now)
+{
+	bool moves = enq_flags & (SCX_ENQ_WAKEUP | SCX_ENQ_REENQ);
+	s32 to;
+
+	if (moves && ((enq_flags & SCX_ENQ_REENQ) || !__COMPAT_is_enq_cpu_selected(enq_flags))) {
+		tctx->near_wake = !(enq_flags & SCX_ENQ_REENQ);
+		if (enqueue_idle(p, tctx, cpu, enq_flags, orders, now))
+			return;
+	}
+	if (moves)
+		count(STAT_NO_IDLE);
+	to = tctx->last_cpu == NO_CPU ? birth_track(p, cpu) : track_for(p, tctx, cpu, orders);
+	if (moves && is_express(p, tctx)) {
+		enqueue_express(p, tctx, cpu, to, enq_flags, orders, now);
+		return;
+	}
+	queue_behind(p, tctx, to, orders->slice_ns, enq_flags, now);
+	/* only the task's own CPU is looked at by the core */
+	if (to != cpu)
+		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
+}
+
+/*
+ * A task that only this CPU may run, or so it seems: inside ops.cpu_release()
+ * whoever was running looks migration-disabled. If the CPU is taken, an idle one
+ * is asked to try.
+ */
+static __always_inline void enqueue_pinned(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
+					   u64 enq_flags, const struct orders *orders, u64 now)
+{
+	s32 guest;
+
+	if (scx_bpf_test_and_clear_cpu_idle(cpu)) {
+		count(STAT_IDLE_SELF);
+		queue_on_track(p, tctx, cpu, orders->slice_ns, enq_flags, now);
+		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+		return;
+	}
+	queue_behind(p, tctx, cpu, orders->slice_ns, enq_flags, now);
+	if ((enq_flags & SCX_ENQ_WAKEUP) && is_express(p, tctx) && can_preempt(cpu, now)) {
+		count(STAT_PREEMPT);
+		scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
+	} else if ((enq_flags & SCX_ENQ_REENQ) && p->nr_cpus_allowed > 1) {
+		guest = pick_idle_for(p, tctx, cpu, orders);
+		if (guest >= 0)
+			invite(guest, cpu);
+	}
+}
+
+#endif
