@@ -109,8 +109,15 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	struct orders orders;
 	struct yard *yard;
 
-	if (!cell || llc >= MAX_LLCS)
+	if (!cell)
 		return;
+	if (llc >= MAX_LLCS) {
+		/* it comes online, and we are about to restart: until then whoever
+		 * brings it up goes on, for with ENQ_LAST the core would go idle */
+		if (prev_wants)
+			scx_bpf_task_set_slice(prev, slice_ns);
+		return;
+	}
 	if (tctx)
 		charge(prev, tctx, cell);
 	read_orders(cpu, &orders, now);
