@@ -54,6 +54,29 @@ static __always_inline void hand_off(s32 cpu, u64 wait_ns, u32 idle_lvl)
 }
 
 /*
+ * An aged track sent this idle CPU an invitation: it looks there first, and asks
+ * the next idle CPU if more waits than it takes. One tick thus empties a track
+ * into all idle CPUs.
+ */
+static __always_inline bool take_invited(s32 cpu, u64 now)
+{
+	struct track_state *mine = track_of(cpu);
+	u64 age;
+	s32 from;
+
+	if (!mine || !mine->invited_by)
+		return false;
+	from = mine->invited_by - 1;
+	mine->invited_by = 0;
+	age = track_age(from, now);
+	if (!take_track(from, age > wait_max_ns ? STAT_RESCUE : STAT_PEER, now))
+		return false;
+	if (nr_waiting(from))
+		hand_off(from, age, RING_SMT);
+	return true;
+}
+
+/*
  * A higher class has @cpu: what waits on its track is offered to the LLC, and
  * to an idle CPU at any price. Local tasks are enqueued again by the caller.
  */

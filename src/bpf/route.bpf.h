@@ -60,21 +60,6 @@ static __always_inline bool worth(u64 age, u64 price)
 	return age > price || age > wait_max_ns;
 }
 
-/* An aged track sent this idle CPU an invitation: look there first. */
-static __always_inline bool take_invited(s32 cpu, u64 now)
-{
-	struct track_state *mine = track_of(cpu);
-	u64 age;
-	s32 from;
-
-	if (!mine || !mine->invited_by)
-		return false;
-	from = mine->invited_by - 1;
-	mine->invited_by = 0;
-	age = track_age(from, now);
-	return take_track(from, age > wait_max_ns ? STAT_RESCUE : STAT_PEER, now);
-}
-
 /*
  * Tracks of the LLC whose CPU somebody else has, if they wait longer than ours.
  * A bit whose CPU is back is stale, and cleared here.
