@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What the scenarios share: start and stop the scheduler, read its statistics,
+# compare. A check that holds prints a line; one that does not ends the scenario
+# with a line that begins with FAILED. Runs in busybox's sh.
+
+SCX=/sys/kernel/sched_ext
+LOG=/tmp/scheduler.log
+STATS=/tmp/stats
+CPUS=$(nproc)
+
+say() {
+	echo "ok: $*"
+}
+
+fail() {
+	echo "FAILED: $*"
+	if [ -s $LOG ]; then
+		echo "the scheduler's log ends with:"
+		tail -n 15 $LOG
+	fi
+	dmesg | grep sched_ext | tail -n 3
+	exit 1
+}
+
+# Milliseconds of guest time.
+now_ms() {
+	awk '{printf "%d\n", $1 * 1000}' /proc/uptime
+}
+
+# within SECONDS COMMAND...: waits until the command succeeds, fails when it
+# never does.
+within() {
+	end=$(($(now_ms) + $1 * 1000))
+	shift
+	until "$@"; do
+		[ "$(now_ms)" -lt $end ] || fail "waited too long for: $*"
+		sleep 0.05
+	done
+}
+
+# check TEXT VALUE OP LIMIT: OP is one of awk's comparisons, such as '>='.
+check() {
+	if awk -v a="$2" -v b="$4" "BEGIN {exit !(a != \"\" && a + 0 $3 b + 0)}"; then
+		say "$1: $2 ($3 $4)"
+	else
+		fail "$1: ${2:-no value}, wanted $3 $4"
+	fi
+}
+
+# --- the scheduler ---
+
+attached() {
+	[ "$(cat $SCX/state)" = enabled ] && grep -qs '^hallows' $SCX/root/ops
+}
+
+detached() {
+	[ "$(cat $SCX/state)" = disabled ]
+}
+
+alive() {
+	kill -0 "$SCHEDULER" 2>/dev/null
+}
+
+# start ARGUMENTS...: returns when the scheduler schedules.
+start() {
+	: >$LOG # the child does so too late
+	scx_hallows "$@" >$LOG 2>&1 &
+	SCHEDULER=$!
+	end=$(($(now_ms) + 60000))
+	until attached; do
+		alive || fail "the scheduler ended before it was attached"
+		[ "$(now_ms)" -lt $end ] || fail "not attached after 60 s"
+		sleep 0.05
+	done
+	# The agent's first line comes after the attachment.
+	within 10 grep -q scheduling $LOG
+}
+
+# Ends the scheduler as Ctrl-C does. It has a second for it by a clock that the
+# host's other work does not touch.
+stop() {
+	attached || fail "stopped before it was told to"
+	limit=10000
+	[ "$VM_MODE" = vtime ] && limit=1000
+	from=$(now_ms)
+	kill -INT "$SCHEDULER"
+	wait "$SCHEDULER"
+	status=$?
+	took=$(($(now_ms) - from))
+	[ $status = 0 ] || fail "exit status $status after SIGINT"
+	detached || fail "the state is $(cat $SCX/state) after the scheduler's end"
+	[ $took -le $limit ] || fail "took $took ms to detach"
+	say "detached within $took ms, exit status 0"
+}
+
+# The kernel has nothing to complain about.
+clean_dmesg() {
+	bad='WARNING|BUG[: ]|Oops|general protection|blocked for more than|soft lockup|stall|sched_ext:.*(error|disabled \((runtime|runnable))'
+	if dmesg | grep -vE 'ommand line:|rcu_cpu_stall_suppress' | grep -E "$bad"; then
+		fail "the kernel complains"
+	fi
+	say "the kernel log is clean"
+}
+
+# --- statistics ---
+
+# One block of `scx_hallows --monitor`, number $2, of those that come every $1
+# seconds, as lines of a name and a number: "dispatch.own 1234", a second. What
+# is there at all is above 0, however it was rounded.
+block() {
+	: >$STATS.raw # the child does so too late
+	scx_hallows --monitor "$1" >$STATS.raw 2>$STATS.err &
+	monitor=$!
+	until [ "$(grep -c '^$' $STATS.raw)" -ge "$2" ]; do
+		kill -0 $monitor 2>/dev/null || fail "no statistics: $(cat $STATS.err)"
+		sleep 0.05
+	done
+	kill $monitor
+	wait $monitor
+	awk -v wanted="$2" '
+		/^$/ {block++}
+		block != wanted - 1 || /^LLC/ {next}
+		{
+			fields = split($0, field, /  +/)
+			head = field[1]
+			sub(/( at)?\/s$/, "", head)
+			for (i = 2; i <= fields; i++) {
+				match(field[i], / [0-9]/)
+				name = substr(field[i], 1, RSTART - 1)
+				value = substr(field[i], RSTART + 1)
+				sub(/\/s$/, "", name)
+				gsub(/ /, "_", name)
+				unit = value ~ /^[0-9.]+k/ ? 1e3 : value ~ /^[0-9.]+M/ ? 1e6 : 1
+				number = value * unit
+				print head "." name, value ~ /^0\.0/ ? 0.01 : number
+			}
+		}' $STATS.raw >$STATS
+}
+
+# Statistics since the scheduler was loaded, for `stat`.
+totals() {
+	block 3600 1
+}
+
+# Statistics over the next $1 seconds.
+sample() {
+	block "$1" 2
+}
+
+# stat NAME: from the last totals or sample: dispatch.peer, wake.sync, run.llc
+# (where a task ran, seen from its last CPU), queue.express, agent.fresh ...
+stat() {
+	awk -v name="$1" '$1 == name {print $2}' $STATS
+}
+
+# --- loads ---
+
+# load NAME COMMAND...: in the background, its output in /tmp/NAME.
+load() {
+	name=$1
+	shift
+	"$@" >/tmp/$name 2>&1 &
+	eval "pid_$name=$!"
+}
+
+# finish NAME...: waits until the loads have ended, which must be well.
+finish() {
+	for name; do
+		eval "wait \$pid_$name" || fail "$name: exit status $?: $(cat /tmp/$name)"
+	done
+}
+
+# free NAME: lets all threads of a load use all CPUs.
+free() {
+	eval "taskset -a -p -c 0-$((CPUS - 1)) \$pid_$1" >/dev/null
+}
+
+# field NAME FILE: a number of a load's --json report.
+field() {
+	sed -n "s/.*\"$1\":\([-0-9.]*\).*/\1/p" "$2"
+}
+
+# The smallest number of an array: lowest NAME FILE.
+lowest() {
+	sed -n "s/.*\"$1\":\[\([^]]*\)\].*/\1/p" "$2" | tr , '\n' | sort -g | head -n 1
+}
+
+# oracle LOAD...: no task outside its mask, none waiting over 10 ms beside an
+# idle CPU. The second law holds by the virtual clock only: on the real one a
+# guest CPU waits for the host's.
+oracle() {
+	hallows-oracle check -- "$@" >/tmp/oracle 2>&1
+	status=$?
+	[ $status = 0 ] || {
+		cat /tmp/oracle
+		fail "the oracle's exit status is $status"
+	}
+	say "the oracle: $(grep -c violations /tmp/oracle) laws kept over '$*'"
+	grep '^law' /tmp/oracle
+}
+
+# 2n hogs that are born on one CPU get to all of them, and share them.
+spreads() {
+	load spread hallows-load --json spread $((CPUS * 2)) --for 500ms
+	finish spread
+	check "CPUs that the hogs used" "$(field used_cpus /tmp/spread)" == "$CPUS"
+	check "all busy after, us" "$(field spread_us /tmp/spread)" '<=' 10000
+	check "use of the CPUs, percent" "$(field used_percent /tmp/spread)" '>=' 95
+}

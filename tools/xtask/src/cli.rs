@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::vm::accel::Mode;
 use crate::vm::initramfs::GuestFile;
 
-/// Development tasks of scx_hallows: set up this machine, boot test VMs, run every test
+/// Tasks of scx_hallows's repository: set up this machine, show the scheduler, test it
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
 pub struct Cli {
@@ -19,6 +19,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Task {
     Setup(SetupArgs),
+    Run(RunArgs),
     Vm(VmArgs),
     Test(TestArgs),
 }
@@ -45,6 +46,32 @@ Environment:
                      apt sources name none: http://HOST/debian
   BPF_CLANG          the clang that compiles BPF [default: clang-22, or else the
                      newest of 18 and above]";
+
+/// See scx_hallows schedule a real kernel under a real load
+///
+/// Sets up what is missing, builds, and shows: on this machine where its kernel
+/// has sched_ext (6.16 or newer), with sudo when not root, else in a VM of 4
+/// emulated CPUs with Linux 6.18. A load of CPU hogs, hackbench and periodic
+/// tasks runs under the default scheduler, then under scx_hallows, whose
+/// statistics are shown by the second, and a summary ends it. In a VM, the same
+/// load follows by a virtual clock, whose figures hardly depend on this machine.
+#[derive(Args, Debug)]
+#[command(after_help = RUN_HELP)]
+pub struct RunArgs {
+    /// Show it in a VM even if this machine's kernel has sched_ext
+    #[arg(long)]
+    pub vm: bool,
+
+    /// How long to show scx_hallows, in seconds
+    #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u32).range(5..=3600))]
+    pub seconds: u32,
+}
+
+const RUN_HELP: &str = "\
+Ctrl-C ends it at any moment, with a summary of what was seen until then: what
+was loaded is unloaded, what was started is stopped.
+
+Exit status: 0 after a whole show, 1 when something failed, 130 after Ctrl-C.";
 
 /// Boot a kernel in QEMU and run a shell script in it
 ///

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! `cargo xtask`: sets a machine up, boots test VMs, runs every test.
+//! `cargo xtask`: sets a machine up, shows the scheduler, boots test VMs, runs every test.
 
 mod cli;
 mod cmd;
 mod interrupt;
 mod paths;
+mod run;
 mod setup;
 mod test;
 mod vm;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
 fn perform(task: Task) -> Result<u8> {
     match task {
         Task::Setup(args) => setup::command(&args),
+        Task::Run(args) => run::command(&args),
         Task::Vm(args) => vm::command(args),
         Task::Test(args) => test::command(&args),
     }

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# what: short bursts that find no idle CPU go by the express track
+# kernels: 6.18
+# cpus: 4
+# mode: vtime
+# timeout: 300
+
+. /vm/lib.sh
+
+start
+load hogs hallows-load hogs $((CPUS * 2)) --for 1500ms
+load periodic hallows-load --json periodic --threads 16 --period-us 2000 --work-us 50 --for 1500ms
+sleep 0.2
+sample 1
+finish hogs periodic
+check "queued on the express track, a second" "$(stat queue.express)" '>' 100
+check "dispatched from it, a second" "$(stat dispatch.express)" '>' 100
+check "p99 of wake-ups, us" "$(field p99_us /tmp/periodic)" '<' 10000
+stop
+clean_dmesg

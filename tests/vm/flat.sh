@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# what: one LLC of 2, 4, 8 CPUs: work spreads to all of them
+# kernels: 6.18
+# cpus: 2 4 8
+# mode: vtime
+# timeout: 300
+
+. /vm/lib.sh
+
+start
+grep -q "scheduling $CPUS CPUs in 1 LLCs on 1 nodes" $LOG || fail "the map is wrong"
+say "$(grep -o 'scheduling .*' $LOG)"
+spreads
+totals
+check "runs on another CPU of the LLC, a second" "$(stat run.llc)" '>' 0
+check "runs in another LLC" "$(stat run.node)" == 0
+check "runs on another node" "$(stat run.machine)" == 0
+oracle hackbench -g 2 -l 20
+stop
+clean_dmesg
