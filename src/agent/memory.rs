@@ -134,7 +134,7 @@ impl Memory {
 /// # Safety
 /// `from` is valid for reads and aligned to 8 bytes.
 unsafe fn copy<T: plain::Plain + Copy>(from: *const T) -> T {
-    const { assert!(size_of::<T>() % 8 == 0 && align_of::<T>() <= 8) };
+    const { assert!(size_of::<T>().is_multiple_of(8) && align_of::<T>() <= 8) };
     let mut words = [0u64; 64];
     let len = size_of::<T>() / 8;
     const { assert!(size_of::<T>() <= 64 * 8) };

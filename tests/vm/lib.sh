@@ -70,7 +70,7 @@ start() {
 	until attached; do
 		alive || fail "the scheduler ended before it was attached"
 		[ "$(now_ms)" -lt $end ] || fail "not attached after 60 s"
-		sleep 0.05
+		sleep 0.1
 	done
 	# The agent's first line comes after the attachment.
 	within 10 grep -q scheduling $LOG

@@ -3,18 +3,18 @@
 # what: 50 times loaded and unloaded under load
 # kernels: 6.18
 # cpus: 2
-# mode: rr
+# mode: vtime
 # timeout: 600
 
 . /vm/lib.sh
 
-load hogs hallows-load --json periodic --threads 4 --work-us 400 --for 1h
+load periodic hallows-load --json periodic --threads 4 --period-us 10000 --work-us 500 --for 1h
 for turn in $(seq 50); do
 	start
 	stop >/dev/null
 done
 say "50 times"
-kill "$pid_hogs"
-finish hogs
-check "wake-ups of the load" "$(field count /tmp/hogs)" '>' 1000
+kill "$pid_periodic"
+finish periodic
+check "wake-ups of the load" "$(field count /tmp/periodic)" '>' 10000
 clean_dmesg

@@ -22,6 +22,3 @@ say "60 s of stress"
 
 stop
 clean_dmesg
-
-stop
-clean_dmesg

@@ -5,7 +5,7 @@
 //! up in the kernel. The events wait in the kernel's ring buffers until tracing
 //! is over, so that reading them disturbs nothing; then [`ring`] takes them out
 //! page by page ([`page`]), [`decode`] turns records into events by the layouts
-//! that the kernel describes ([`format`]), and [`merge`] puts the CPUs' streams
+//! that the kernel describes ([`mod@format`]), and [`merge`] puts the CPUs' streams
 //! in order. [`snapshot`] reads what no event tells.
 //!
 //! **Masks.** Two kprobes make every task's mask known at every moment, besides

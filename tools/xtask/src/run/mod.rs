@@ -85,7 +85,7 @@ fn perform(acts: Vec<Act>, place: &Place) -> Result<u8> {
     }
     screen::print(&format!("\n{}", summary::Summary(&records)));
     let vm = if *place == Place::Here {
-        "the kernel's default scheduler is back"
+        "the default scheduler has this machine"
     } else {
         "the VM is off"
     };
