@@ -4,7 +4,7 @@
 # kernels: 6.18
 # cpus: 2
 # mode: vtime
-# timeout: 600
+# timeout: 900
 
 . /vm/lib.sh
 
