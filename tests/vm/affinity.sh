@@ -4,7 +4,7 @@
 # kernels: 6.18
 # cpus: 4
 # mode: vtime
-# timeout: 300
+# timeout: 600
 
 . /vm/lib.sh
 
@@ -28,5 +28,7 @@ churn=$!
 oracle hallows-load --json hogs 8 --for 2s
 kill $churn
 check "CPU seconds of the hog that got the least" "$(lowest cpu_seconds /tmp/oracle)" '>' 0.3
+
+confined hallows-load --json hogs 6 --cpu 0-1 --for 2s
 stop
 clean_dmesg

@@ -4,7 +4,7 @@
 # kernels: 6.18
 # cpus: 4
 # mode: vtime
-# timeout: 300
+# timeout: 600
 
 . /vm/lib.sh
 

@@ -4,7 +4,7 @@
 # kernels: 6.18
 # cpus: 4
 # mode: vtime
-# timeout: 300
+# timeout: 600
 
 . /vm/lib.sh
 
@@ -20,12 +20,20 @@ churn() {
 	done
 }
 
+# What the shell executes to run hogs in the group: grouped HOGS.
+grouped() {
+	echo "echo \$\$ >$GROUP/cgroup.procs; exec hallows-load --json hogs $1 --for 2s"
+}
+
 start
 mkdir $GROUP
 churn &
 churn=$!
-oracle sh -c "echo \$\$ >$GROUP/cgroup.procs; exec hallows-load --json hogs 8 --for 2s"
+oracle sh -c "$(grouped 8)"
 kill $churn
 check "CPU seconds of the hog that got the least" "$(lowest cpu_seconds /tmp/oracle)" '>' 0.2
+
+echo 0-1 >$GROUP/cpuset.cpus
+confined sh -c "$(grouped 6)"
 stop
 clean_dmesg

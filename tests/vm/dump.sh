@@ -3,7 +3,7 @@
 # what: a debug dump tells of cells and tasks
 # kernels: 6.18
 # cpus: 2
-# timeout: 120
+# timeout: 600
 
 . /vm/lib.sh
 

@@ -3,7 +3,7 @@
 # what: thrown out, the scheduler says why and exits with 1
 # kernels: 6.18
 # cpus: 2
-# timeout: 120
+# timeout: 600
 
 . /vm/lib.sh
 

@@ -4,7 +4,7 @@
 # kernels: 6.18 7
 # cpus: 4
 # mode: vtime
-# timeout: 300
+# timeout: 600
 #
 # Kernels with a deadline server for sched_ext (7.x) let those who are bound to
 # that CPU have some of it. On others such a task, a kworker say, waits for the

@@ -4,7 +4,7 @@
 # kernels: 6.16 6.18 7
 # cpus: 4
 # mode: vtime
-# timeout: 300
+# timeout: 600
 #
 # By the virtual clock: so many tasks take an emulator seconds to get round, and
 # on a busy host the kernel's watchdog would be right.

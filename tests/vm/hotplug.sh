@@ -5,7 +5,7 @@
 # cpus: 4
 # topo: flat numa2
 # mode: vtime
-# timeout: 300
+# timeout: 600
 #
 # On numa2 a node without CPUs is left.
 

@@ -5,7 +5,7 @@
 # cpus: 8
 # topo: smt2 numa2llc2
 # mode: vtime
-# timeout: 300
+# timeout: 600
 
 . /vm/lib.sh
 

@@ -3,7 +3,7 @@
 # what: the command line on a real kernel: refusals, --no-agent, --partial
 # kernels: 6.18
 # cpus: 2
-# timeout: 180
+# timeout: 600
 
 . /vm/lib.sh
 

@@ -5,7 +5,7 @@
 # cpus: 8
 # topo: numa2llc2
 # mode: vtime
-# timeout: 300
+# timeout: 600
 #
 # A change of affinity is no wake-up: nobody looks for an idle CPU then, and
 # those that idle do not look for work.

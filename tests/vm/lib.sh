@@ -207,3 +207,13 @@ spreads() {
 	check "all busy after, us" "$(field spread_us /tmp/spread)" '<=' 10000
 	check "use of the CPUs, percent" "$(field used_percent /tmp/spread)" '>=' 95
 }
+
+# Six hogs on CPUs 0 and 1 while others make 2 and 3 half as busy: none is lost
+# on the track of a CPU that is not theirs. confined COMMAND...: starts the six.
+confined() {
+	load rest hallows-load hogs 2 --cpu 2-3 --for 2500ms
+	load confined "$@"
+	finish confined rest
+	check "CPU seconds, of 0.67, of the confined hog that got the least" \
+		"$(lowest cpu_seconds /tmp/confined)" '>' 0.5
+}

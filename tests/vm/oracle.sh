@@ -5,16 +5,16 @@
 # cpus: 4
 # topo: flat llc2
 # mode: vtime
-# timeout: 300
+# timeout: 600
 
 . /vm/lib.sh
 
 start
-load hogs hallows-load hogs 1 --for 3s
-load periodic hallows-load periodic --threads 4 --for 3s
-load pingpong hallows-load pingpong --for 3s
-load churn hallows-load affinity-churn --threads 2 --for 3s
-oracle sh -c 'hackbench -g 2 -l 100; hackbench -T -g 2 -l 100; stress-ng -q --fork 2 --fork-ops 200'
+load hogs hallows-load hogs 1 --for 2s
+load periodic hallows-load periodic --threads 4 --for 2s
+load pingpong hallows-load pingpong --for 2s
+load churn hallows-load affinity-churn --threads 2 --for 2s
+oracle sh -c 'hackbench -g 2 -l 50; hackbench -T -g 2 -l 50; stress-ng -q --fork 2 --fork-ops 100'
 finish hogs periodic pingpong churn
 stop
 clean_dmesg

@@ -5,7 +5,7 @@
 # cpus: 8
 # topo: llc2 numa2
 # mode: vtime
-# timeout: 300
+# timeout: 600
 
 . /vm/lib.sh
 

@@ -4,7 +4,7 @@
 # kernels: 6.18
 # cpus: 2
 # mode: vtime
-# timeout: 300
+# timeout: 600
 #
 # By weight nice 19 gets 0.02 % beside nice -20: less than a slice in 15 s.
 

@@ -3,7 +3,7 @@
 # what: attached to a kernel of each series, the scheduler bears a minute of stress
 # kernels: 6.16 6.18 7
 # cpus: 4
-# timeout: 300
+# timeout: 600
 #
 # The stress is that of scx's own CI: forks, memory, CPU, and workers that move
 # themselves from CPU to CPU as fast as they can. On the real clock, where 60 s
