@@ -15,8 +15,8 @@ use scx_utils::{
 };
 use tracing::{debug, info, warn};
 
+use crate::agent::group_maps::GroupMaps;
 use crate::agent::memory::{Memory, Tunables};
-use crate::agent::params::Params;
 use crate::agent::place::Map;
 use crate::agent::steer::Agent;
 use crate::agent::{price, sysfs};
@@ -59,8 +59,13 @@ impl<'a> Scheduler<'a> {
         let mut skel = scx_ops_load!(skel, hallows_ops, uei)?;
         // SAFETY: the memory goes into the same struct as the skeleton.
         let memory = unsafe { Memory::of(&mut skel)? };
-        memory.tune(&tunables(&map, &options.params));
+        let prices_ns = price::static_ns(&map, &options.params);
+        memory.tune(&Tunables::new(&options.params, &prices_ns));
         let link = scx_ops_attach!(skel, hallows_ops)?;
+        let agent = match options.no_agent {
+            true => None,
+            false => Some(Agent::new(&map, options.params, GroupMaps::of(&skel)?)),
+        };
         let server = StatsServer::new(server_data())
             .launch()
             .inspect_err(|error| {
@@ -75,7 +80,7 @@ impl<'a> Scheduler<'a> {
         Ok(Scheduler {
             skel,
             link: Some(link),
-            agent: (!options.no_agent).then(|| Agent::new(&map, options.params)),
+            agent,
             map,
             memory,
             server: server.ok(),
@@ -171,15 +176,6 @@ impl<'a> Scheduler<'a> {
             totals,
             cells,
         }
-    }
-}
-
-/// What BPF goes by under `params`.
-fn tunables(map: &Map, params: &Params) -> Tunables {
-    Tunables {
-        slice_ns: params.slice_ns,
-        min_slice_ns: params.min_slice_ns,
-        need_ns: price::need_ns(&price::prices_ns(map), params.kappa, params.hysteresis_ns),
     }
 }
 

@@ -178,7 +178,7 @@ pub struct Metrics {
     )]
     pub idle_wait: Vec<u64>,
 
-    #[stat(desc = "moves that the agent asked for, by kind: push, fair, route")]
+    #[stat(desc = "moves that the agent asked for, by kind: push, fair, route, home")]
     pub moves: BTreeMap<String, MoveMetrics>,
     #[stat(desc = "each CPU")]
     pub cells: BTreeMap<usize, CellMetrics>,

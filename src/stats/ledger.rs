@@ -12,7 +12,7 @@ use crate::bpf_intf as intf;
 pub const NR_MOVES: usize = intf::hallows_move_NR_MOVES as usize;
 
 /// Names of the kinds, by `enum hallows_move`.
-const KINDS: [&str; NR_MOVES] = ["push", "fair", "route"];
+const KINDS: [&str; NR_MOVES] = ["push", "fair", "route", "home"];
 
 /// An account of one kind of moves since the scheduler was loaded: `struct
 /// ledger` summed over the CPUs.
