@@ -23,7 +23,9 @@ use crate::agent::{price, sysfs};
 use crate::bpf_intf;
 use crate::bpf_skel::{BpfSkel, BpfSkelBuilder, OpenBpfSkel, types};
 use crate::cli::Options;
-use crate::stats::{CellView, NR_STATS, Server, Snapshot, Totals, WAIT_BUCKETS, server_data};
+use crate::stats::{
+    CellView, Metrics, NR_STATS, Server, Snapshot, Totals, WAIT_BUCKETS, server_data,
+};
 
 const MOVE_PUSH: usize = bpf_intf::hallows_move_MOVE_PUSH as usize;
 const MOVE_FAIR: usize = bpf_intf::hallows_move_MOVE_FAIR as usize;
@@ -113,7 +115,18 @@ impl<'a> Scheduler<'a> {
         }
         debug!("detaching");
         drop(self.link.take());
+        self.account();
         uei_report!(&self.skel, uei)
+    }
+
+    /// Says what became of the moves that the agent asked for.
+    fn account(&self) {
+        let metrics = Metrics::between(&Snapshot::default(), &self.snapshot());
+        for (kind, moves) in metrics.moves {
+            if moves.requested > 0 {
+                info!("moves, {kind}: {moves}");
+            }
+        }
     }
 
     /// Waits for a request for statistics, `wait` at most, and answers it. A
@@ -169,12 +182,21 @@ impl<'a> Scheduler<'a> {
             let total = agent.totals();
             totals.windows = total.rounds;
             totals.flips = total.flips;
+            totals.home_switches = agent.homes().1;
             totals.period_ms = agent.period_ns() / 1_000_000;
         }
         Snapshot {
             uptime: self.started.elapsed(),
             totals,
             cells,
+            prices: self.agent.as_ref().map_or_else(Vec::new, |agent| {
+                let estimates = agent.estimates().iter().copied();
+                agent.prices_ns().into_iter().zip(estimates).collect()
+            }),
+            homes: self
+                .agent
+                .as_ref()
+                .map_or(0, |agent| agent.homes().0 as u64),
         }
     }
 }
