@@ -3,6 +3,7 @@
 //! and, with the feature `bpf`, the part that loads and steers the scheduler.
 
 pub mod agent;
+pub mod config;
 
 #[cfg(feature = "bpf")]
 pub mod bpf_intf;
