@@ -4,9 +4,13 @@
 //! The scheduler hands out cumulative [`Snapshot`]s; each client of the server
 //! gets [`Metrics`], the difference to the snapshot it saw last.
 
+mod client;
 mod monitor;
 mod server;
+#[cfg(test)]
+mod testing;
 mod text;
+pub mod tuning;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,8 +21,9 @@ use serde::{Deserialize, Serialize};
 use crate::agent::hysteresis::CellState;
 use crate::bpf_intf as intf;
 
+pub use client::SOCKET;
 pub use monitor::Monitor;
-pub use server::{Server, server_data};
+pub use server::{Reply, Request, Server, server_data};
 
 /// Number of counters in [`Totals::count`].
 pub const NR_STATS: usize = intf::hallows_stat_NR_HALLOWS_STATS as usize;

@@ -22,6 +22,16 @@ pub struct Change {
     pub new: Value,
 }
 
+impl Change {
+    fn of(key: &'static Key, old: &Params, new: &Params) -> Change {
+        Change {
+            key,
+            old: key.get(old),
+            new: key.get(new),
+        }
+    }
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} -> {}", self.key.name, self.old, self.new)
@@ -40,29 +50,30 @@ pub fn setting(name: &str, value: &str) -> Result<Setting, String> {
     }
 }
 
-/// `params` with `settings`.
+/// `params` with `settings`, and what each of these changes.
 ///
 /// # Errors
 /// One line that says what would do, when the result makes no sense as a whole.
-pub fn change(params: &Params, settings: &[Setting]) -> Result<Params, String> {
+pub fn change(params: &Params, settings: &[Setting]) -> Result<(Params, Vec<Change>), String> {
     let mut changed = *params;
     for (key, value) in settings {
         key.set(&mut changed, value)
             .map_err(|must_be| format!("{} {value}: {must_be}", key.name))?;
     }
     match changed.validate() {
-        Ok(()) => Ok(changed),
+        Ok(()) => {
+            let changes = settings
+                .iter()
+                .map(|(key, _)| Change::of(key, params, &changed));
+            Ok((changed, changes.collect()))
+        }
         Err(fault) => Err(fault.describe(|key| key.name.to_owned())),
     }
 }
 
 /// What differs from `old` to `new`, in the order of [`KEYS`].
 pub fn changes(old: &Params, new: &Params) -> Vec<Change> {
-    let changes = KEYS.iter().map(|key| Change {
-        key,
-        old: key.get(old),
-        new: key.get(new),
-    });
+    let changes = KEYS.iter().map(|key| Change::of(key, old, new));
     changes.filter(|change| change.old != change.new).collect()
 }
 
@@ -93,7 +104,7 @@ mod tests {
         let old = Params::default();
         // Either alone would be refused by the other's default.
         let both = settings(&[("min_slice_us", "4000"), ("slice_us", "5000")]);
-        let new = change(&old, &both).unwrap();
+        let (new, _) = change(&old, &both).unwrap();
         assert_eq!((new.min_slice_ns, new.slice_ns), (4 * MS, 5 * MS));
         assert_eq!(
             change(&old, &both[..1]).unwrap_err(),
@@ -105,8 +116,10 @@ mod tests {
     #[test]
     fn changes_list_what_differs() {
         let old = Params::default();
-        let new = change(&old, &settings(&[("kappa", "2"), ("dwell", "2")])).unwrap();
-        let told: Vec<String> = changes(&old, &new).iter().map(Change::to_string).collect();
-        assert_eq!(told, ["kappa 1 -> 2"]);
+        let both = settings(&[("kappa", "2"), ("dwell", "2")]);
+        let (new, told) = change(&old, &both).unwrap();
+        let text = |told: &[Change]| told.iter().map(Change::to_string).collect::<Vec<_>>();
+        assert_eq!(text(&told), ["kappa 1 -> 2", "dwell 2 -> 2"]);
+        assert_eq!(text(&changes(&old, &new)), ["kappa 1 -> 2"]);
     }
 }
