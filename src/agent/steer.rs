@@ -40,6 +40,11 @@ impl Agent {
         }
     }
 
+    /// Steers by other parameters from the next round on. `params` are valid.
+    pub fn set_params(&mut self, params: Params) {
+        self.controller.set_params(params);
+    }
+
     /// How long to wait for the next round, in nanoseconds.
     pub fn period_ns(&self) -> u64 {
         self.controller.period_ns()

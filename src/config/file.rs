@@ -120,16 +120,16 @@ pub fn default_text() -> String {
     comment(
         &mut text,
         &format!(
-            "The configuration of scx_hallows. It belongs into {PATH}, or anywhere else with \
-             --config FILE."
+            "The configuration of scx_hallows. Its place is {PATH}, or any other that --config \
+             names."
         ),
     );
     text.push_str("#\n");
     comment(
         &mut text,
-        "A line such as #slice_us = 3000 shows the default of its key: take the # away to \
-         change it. Flags go before this file. The signal SIGHUP makes a running scheduler \
-         read it again; `scx_hallows get` prints the values that hold.",
+        "Each key stands here with its default. To change one, take away its leading # and \
+         write another value. Flags override this file. The signal SIGHUP makes a running \
+         scheduler read it again; `scx_hallows get` prints the values that it uses.",
     );
     let mut group = "";
     for key in KEYS {

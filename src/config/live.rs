@@ -91,8 +91,11 @@ mod tests {
     fn reload_takes_the_file_up_and_keeps_flags() {
         let (file, mut live) = live("reload", "dwell = 7");
         assert_eq!((live.params().dwell, live.params().kappa), (7, 3.0));
-        live.set(&[setting("kappa", "4").unwrap(), setting("period_ms", "20").unwrap()])
-            .unwrap();
+        live.set(&[
+            setting("kappa", "4").unwrap(),
+            setting("period_ms", "20").unwrap(),
+        ])
+        .unwrap();
         file.write("dwell = 8\nkappa = 5");
         assert_eq!(
             told(&live.reload().unwrap()),
@@ -105,7 +108,12 @@ mod tests {
     fn a_bad_file_keeps_the_old_values() {
         let (file, mut live) = live("bad", "dwell = 7");
         let before = *live.params();
-        for bad in ["dwell = 8\nkapp = 1", "dwell = 0", "dwell", "slice_us = 100"] {
+        for bad in [
+            "dwell = 8\nkapp = 1",
+            "dwell = 0",
+            "dwell",
+            "slice_us = 100",
+        ] {
             file.write(bad);
             assert_eq!(live.reload().unwrap_err().code(), 2, "{bad}");
             assert_eq!(*live.params(), before);
@@ -119,7 +127,10 @@ mod tests {
     fn a_bad_setting_keeps_the_old_values() {
         let (_file, mut live) = live("set", "");
         let before = *live.params();
-        let settings = [setting("dwell", "9").unwrap(), setting("slice_us", "100").unwrap()];
+        let settings = [
+            setting("dwell", "9").unwrap(),
+            setting("slice_us", "100").unwrap(),
+        ];
         assert!(live.set(&settings).is_err());
         assert_eq!(*live.params(), before);
     }

@@ -21,9 +21,7 @@ const ANSWER_MS: u64 = 2000;
 /// # Errors
 /// Those of the system, for [`no_server`] to explain.
 pub fn connect(socket: &Path) -> Result<StatsClient> {
-    StatsClient::new()
-        .set_path(socket)
-        .connect(Some(ANSWER_MS))
+    StatsClient::new().set_path(socket).connect(Some(ANSWER_MS))
 }
 
 /// Explains why there is no connection.
@@ -36,7 +34,9 @@ pub fn no_server(socket: &Path, error: &anyhow::Error) -> Error {
         Some(io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => Error::Unavailable(
             format!("no scheduler answers at {socket}: start scx_hallows first"),
         ),
-        _ => Error::Unavailable(format!("cannot talk to the scheduler at {socket}: {error:#}")),
+        _ => Error::Unavailable(format!(
+            "cannot talk to the scheduler at {socket}: {error:#}"
+        )),
     }
 }
 

@@ -84,7 +84,9 @@ impl<'a> Monitor<'a> {
         while !self.shutdown.load(Ordering::Relaxed) {
             let metrics: Metrics = match client.request("stats", vec![]) {
                 Ok(metrics) => metrics,
-                Err(error) if error.is::<serde_json::Error>() => return Err(client::foreign(&self.socket, &error)),
+                Err(error) if error.is::<serde_json::Error>() => {
+                    return Err(client::foreign(&self.socket, &error));
+                }
                 Err(error) => {
                     info!("the scheduler gave no statistics ({error:#}), asking again");
                     return Ok(Ended::Connection);

@@ -68,7 +68,9 @@ pub(super) fn get_ops() -> Ops {
             let Reply::Params(params) = replies.recv()? else {
                 bail!("the scheduler answered something else");
             };
-            let values = KEYS.iter().map(|key| (key.name.to_owned(), json(&key.get(&params))));
+            let values = KEYS
+                .iter()
+                .map(|key| (key.name.to_owned(), json(&key.get(&params))));
             Ok(Json::Object(values.collect()))
         });
         Ok(read)
@@ -251,7 +253,10 @@ mod tests {
         let tuner = Tuner::at(&socket.0);
         let error = set(&tuner, &[("kappa", "0.5"), ("slice_us", "400")]).unwrap_err();
         assert_eq!(error.code(), 2);
-        assert!(error.to_string().starts_with("min_slice_us 500 is above"), "{error}");
+        assert!(
+            error.to_string().starts_with("min_slice_us 500 is above"),
+            "{error}"
+        );
         assert_eq!(tuner.get(), Ok(Params::default()));
     }
 
@@ -274,7 +279,10 @@ mod tests {
         let socket = socket();
         let error = Tuner::at(&socket.0).get().unwrap_err();
         assert_eq!(error.code(), 69);
-        assert!(error.to_string().contains("start scx_hallows first"), "{error}");
+        assert!(
+            error.to_string().contains("start scx_hallows first"),
+            "{error}"
+        );
     }
 
     #[test]
