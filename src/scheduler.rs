@@ -162,7 +162,7 @@ impl<'a> Scheduler<'a> {
 
     fn reply(&mut self, live: &mut Live, request: &Request) -> Reply {
         match request {
-            Request::Snapshot => Reply::Snapshot(self.snapshot()),
+            Request::Snapshot => Reply::Snapshot(Box::new(self.snapshot())),
             Request::Params => Reply::Params(*live.params()),
             Request::Set(settings) => {
                 let outcome = live.set(settings);

@@ -153,7 +153,7 @@ mod tests {
                     ..Snapshot::default()
                 };
                 now.totals.count[0] = 100 * uptime;
-                replies.send(Reply::Snapshot(now)).unwrap();
+                replies.send(Reply::Snapshot(now.into())).unwrap();
             }
         });
         server

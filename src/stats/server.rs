@@ -27,7 +27,7 @@ pub enum Request {
 #[derive(Clone, Debug)]
 pub enum Reply {
     /// Everything counted, now.
-    Snapshot(Snapshot),
+    Snapshot(Box<Snapshot>),
     /// The parameters that hold.
     Params(Params),
     /// What each setting changed, in their order, or why nothing was.
@@ -48,7 +48,7 @@ pub fn server_data() -> StatsServerData<Request, Reply> {
                     anyhow::bail!("the scheduler answered something else");
                 };
                 let metrics = Metrics::between(&prev, &now);
-                prev = now;
+                prev = *now;
                 metrics.to_json()
             });
         Ok(read)
