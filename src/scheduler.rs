@@ -16,7 +16,7 @@ use scx_utils::{
 };
 use tracing::{debug, info, warn};
 
-use crate::agent::memory::Memory;
+use crate::agent::memory::{Memory, Tunables};
 use crate::agent::params::Params;
 use crate::agent::place::Map;
 use crate::agent::steer::Agent;
@@ -30,6 +30,9 @@ use crate::signals::Signals;
 use crate::stats::{
     CellView, NR_STATS, Reply, Request, SOCKET, Server, Snapshot, Totals, WAIT_BUCKETS, server_data,
 };
+
+const MOVE_PUSH: usize = bpf_intf::hallows_move_MOVE_PUSH as usize;
+const MOVE_FAIR: usize = bpf_intf::hallows_move_MOVE_FAIR as usize;
 
 /// No wait of the loop is longer, so that a signal ends it soon.
 const MAX_WAIT: Duration = Duration::from_millis(100);
@@ -64,10 +67,11 @@ impl<'a> Scheduler<'a> {
         let mut skel = scx_ops_open!(builder, open, hallows_ops, libbpf)?;
         // After the open, which notes the hotplug sequence: a later change restarts us.
         let map = sysfs::read_map()?;
-        configure(&mut skel, &map, options, params)?;
+        configure(&mut skel, &map, options)?;
         let mut skel = scx_ops_load!(skel, hallows_ops, uei)?;
         // SAFETY: the memory goes into the same struct as the skeleton.
         let memory = unsafe { Memory::of(&mut skel)? };
+        memory.tune(&tunables(&map, params));
         let link = scx_ops_attach!(skel, hallows_ops)?;
         let server = listen().inspect_err(|error| {
             warn!("no statistics: can't listen on the socket of scx_stats: {error:#}");
@@ -124,6 +128,7 @@ impl<'a> Scheduler<'a> {
 
     /// Makes `params`, which are valid, hold from now on.
     fn apply(&mut self, params: &Params) {
+        self.memory.tune(&tunables(&self.map, params));
         if let Some(agent) = &mut self.agent {
             agent.set_params(*params);
         }
@@ -189,6 +194,11 @@ impl<'a> Scheduler<'a> {
             for bucket in 0..WAIT_BUCKETS {
                 totals.idle_wait[bucket] += stats.idle_wait[bucket];
             }
+            for (sum, moves) in totals.moves.iter_mut().zip(&stats.moves) {
+                sum.add(moves);
+            }
+            totals.moves[MOVE_PUSH].open += u64::from(cell.push_left);
+            totals.moves[MOVE_FAIR].open += u64::from(cell.fair_left);
             cells.push(CellView {
                 cpu,
                 llc: place.llc.into(),
@@ -202,8 +212,9 @@ impl<'a> Scheduler<'a> {
             });
         }
         if let Some(agent) = &self.agent {
-            totals.windows = agent.totals().rounds;
-            totals.flips = agent.totals().flips;
+            let total = agent.totals();
+            totals.windows = total.rounds;
+            totals.flips = total.flips;
             totals.period_ms = agent.period_ns() / 1_000_000;
         }
         Snapshot {
@@ -232,13 +243,17 @@ fn listen() -> Result<Server> {
     Ok(server)
 }
 
+/// What BPF goes by under `params`.
+fn tunables(map: &Map, params: &Params) -> Tunables {
+    Tunables {
+        slice_ns: params.slice_ns,
+        min_slice_ns: params.min_slice_ns,
+        need_ns: price::need_ns(&price::prices_ns(map), params.kappa, params.hysteresis_ns),
+    }
+}
+
 /// Writes what is fixed while the program is loaded.
-fn configure(
-    skel: &mut OpenBpfSkel<'_>,
-    map: &Map,
-    options: &Options,
-    params: &Params,
-) -> Result<()> {
+fn configure(skel: &mut OpenBpfSkel<'_>, map: &Map, options: &Options) -> Result<()> {
     set_flags(skel, options);
     let rodata = skel
         .maps
@@ -247,9 +262,6 @@ fn configure(
         .context("the BPF object has no .rodata")?;
     rodata.debug = options.debug;
     rodata.partial = options.partial;
-    rodata.slice_ns = params.slice_ns;
-    rodata.min_slice_ns = params.min_slice_ns;
-    rodata.need_ns = price::need_ns(&price::prices_ns(map), params.kappa, params.hysteresis_ns);
     rodata.nr_online = map.cells().len() as u32;
     rodata.nr_cpu_ids = map
         .cells()

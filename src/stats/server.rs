@@ -3,8 +3,7 @@
 
 use scx_stats::prelude::*;
 
-use super::tuning;
-use super::{CellMetrics, Metrics, Snapshot};
+use super::{CellMetrics, Metrics, MoveMetrics, Snapshot, tuning};
 use crate::agent::params::Params;
 use crate::config::change::{Change, Setting};
 
@@ -56,6 +55,7 @@ pub fn server_data() -> StatsServerData<Request, Reply> {
     StatsServerData::new()
         .add_meta(Metrics::meta())
         .add_meta(CellMetrics::meta())
+        .add_meta(MoveMetrics::meta())
         .add_ops("top", StatsOps { open, close: None })
         .add_ops(tuning::GET, tuning::get_ops())
         .add_ops(tuning::SET, tuning::set_ops())
