@@ -16,6 +16,7 @@ use scx_utils::{
 };
 use tracing::{debug, info, warn};
 
+use crate::agent::group_maps::GroupMaps;
 use crate::agent::memory::{Memory, Tunables};
 use crate::agent::params::Params;
 use crate::agent::place::Map;
@@ -28,7 +29,8 @@ use crate::config::Live;
 use crate::config::change::Change;
 use crate::signals::Signals;
 use crate::stats::{
-    CellView, NR_STATS, Reply, Request, SOCKET, Server, Snapshot, Totals, WAIT_BUCKETS, server_data,
+    CellView, Metrics, NR_STATS, Reply, Request, SOCKET, Server, Snapshot, Totals, WAIT_BUCKETS,
+    server_data,
 };
 
 const MOVE_PUSH: usize = bpf_intf::hallows_move_MOVE_PUSH as usize;
@@ -71,8 +73,13 @@ impl<'a> Scheduler<'a> {
         let mut skel = scx_ops_load!(skel, hallows_ops, uei)?;
         // SAFETY: the memory goes into the same struct as the skeleton.
         let memory = unsafe { Memory::of(&mut skel)? };
-        memory.tune(&tunables(&map, params));
+        let prices_ns = price::static_ns(&map, params);
+        memory.tune(&Tunables::new(params, &prices_ns));
         let link = scx_ops_attach!(skel, hallows_ops)?;
+        let agent = match options.no_agent {
+            true => None,
+            false => Some(Agent::new(&map, *params, GroupMaps::of(&skel)?)),
+        };
         let server = listen().inspect_err(|error| {
             warn!("no statistics: can't listen on the socket of scx_stats: {error:#}");
         });
@@ -85,7 +92,7 @@ impl<'a> Scheduler<'a> {
         Ok(Scheduler {
             skel,
             link: Some(link),
-            agent: (!options.no_agent).then(|| Agent::new(&map, *params)),
+            agent,
             map,
             memory,
             next_round: Instant::now(),
@@ -123,15 +130,30 @@ impl<'a> Scheduler<'a> {
         }
         debug!("detaching");
         drop(self.link.take());
+        self.account();
         uei_report!(&self.skel, uei)
+    }
+
+    /// Says what became of the moves that the agent asked for.
+    fn account(&self) {
+        let metrics = Metrics::between(&Snapshot::default(), &self.snapshot());
+        for (kind, moves) in metrics.moves {
+            if moves.requested > 0 {
+                info!("moves, {kind}: {moves}");
+            }
+        }
     }
 
     /// Makes `params`, which are valid, hold from now on.
     fn apply(&mut self, params: &Params) {
-        self.memory.tune(&tunables(&self.map, params));
-        if let Some(agent) = &mut self.agent {
-            agent.set_params(*params);
-        }
+        let tunables = match &mut self.agent {
+            Some(agent) => {
+                agent.set_params(&self.map, *params);
+                agent.tunables()
+            }
+            None => Tunables::new(params, &price::static_ns(&self.map, params)),
+        };
+        self.memory.tune(&tunables);
         // The new period begins at once, not when the old one is over.
         self.next_round = Instant::now();
     }
@@ -215,12 +237,21 @@ impl<'a> Scheduler<'a> {
             let total = agent.totals();
             totals.windows = total.rounds;
             totals.flips = total.flips;
+            totals.home_switches = agent.homes().1;
             totals.period_ms = agent.period_ns() / 1_000_000;
         }
         Snapshot {
             uptime: self.started.elapsed(),
             totals,
             cells,
+            prices: self.agent.as_ref().map_or_else(Vec::new, |agent| {
+                let estimates = agent.estimates().iter().copied();
+                agent.prices_ns().into_iter().zip(estimates).collect()
+            }),
+            homes: self
+                .agent
+                .as_ref()
+                .map_or(0, |agent| agent.homes().0 as u64),
         }
     }
 }
@@ -241,15 +272,6 @@ fn listen() -> Result<Server> {
     fs::set_permissions(SOCKET, fs::Permissions::from_mode(0o700))
         .with_context(|| format!("close {SOCKET} to other users"))?;
     Ok(server)
-}
-
-/// What BPF goes by under `params`.
-fn tunables(map: &Map, params: &Params) -> Tunables {
-    Tunables {
-        slice_ns: params.slice_ns,
-        min_slice_ns: params.min_slice_ns,
-        need_ns: price::need_ns(&price::prices_ns(map), params.kappa, params.hysteresis_ns),
-    }
 }
 
 /// Writes what is fixed while the program is loaded.

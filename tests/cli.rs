@@ -48,7 +48,13 @@ fn help_has_a_heading_for_each_part() {
     let ended = hallows(&["--help"]);
     assert_eq!(ended.code, Some(0));
     let mut rest = ended.stdout.as_str();
-    for heading in ["Options:", "Hysteresis:", "Track:", "Libbpf Options:"] {
+    for heading in [
+        "Options:",
+        "Hysteresis:",
+        "Track:",
+        "Moves:",
+        "Libbpf Options:",
+    ] {
         let at = rest.find(&format!("\n{heading}\n")).expect(heading);
         rest = &rest[at..];
     }
@@ -73,6 +79,9 @@ fn help_tells_every_default() {
         ("--target-latency-us <US>", "6000"),
         ("--kappa <FACTOR>", "1"),
         ("--hysteresis-us <US>", "30"),
+        ("--price <HOW>", "learn"),
+        ("--price-us <US,US,US,US>", "auto"),
+        ("--affinity <SWITCH>", "on"),
     ] {
         let at = text.find(option).expect(option);
         let default = format!("[default: {default}]");
@@ -132,6 +141,9 @@ fn a_bad_value_is_refused_by_the_name_of_its_option() {
         ("--target-latency-us", &["99", "1000001"]),
         ("--kappa", &["-0.5", "17", "x"]),
         ("--hysteresis-us", &["5001", "-1"]),
+        ("--price", &["free", ""]),
+        ("--price-us", &["1,2,3", "4,3,2,1", "0,0,0,1001", "-1"]),
+        ("--affinity", &["yes"]),
         ("--exit-dump-len", &["-1", "x"]),
         ("--stats", &["0", "-1", "nan", "86401", "x"]),
         ("--monitor", &["0", "-1", "x"]),

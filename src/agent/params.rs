@@ -2,6 +2,8 @@
 //! The numbers that steer the agent. [`crate::config`] has their names for
 //! users, their ranges, and the check of the whole.
 
+use super::place::NR_RINGS;
+
 /// Nanoseconds in a millisecond.
 pub const MS: u64 = 1_000_000;
 /// Nanoseconds in a microsecond.
@@ -32,6 +34,13 @@ pub struct Params {
     pub kappa: f64,
     /// What a move must save beyond its price.
     pub hysteresis_ns: u64,
+    /// Prices of moves follow what they are seen to cost.
+    pub price_learn: bool,
+    /// Prices of the rings from the SMT sibling outwards, in nanoseconds, instead
+    /// of those that the topology suggests.
+    pub prices_ns: Option<[u64; NR_RINGS - 1]>,
+    /// Threads of a process are brought together in an LLC.
+    pub affinity: bool,
 }
 
 impl Default for Params {
@@ -48,6 +57,9 @@ impl Default for Params {
             target_latency_ns: 6 * MS,
             kappa: 1.0,
             hysteresis_ns: 30 * US,
+            price_learn: true,
+            prices_ns: None,
+            affinity: true,
         }
     }
 }

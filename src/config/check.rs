@@ -25,7 +25,7 @@ impl Params {
     pub fn validate(&self) -> Result<(), Fault> {
         for key in KEYS {
             let value = key.get(self);
-            if key.accepts(&value, self).is_err() {
+            if key.accepts(&value).is_err() {
                 return Err(Fault::Value(key, value));
             }
         }

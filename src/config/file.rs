@@ -65,7 +65,7 @@ fn entry(
     let key = find(name.get_ref()).map_err(|text| Mistake { line, text })?;
     let read = value_of(value.get_ref()).ok_or_else(|| format!("must be {}", key.allowed()));
     let value = read
-        .and_then(|value| key.accepts(&value, &Params::default()).map(|()| value))
+        .and_then(|value| key.accepts(&value).map(|()| value))
         .map_err(|must_be| Mistake {
             line,
             text: format!("{} {}: {must_be}", key.name, shown(text, value)),
@@ -280,12 +280,7 @@ mod tests {
                         Value::Integer(between((*low).into(), (*high).into()))
                     }
                     Kind::Time { low, high, .. } => Value::Integer(between(*low, *high)),
-                    Kind::Times { low, high, .. } => {
-                        let Value::List(list) = key.default() else {
-                            unreachable!()
-                        };
-                        Value::List(vec![between(*low, *high); list.len()])
-                    }
+                    Kind::Times { len, high, .. } => Value::List(vec![between(0, *high); *len]),
                     Kind::Choice { words, .. } => {
                         Value::Word(words[(at * (words.len() - 1) as f64) as usize].into())
                     }

@@ -44,12 +44,13 @@ pub enum Kind {
         high: u64,
         at: fn(&mut Params) -> &mut u64,
     },
-    /// As many times as the place has room for.
+    /// `len` times, none below the one before, or [`AUTO`] for none of them.
     Times {
         unit_ns: u64,
-        low: u64,
+        len: usize,
         high: u64,
-        at: fn(&mut Params) -> &mut [u64],
+        get: fn(&Params) -> Option<&[u64]>,
+        set: fn(&mut Params, Option<&[u64]>),
     },
     /// One of `words`, which the place knows by its index.
     Choice {
@@ -58,6 +59,9 @@ pub enum Kind {
         set: fn(&mut Params, usize),
     },
 }
+
+/// The value of [`Kind::Times`] that leaves them to the scheduler.
+const AUTO: &str = "auto";
 
 /// The tunable called `name`.
 ///
@@ -91,9 +95,10 @@ impl Key {
             Kind::Float { at, .. } => Value::Float(*at(&mut copy)),
             Kind::Count { at, .. } => Value::Integer((*at(&mut copy)).into()),
             Kind::Time { unit_ns, at, .. } => Value::Integer(*at(&mut copy) / unit_ns),
-            Kind::Times { unit_ns, at, .. } => {
-                Value::List(at(&mut copy).iter().map(|time| time / unit_ns).collect())
-            }
+            Kind::Times { unit_ns, get, .. } => match get(params) {
+                Some(times) => Value::List(times.iter().map(|time| time / unit_ns).collect()),
+                None => Value::Word(AUTO.to_owned()),
+            },
             Kind::Choice { words, get, .. } => Value::Word(words[get(params)].to_owned()),
         }
     }
@@ -108,7 +113,7 @@ impl Key {
     /// # Errors
     /// What [`accepts`](Self::accepts) says, and `params` is as it was.
     pub fn set(&self, params: &mut Params, value: &Value) -> Result<(), String> {
-        self.accepts(value, params)?;
+        self.accepts(value)?;
         match (&self.kind, value) {
             (Kind::Float { at, .. }, Value::Float(value)) => *at(params) = *value,
             (Kind::Float { at, .. }, Value::Integer(value)) => *at(params) = *value as f64,
@@ -117,11 +122,11 @@ impl Key {
             (Kind::Time { unit_ns, at, .. }, Value::Integer(value)) => {
                 *at(params) = value * unit_ns;
             }
-            (Kind::Times { unit_ns, at, .. }, Value::List(values)) => {
-                for (place, value) in at(params).iter_mut().zip(values) {
-                    *place = value * unit_ns;
-                }
+            (Kind::Times { unit_ns, set, .. }, Value::List(values)) => {
+                let times: Vec<u64> = values.iter().map(|value| value * unit_ns).collect();
+                set(params, Some(&times));
             }
+            (Kind::Times { set, .. }, Value::Word(_)) => set(params, None),
             (Kind::Choice { words, set, .. }, Value::Word(word)) => {
                 if let Some(index) = words.iter().position(|known| known == word) {
                     set(params, index);
@@ -132,12 +137,11 @@ impl Key {
         Ok(())
     }
 
-    /// Whether `value` has the right type and is in range; how long a list has
-    /// to be, `params` tells.
+    /// Whether `value` has the right type and is in range.
     ///
     /// # Errors
     /// What is allowed, beginning with "must be".
-    pub fn accepts(&self, value: &Value, params: &Params) -> Result<(), String> {
+    pub fn accepts(&self, value: &Value) -> Result<(), String> {
         let fits = match (&self.kind, value) {
             (Kind::Float { low, high, .. }, Value::Float(value)) => (low..=high).contains(&value),
             (Kind::Float { low, high, .. }, Value::Integer(value)) => {
@@ -147,11 +151,12 @@ impl Key {
                 (u64::from(*low)..=u64::from(*high)).contains(value)
             }
             (Kind::Time { low, high, .. }, Value::Integer(value)) => (low..=high).contains(&value),
-            (Kind::Times { low, high, at, .. }, Value::List(values)) => {
-                let mut copy = *params;
-                values.len() == at(&mut copy).len()
-                    && values.iter().all(|value| (low..=high).contains(&value))
+            (Kind::Times { len, high, .. }, Value::List(values)) => {
+                values.len() == *len
+                    && values.is_sorted()
+                    && values.iter().all(|value| value <= high)
             }
+            (Kind::Times { .. }, Value::Word(word)) => word == AUTO,
             (Kind::Choice { words, .. }, Value::Word(word)) => words.contains(&word.as_str()),
             _ => false,
         };
@@ -168,6 +173,9 @@ impl Key {
         let value = match &self.kind {
             Kind::Float { .. } => text.parse().ok().map(Value::Float),
             Kind::Count { .. } | Kind::Time { .. } => text.parse().ok().map(Value::Integer),
+            Kind::Times { .. } if text.trim_matches('"') == AUTO => {
+                Some(Value::Word(AUTO.to_owned()))
+            }
             Kind::Times { .. } => {
                 let inner = text.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
                 let numbers = inner.unwrap_or(text).split(',');
@@ -177,7 +185,7 @@ impl Key {
             Kind::Choice { .. } => Some(Value::Word(text.trim_matches('"').to_owned())),
         };
         let value = value.ok_or_else(|| self.must_be())?;
-        self.accepts(&value, &Params::default())?;
+        self.accepts(&value)?;
         Ok(value)
     }
 
@@ -187,10 +195,9 @@ impl Key {
             Kind::Float { low, high, .. } => format!("a number from {low} to {high}"),
             Kind::Count { low, high, .. } => format!("a whole number from {low} to {high}"),
             Kind::Time { low, high, .. } => format!("a whole number from {low} to {high}"),
-            Kind::Times { low, high, at, .. } => {
-                let len = at(&mut Params::default()).len();
-                format!("{len} whole numbers from {low} to {high}")
-            }
+            Kind::Times { len, high, .. } => format!(
+                "{AUTO}, or {len} whole numbers from 0 to {high}, none below the one before"
+            ),
             Kind::Choice { words, .. } => words.join(" or "),
         }
     }
@@ -203,31 +210,6 @@ impl Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const TIMES: Key = Key {
-        name: "times_us",
-        group: "Test",
-        unit: "US,US",
-        doc: "Two times.",
-        kind: Kind::Times {
-            unit_ns: 1000,
-            low: 1,
-            high: 9,
-            at: |params| std::slice::from_mut(&mut params.slice_ns),
-        },
-    };
-
-    const CHOICE: Key = Key {
-        name: "choice",
-        group: "Test",
-        unit: "WORD",
-        doc: "A word.",
-        kind: Kind::Choice {
-            words: &["one", "two"],
-            get: |params| params.dwell as usize - 1,
-            set: |params, index| params.dwell = index as u32 + 1,
-        },
-    };
 
     fn set(key: &Key, text: &str) -> Result<Params, String> {
         let mut params = Params::default();
@@ -258,60 +240,77 @@ mod tests {
             let (low, high) = match &key.kind {
                 Kind::Float { low, high, .. } => (*low, *high),
                 Kind::Count { low, high, .. } => (f64::from(*low), f64::from(*high)),
-                Kind::Time { low, high, .. } | Kind::Times { low, high, .. } => {
-                    (*low as f64, *high as f64)
+                Kind::Time { low, high, .. } => (*low as f64, *high as f64),
+                Kind::Times { len, high, .. } => {
+                    let list = |number: u64| vec![number.to_string(); *len].join(",");
+                    for text in [list(0), list(*high), AUTO.to_owned()] {
+                        let params = set(key, &text).unwrap();
+                        assert_eq!(key.get(&params).to_string(), text, "{}", key.name);
+                    }
+                    assert!(set(key, &list(high + 1)).is_err(), "{}", key.name);
+                    continue;
                 }
                 Kind::Choice { words, .. } => {
-                    assert!(words.iter().all(|word| set(key, word).is_ok()));
+                    for word in *words {
+                        let params = set(key, word).unwrap();
+                        assert_eq!(key.get(&params).to_string(), *word, "{}", key.name);
+                    }
                     assert!(set(key, "").is_err(), "{}", key.name);
                     continue;
                 }
             };
-            let Value::List(one) = key.default() else {
-                for text in [low, high].map(|bound| bound.to_string()) {
-                    let params = set(key, &text).unwrap();
-                    assert_eq!(key.get(&params).to_string(), text, "{}", key.name);
-                }
-                for text in [low - 1.0, high + 1.0, f64::NAN].map(|beyond| beyond.to_string()) {
-                    let error = set(key, &text).unwrap_err();
-                    assert_eq!(error, format!("must be {}", key.allowed()));
-                }
-                continue;
-            };
-            let list = |number: f64| vec![number.to_string(); one.len()].join(",");
-            assert!(set(key, &list(low)).is_ok() && set(key, &list(high)).is_ok());
-            assert!(set(key, &list(high + 1.0)).is_err(), "{}", key.name);
+            for text in [low, high].map(|bound| bound.to_string()) {
+                let params = set(key, &text).unwrap();
+                assert_eq!(key.get(&params).to_string(), text, "{}", key.name);
+            }
+            for text in [low - 1.0, high + 1.0, f64::NAN].map(|beyond| beyond.to_string()) {
+                let error = set(key, &text).unwrap_err();
+                assert_eq!(error, format!("must be {}", key.allowed()));
+            }
         }
     }
 
     #[test]
-    fn a_list_has_its_length() {
-        for text in ["7", "[7]", " [ 7 ] "] {
-            assert_eq!(set(&TIMES, text).unwrap().slice_ns, 7000);
+    fn a_list_has_its_length_and_its_order() {
+        let key = find("price_us").unwrap();
+        for text in ["1,2,3,4", "[1, 2, 3, 4]", " [ 1,2,3,4 ] "] {
+            let params = set(key, text).unwrap();
+            assert_eq!(params.prices_ns, Some([1000, 2000, 3000, 4000]), "{text}");
+            assert_eq!(key.get(&params), Value::List(vec![1, 2, 3, 4]));
         }
-        for text in ["", "[]", "7,7", "10", "[7", "7.0", "x"] {
-            let error = set(&TIMES, text).unwrap_err();
-            assert_eq!(error, "must be 1 whole numbers from 1 to 9", "{text}");
+        for text in [
+            "",
+            "[]",
+            "1,2,3",
+            "1,2,3,4,5",
+            "[1,2,3,4",
+            "1,2,4,3",
+            "1.0,2,3,4",
+            "x",
+        ] {
+            let error = set(key, text).unwrap_err();
+            assert_eq!(error, format!("must be {}", key.allowed()), "{text}");
         }
-        let params = set(&TIMES, "7").unwrap();
-        assert_eq!(TIMES.get(&params), Value::List(vec![7]));
+        for text in ["auto", "\"auto\""] {
+            assert_eq!(set(key, text).unwrap().prices_ns, None);
+        }
     }
 
     #[test]
     fn a_word_is_one_of_its_own() {
-        for text in ["one", "\"one\""] {
-            let params = set(&CHOICE, text).unwrap();
-            assert_eq!(CHOICE.get(&params), Value::Word("one".into()));
+        let key = find("price").unwrap();
+        for text in ["static", "\"static\""] {
+            assert!(!set(key, text).unwrap().price_learn);
         }
-        assert_eq!(set(&CHOICE, "three").unwrap_err(), "must be one or two");
+        assert_eq!(set(key, "free").unwrap_err(), "must be learn or static");
     }
 
     #[test]
     fn a_value_of_another_type_changes_nothing() {
         let mut params = Params::default();
-        for key in KEYS.iter().chain([&TIMES, &CHOICE]) {
+        for key in KEYS {
             let wrong = match key.default() {
-                Value::Word(_) => Value::Integer(1),
+                Value::Word(_) => Value::Float(1.0),
                 _ => Value::Word("1".into()),
             };
             assert!(key.set(&mut params, &wrong).is_err(), "{}", key.name);

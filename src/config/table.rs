@@ -4,9 +4,12 @@
 
 use super::key::{Key, Kind};
 use crate::agent::params::{MS, US};
+use crate::agent::place::NR_RINGS;
+use crate::agent::price::MAX_PRICE_NS;
 
 const HYSTERESIS: &str = "Hysteresis";
 const TRACK: &str = "Track";
+const MOVES: &str = "Moves";
 
 /// Two tunables of which one must not be above the other.
 #[derive(Debug)]
@@ -156,7 +159,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "kappa",
-        group: TRACK,
+        group: MOVES,
         unit: "FACTOR",
         doc: "Factor on the price of moving a task; 0 moves work freely, more keeps it near its \
               caches.",
@@ -168,7 +171,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "hysteresis_us",
-        group: TRACK,
+        group: MOVES,
         unit: "US",
         doc: "Waiting time in microseconds that a move must save beyond its price.",
         // A wait of more than 5 ms beside an idle CPU is never worth a move saved.
@@ -177,6 +180,45 @@ pub static KEYS: &[Key] = &[
             low: 0,
             high: 5_000,
             at: |params| &mut params.hysteresis_ns,
+        },
+    },
+    Key {
+        name: "price",
+        group: MOVES,
+        unit: "HOW",
+        doc: "Whether prices of moves follow what moves are seen to cost.",
+        kind: Kind::Choice {
+            words: &["learn", "static"],
+            get: |params| usize::from(!params.price_learn),
+            set: |params, word| params.price_learn = word == 0,
+        },
+    },
+    Key {
+        name: "price_us",
+        group: MOVES,
+        unit: "US,US,US,US",
+        doc: "Static prices in microseconds of a move to an SMT sibling, within the LLC, within \
+              the node and to another node, which hold until better ones are learnt; auto takes \
+              those that the topology suggests.",
+        kind: Kind::Times {
+            unit_ns: US,
+            len: NR_RINGS - 1,
+            high: MAX_PRICE_NS / US,
+            get: |params| params.prices_ns.as_ref().map(|prices| &prices[..]),
+            set: |params, times| {
+                params.prices_ns = times.and_then(|times| times.try_into().ok());
+            },
+        },
+    },
+    Key {
+        name: "affinity",
+        group: MOVES,
+        unit: "SWITCH",
+        doc: "Whether threads of a process are brought together in an LLC.",
+        kind: Kind::Choice {
+            words: &["on", "off"],
+            get: |params| usize::from(!params.affinity),
+            set: |params, word| params.affinity = word == 0,
         },
     },
 ];

@@ -3,7 +3,7 @@
 
 use scx_stats::prelude::*;
 
-use super::{CellMetrics, Metrics, MoveMetrics, Snapshot, tuning};
+use super::{CellMetrics, Metrics, MoveMetrics, PriceMetrics, Snapshot, tuning};
 use crate::agent::params::Params;
 use crate::config::change::{Change, Setting};
 
@@ -56,6 +56,7 @@ pub fn server_data() -> StatsServerData<Request, Reply> {
         .add_meta(Metrics::meta())
         .add_meta(CellMetrics::meta())
         .add_meta(MoveMetrics::meta())
+        .add_meta(PriceMetrics::meta())
         .add_ops("top", StatsOps { open, close: None })
         .add_ops(tuning::GET, tuning::get_ops())
         .add_ops(tuning::SET, tuning::set_ops())
