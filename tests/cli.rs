@@ -112,7 +112,7 @@ fn help_stats_describes_totals_and_cells() {
     assert_eq!(ended.code, Some(0));
     for name in [
         "[Metrics",
-        "[CellMetrics]",
+        "[CellMetrics",
         "dispatch_rescue",
         "idle_wait_max_us",
         "busy_pct",
