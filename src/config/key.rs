@@ -44,7 +44,7 @@ pub enum Kind {
         high: u64,
         at: fn(&mut Params) -> &mut u64,
     },
-    /// `len` times, none below the one before, or [`AUTO`] for none of them.
+    /// `len` times, none below the one before, or `auto` for none of them.
     Times {
         unit_ns: u64,
         len: usize,

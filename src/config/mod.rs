@@ -3,7 +3,7 @@
 //! comes from.
 //!
 //! [`table`] is the one list of them. Everything else follows from it: the
-//! flags of the command line, the keys of the configuration file ([`file`]) and
+//! flags of the command line, the keys of the configuration file ([`mod@file`]) and
 //! its default text, the checks ([`check`]), and what `scx_hallows get` and
 //! `set` know ([`change`]). [`sources`] lays flags over file over defaults, and
 //! [`live`] keeps what holds while the scheduler runs.
