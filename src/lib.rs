@@ -10,11 +10,16 @@ pub mod bpf_intf;
 pub mod bpf_skel;
 #[cfg(feature = "bpf")]
 pub mod cli;
+#[cfg(feature = "bpf")]
+pub mod commands;
+pub mod config;
 pub mod exit;
 #[cfg(feature = "bpf")]
 pub mod logging;
 pub mod preflight;
 #[cfg(feature = "bpf")]
 pub mod scheduler;
+#[cfg(feature = "bpf")]
+pub mod signals;
 #[cfg(feature = "bpf")]
 pub mod stats;

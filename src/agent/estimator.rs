@@ -65,6 +65,14 @@ impl Estimator {
         }
     }
 
+    /// Forgets what was learnt, and goes by other static prices.
+    pub fn restart(&mut self, fixed: Prices) {
+        *self = Estimator {
+            last: self.last,
+            ..Estimator::new(fixed)
+        };
+    }
+
     /// Takes note of the sums as they are now; to be called once a second.
     /// Sums that went back, as those of a new program, are a new beginning.
     pub fn observe(&mut self, now: &BurstSums) {
