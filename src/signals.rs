@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Signals become flags that the main loop looks at.
 //!
-//! `ctrlc`, which catches SIGINT for other tools of this workspace, can catch
-//! SIGTERM only together with SIGHUP, and can't tell them apart.
+//! `ctrlc` catches SIGINT; it could catch SIGTERM only together with SIGHUP, and
+//! could not tell them apart.
 
+use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGTERM};
 use signal_hook::flag;
 
 use crate::exit::Error;
@@ -49,7 +50,8 @@ impl Signals {
             reload: Arc::default(),
             terminal: has_terminal(),
         };
-        catch(SIGINT, &signals.shutdown)?;
+        let shutdown = signals.shared_shutdown();
+        ctrlc::set_handler(move || shutdown.store(true, Ordering::Relaxed)).map_err(refused)?;
         catch(SIGTERM, &signals.shutdown)?;
         Ok(signals)
     }
@@ -85,10 +87,12 @@ impl Signals {
 }
 
 fn catch(signal: i32, flag: &Arc<AtomicBool>) -> Result<(), Error> {
-    match flag::register(signal, Arc::clone(flag)) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Error::Failed(format!("cannot handle signals: {error}"))),
-    }
+    let registered = flag::register(signal, Arc::clone(flag));
+    registered.map(|_| ()).map_err(refused)
+}
+
+fn refused(error: impl fmt::Display) -> Error {
+    Error::Failed(format!("cannot handle signals: {error}"))
 }
 
 /// Whether the process has a controlling terminal.
