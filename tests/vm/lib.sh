@@ -193,7 +193,7 @@ oracle() {
 	status=$?
 	[ $status = 0 ] || {
 		cat /tmp/oracle
-		fail "the oracle's exit status is $status"
+		fail "the oracle's exit status is $status: $(grep -m 1 '^law.*: [1-9]' /tmp/oracle)"
 	}
 	say "the oracle: $(grep -c violations /tmp/oracle) laws kept over '$*'"
 	grep '^law' /tmp/oracle
