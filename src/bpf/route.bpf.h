@@ -42,7 +42,7 @@ static __always_inline bool take_head(struct task_struct *prev, struct task_ctx 
 			return true;
 	if (!own)
 		return false;
-	if (prev_ctx) {
+	if (prev_ctx && !(cell->flags & CELL_AWAY)) {
 		/* the task that ran so far goes on if its deadline is the earlier one */
 		head = __COMPAT_scx_bpf_dsq_peek(track_dsq(cpu));
 		if (head && time_before(deadline_of(prev, prev_ctx, slice), head->scx.dsq_vtime))
