@@ -19,7 +19,7 @@ static __always_inline bool enqueue_idle(struct task_struct *p, struct task_ctx 
 		to = pick_idle_for(p, tctx, cpu, orders, now);
 	if (to < 0)
 		return false;
-	count_idle(p, cpu, to);
+	count_idle(p, tctx, cpu, to, now);
 	queue_on_track(p, tctx, to, orders->slice_ns, enq_flags, now);
 	scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
 	return true;
@@ -40,6 +40,7 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 		queue_behind(p, tctx, to, orders->slice_ns, enq_flags, now);
 	else
 		queue_on_express(p, tctx, llc_of(cpu), orders->slice_ns, enq_flags, now);
+	explain(p, tctx, stay ? WHY_TRACK : WHY_EXPRESS, cpu, to, 0, now);
 	if (hog >= 0 && (!stay || hog == to)) {
 		count(STAT_PREEMPT);
 		scx_bpf_kick_cpu(hog, SCX_KICK_PREEMPT);
@@ -85,6 +86,7 @@ static __always_inline void enqueue_movable(struct task_struct *p, struct task_c
 		return;
 	}
 	queue_behind(p, tctx, to, orders->slice_ns, enq_flags, now);
+	explain(p, tctx, WHY_TRACK, cpu, to, 0, now);
 	/* only the task's own CPU is looked at by the core */
 	if (to != cpu)
 		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
@@ -107,6 +109,7 @@ static __always_inline void enqueue_pinned(struct task_struct *p, struct task_ct
 		return;
 	}
 	queue_behind(p, tctx, cpu, orders->slice_ns, enq_flags, now);
+	explain(p, tctx, WHY_PINNED, cpu, cpu, 0, now);
 	if ((enq_flags & SCX_ENQ_WAKEUP) && is_express(p, tctx) && can_preempt(cpu, now)) {
 		count(STAT_PREEMPT);
 		scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);

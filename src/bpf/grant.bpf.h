@@ -68,6 +68,7 @@ static __always_inline s32 push_target(const struct task_struct *p, const struct
 		why = REJECT_PRICE;
 	else {
 		move_applied(MOVE_PUSH);
+		explain(p, tctx, WHY_PUSH, cpu, to, ahead_ns(cpu, p, tctx) - ahead_ns(to, p, tctx), now);
 		return to;
 	}
 	move_rejected(MOVE_PUSH, why);
@@ -131,7 +132,7 @@ static __noinline bool take_fair(s32 cpu, s32 from, u64 now)
 		return false;
 	}
 	move_applied(MOVE_FAIR);
-	count(STAT_FAIR);
+	count_dispatch(STAT_FAIR, from, 0);
 	return true;
 }
 

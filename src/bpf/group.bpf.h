@@ -87,13 +87,15 @@ static __always_inline bool is_away(u32 home, s32 cpu)
 }
 
 /* Claims an idle CPU at home for @p, which wakes up away from it. */
-static __always_inline s32 pick_idle_home(const struct task_struct *p, u32 home)
+static __always_inline s32 pick_idle_home(const struct task_struct *p, const struct task_ctx *tctx, u32 home,
+					  s32 prev_cpu, u64 now)
 {
 	s32 cpu = pick_idle_in(p, bpf_map_lookup_elem(&llc_spans, &home));
 
 	if (cpu >= 0) {
 		move_requested(MOVE_HOME, 1);
 		move_applied(MOVE_HOME);
+		explain(p, tctx, WHY_HOME_IDLE, prev_cpu, cpu, 0, now);
 	}
 	return cpu;
 }
@@ -186,6 +188,7 @@ static __noinline s32 home_for(struct task_struct *p, struct task_ctx *tctx, s32
 		return -1;
 	}
 	move_applied(MOVE_HOME);
+	explain(p, tctx, WHY_HOME, cpu, to, 0, now);
 	tctx->home_moved_ns = now;
 	return to;
 }

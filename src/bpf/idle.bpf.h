@@ -123,10 +123,12 @@ static __always_inline s32 pick_idle_far(const struct task_struct *p, const stru
 	return -EBUSY;
 }
 
-static __always_inline void count_idle(const struct task_struct *p, s32 home, s32 cpu)
+static __always_inline void count_idle(const struct task_struct *p, const struct task_ctx *tctx, s32 home,
+				       s32 cpu, u64 now)
 {
 	count(STAT_IDLE_SELF + ring_between(home, cpu));
 	decision("%d found CPU %d idle, home %d", p->pid, cpu, home);
+	explain(p, tctx, WHY_IDLE, home, cpu, 0, now);
 }
 
 #endif

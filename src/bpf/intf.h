@@ -259,6 +259,37 @@ struct cell_stats {
 	struct bursts bursts;
 };
 
+/* Why a task waits where it does, or runs where it does. */
+enum hallows_why {
+	/* where it was placed */
+	WHY_SYNC,		/* on the CPU of its waker, which is about to sleep */
+	WHY_IDLE,		/* on an idle CPU */
+	WHY_HOME_IDLE,		/* on an idle CPU of its group's LLC */
+	WHY_HOME,		/* on a track of its group's LLC */
+	WHY_PUSH,		/* on the track that the agent named */
+	WHY_EXPRESS,		/* on the express track of @from's LLC */
+	WHY_TRACK,		/* on the track of the CPU where it was, or of a peer with less ahead */
+	WHY_PINNED,		/* on the track of the only CPU it may use */
+	/* how it came to run */
+	WHY_RUN,		/* @source says from where */
+	NR_WHYS,
+};
+
+/* One placement or one run of the task that somebody asked about. */
+struct why_event {
+	u64 at_ns;
+	u64 waited_ns;		/* WHY_RUN: since it was queued */
+	u64 saved_ns;		/* of waiting, as was thought; 0: not looked at */
+	u64 price_ns;		/* of a move of this task from @from to @cpu */
+	u32 pid;
+	u16 why;		/* enum hallows_why */
+	u16 source;		/* WHY_RUN: enum hallows_stat, NR_HALLOWS_STATS: it was placed there */
+	u16 from;		/* CPU where it was, or whose track it came from */
+	u16 cpu;
+	u16 home;		/* LLC of its group, NO_CPU: none */
+	u16 stop;		/* STAT_ROUTE: which stop */
+};
+
 #define HALLOWS_ASSERT_LAYOUT(type, bytes) \
 	_Static_assert(sizeof(struct type) == (bytes), #type " is " #bytes " bytes")
 
@@ -271,6 +302,7 @@ HALLOWS_ASSERT_LAYOUT(llc_place, 40);
 HALLOWS_ASSERT_LAYOUT(tunables, 64);
 HALLOWS_ASSERT_LAYOUT(ledger, 64);
 HALLOWS_ASSERT_LAYOUT(bursts, 128);
+HALLOWS_ASSERT_LAYOUT(why_event, 48);
 HALLOWS_ASSERT_LAYOUT(group_key, 8);
 HALLOWS_ASSERT_LAYOUT(home, 16);
 HALLOWS_ASSERT_LAYOUT(cell_stats, 768);

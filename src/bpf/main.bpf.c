@@ -13,6 +13,7 @@
  *   task     virtual time, class
  *   burst    what the length of runs tells: class, price of moves, footprint
  *   weight   cpu.weight of cgroups
+ *   why      the decisions about one task, for whoever asks
  *   track    the queues
  *   idle     idle CPUs, ring by ring
  *   ahead    how long a task would wait on a CPU
@@ -44,6 +45,7 @@ UEI_DEFINE(uei);
 #include "task.bpf.h"
 #include "burst.bpf.h"
 #include "weight.bpf.h"
+#include "why.bpf.h"
 #include "track.bpf.h"
 #include "idle.bpf.h"
 #include "ahead.bpf.h"
@@ -76,16 +78,17 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 	home = home_of(p, tctx, now);
 	if (!is_away(home, here) && waker_fits(p, prev_cpu, here, tctx->near_wake, now)) {
 		count(STAT_SYNC);
+		explain(p, tctx, WHY_SYNC, prev_cpu, here, 0, now);
 		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, full_slice_ns(), 0);
 		return here;
 	}
 	read_orders(prev_cpu, &orders, now);
-	cpu = is_away(home, prev_cpu) ? pick_idle_home(p, home) : -EBUSY;
+	cpu = is_away(home, prev_cpu) ? pick_idle_home(p, tctx, home, prev_cpu, now) : -EBUSY;
 	if (cpu < 0)
 		cpu = pick_idle_near(p, tctx, prev_cpu, &orders, now);
 	if (cpu < 0)
 		return prev_cpu;
-	count_idle(p, prev_cpu, cpu);
+	count_idle(p, tctx, prev_cpu, cpu, now);
 	scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, orders.slice_ns, 0);
 	return cpu;
 }
@@ -152,7 +155,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	if (prev_wants && tctx && leaves_for_home(prev, tctx, cpu, now))
 		return;
 	if (prev_wants) {
-		count(STAT_KEPT);
+		count_dispatch(STAT_KEPT, cpu, 0);
 		if (tctx)
 			advance_clock(cell, tctx);
 		scx_bpf_task_set_slice(prev, orders.slice_ns);
@@ -194,6 +197,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	if (may_leave(p, tctx, cpu, now))
 		cell->flags |= CELL_AWAY;
 	cell_sample(cell, nr_waiting(cpu), now);
+	explain_run(p, tctx, cpu, tctx->queued_ns ? now - tctx->queued_ns : 0, now);
 	ring = ring_between(tctx->last_cpu, cpu);
 	if (tctx->last_cpu != NO_CPU)
 		count(STAT_MOVE_SELF + ring);

@@ -150,7 +150,7 @@ static __always_inline bool take_starved(s32 cpu, struct cell *cell, u64 now)
 			break;
 	}
 	if (taken)
-		count(STAT_RESCUE);
+		count_dispatch(STAT_RESCUE, cpu, 0);
 	return taken;
 }
 
