@@ -7,6 +7,9 @@ use anyhow::{Error, Result};
 
 use crate::vm::{End, Outcome};
 
+/// How a scenario ends whose scheduler does not load (`start` in lib.sh).
+const NOT_LOADED: &str = "the scheduler ended before it was attached";
+
 /// Whether a scenario noticed that a mechanism was gone.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
@@ -76,6 +79,10 @@ fn verdict(outcome: &Result<Outcome>) -> Verdict {
     let reason = output.lines().find(|line| line.starts_with("FAILED"));
     match (outcome.end, reason) {
         (End::Exited(0), _) => Verdict::Survived,
+        // The verifier refused it, say, and every scenario would fail.
+        (End::Exited(_), Some(reason)) if reason.ends_with(NOT_LOADED) => {
+            Verdict::Unknown(output.trim_end().to_owned())
+        }
         (End::Exited(_), Some(reason)) => Verdict::Caught(reason.to_owned()),
         // Every check of a scenario says why it failed: this is something else.
         (End::Exited(status), None) => Verdict::Unknown(format!(
@@ -119,5 +126,7 @@ mod tests {
             Verdict::Unknown(_)
         ));
         assert!(matches!(of(End::Died, failed), Verdict::Unknown(_)));
+        let refused = "FAILED: the scheduler ended before it was attached\nthe log\n";
+        assert!(matches!(of(End::Exited(1), refused), Verdict::Unknown(_)));
     }
 }
