@@ -23,3 +23,5 @@ pub mod scheduler;
 pub mod signals;
 #[cfg(feature = "bpf")]
 pub mod stats;
+#[cfg(feature = "bpf")]
+pub mod why;

@@ -32,6 +32,8 @@ use crate::stats::{
     CellView, Metrics, NR_STATS, Reply, Request, SOCKET, Server, Snapshot, Totals, WAIT_BUCKETS,
     server_data,
 };
+use crate::why::Event;
+use crate::why::watch::Watch;
 
 const MOVE_PUSH: usize = bpf_intf::hallows_move_MOVE_PUSH as usize;
 const MOVE_FAIR: usize = bpf_intf::hallows_move_MOVE_FAIR as usize;
@@ -45,6 +47,7 @@ pub struct Scheduler<'a> {
     link: Option<Link>,
     map: Map,
     memory: Memory,
+    watch: Watch,
     agent: Option<Agent>,
     next_round: Instant,
     server: Option<Server>,
@@ -80,6 +83,7 @@ impl<'a> Scheduler<'a> {
             true => None,
             false => Some(Agent::new(&map, *params, GroupMaps::of(&skel)?)),
         };
+        let watch = Watch::of(&skel)?;
         let server = listen().inspect_err(|error| {
             warn!("no statistics: can't listen on the socket of scx_stats: {error:#}");
         });
@@ -94,6 +98,7 @@ impl<'a> Scheduler<'a> {
             link: Some(link),
             agent,
             map,
+            watch,
             memory,
             next_round: Instant::now(),
             server: server.ok(),
@@ -127,6 +132,7 @@ impl<'a> Scheduler<'a> {
                 None => MAX_WAIT,
             };
             self.answer(live, wait);
+            self.watch.rest(&self.memory);
         }
         debug!("detaching");
         drop(self.link.take());
@@ -187,10 +193,19 @@ impl<'a> Scheduler<'a> {
         }
     }
 
+    /// Decisions about the task `pid`; none when they can't be read.
+    fn why(&mut self, pid: u32) -> Vec<Event> {
+        self.watch.ask(&self.memory, pid).unwrap_or_else(|error| {
+            warn!("no decisions to tell: {error:#}");
+            Vec::new()
+        })
+    }
+
     fn reply(&mut self, live: &mut Live, request: &Request) -> Reply {
         match request {
             Request::Snapshot => Reply::Snapshot(Box::new(self.snapshot())),
             Request::Params => Reply::Params(*live.params()),
+            Request::Why(pid) => Reply::Why(self.why(*pid)),
             Request::Set(settings) => {
                 let outcome = live.set(settings);
                 if let Ok(changes) = &outcome {

@@ -13,6 +13,7 @@ mod server;
 mod testing;
 mod text;
 pub mod tuning;
+pub mod why;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

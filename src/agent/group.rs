@@ -18,10 +18,13 @@ const HALF_LIFE_NS: f64 = 10.0 * MS as f64;
 const SWITCH_GAP_NS: u64 = 50 * MS;
 /// How much more a group must have run elsewhere to move its home there.
 const SWITCH_FACTOR: f64 = 2.0;
+/// Time in which the load of a group follows half of a change: a window's is off
+/// by what its threads have not told yet.
+const LOAD_HALF_LIFE_NS: f64 = 50.0 * MS as f64;
 /// Share of an LLC's CPUs beyond which a group has outgrown it, and below which
 /// it fits again.
-const OUTGROWN: f64 = 0.80;
-const FITS: f64 = 0.70;
+const OUTGROWN: f64 = 0.85;
+const FITS: f64 = 0.78;
 /// Share of an LLC's CPUs that homes may claim together.
 const CAPACITY: f64 = 0.85;
 /// CPUs that a group must use for a home to be worth it.
@@ -86,8 +89,9 @@ impl Groups {
                 self.groups.entry(usage.tgid).or_default().add(usage);
             }
         }
+        let keep = 0.5f64.powf(passed_ns / LOAD_HALF_LIFE_NS);
         for group in self.groups.values_mut() {
-            group.load = (group.load + group.ran_ns as f64 / passed_ns) / 2.0;
+            group.load = keep * group.load + (1.0 - keep) * group.ran_ns as f64 / passed_ns;
             group.ran_ns = 0;
         }
         self.groups
@@ -264,7 +268,7 @@ mod tests {
     fn two_groups_that_do_not_fit_together_part() {
         let (map, mut groups) = (TWO_LLCS.map(), Groups::default());
         let both = [usage(7, 0, 22), usage(8, 0, 20)];
-        windows(&mut groups, &map, 1, 10, &both);
+        windows(&mut groups, &map, 1, 40, &both);
         let expected = [Home { tgid: 7, llc: 0 }, Home { tgid: 8, llc: 1 }];
         assert_eq!(groups.homes(), expected);
     }
@@ -274,12 +278,12 @@ mod tests {
         let (map, mut groups) = (TWO_LLCS.map(), Groups::default());
         windows(&mut groups, &map, 1, 10, &[usage(7, 0, 28)]);
         assert_eq!(groups.homes().len(), 1);
-        windows(&mut groups, &map, 11, 10, &[usage(7, 0, 40)]);
+        windows(&mut groups, &map, 11, 30, &[usage(7, 0, 40)]);
         assert!(groups.homes().is_empty());
         // It has to shrink a little more than it grew.
-        windows(&mut groups, &map, 21, 10, &[usage(7, 0, 31)]);
+        windows(&mut groups, &map, 41, 50, &[usage(7, 0, 33)]);
         assert!(groups.homes().is_empty());
-        windows(&mut groups, &map, 31, 10, &[usage(7, 0, 26)]);
+        windows(&mut groups, &map, 91, 30, &[usage(7, 0, 28)]);
         assert_eq!(groups.homes().len(), 1);
     }
 

@@ -36,6 +36,7 @@ pub struct Memory {
     stats: *const cell_stats,
     signals: *mut signal,
     tunables: *mut tunables,
+    why_pid: *mut u32,
 }
 
 /// What BPF goes by, and may be changed while it does.
@@ -93,6 +94,7 @@ impl Memory {
             stats: (&raw const bss.cell_stats).cast(),
             signals: (&raw mut bss.signals).cast(),
             tunables: (&raw mut data.tunables).cast(),
+            why_pid: &raw mut bss.why_pid,
         })
     }
 
@@ -187,6 +189,12 @@ impl Memory {
             fence(Ordering::Release);
             (&raw mut (*line).seq).write_volatile(odd.wrapping_add(1));
         }
+    }
+
+    /// Lets BPF tell its decisions about the task `pid`, 0: none.
+    pub fn watch(&self, pid: u32) {
+        // SAFETY: mapped, and only this process writes it.
+        unsafe { self.why_pid.write_volatile(pid) }
     }
 
     /// Lets BPF go by `new` from its next decision on. Each word changes whole;

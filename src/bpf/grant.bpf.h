@@ -35,12 +35,15 @@ static __always_inline void renew_grants(struct cell *cell, const struct orders 
 		move_requested(MOVE_FAIR, orders->fair_tok);
 }
 
-/* Tasks on @cpu, the running one included. */
-static __always_inline u32 nr_tasks(s32 cpu)
+/*
+ * Tasks that share @cpu by slices: those that wait and a hog that runs. Who runs
+ * only for a moment has pushed a hog back into the queue, where it counts.
+ */
+static __always_inline u32 nr_sharing(s32 cpu)
 {
 	struct cell *cell = cell_of(cpu);
 
-	return nr_waiting(cpu) + (cell && cell->run_since_ns);
+	return nr_waiting(cpu) + (cell && cell->run_since_ns && (cell->flags & CELL_HOG));
 }
 
 /*
@@ -61,7 +64,7 @@ static __noinline s32 push_target(const struct task_struct *p, const struct task
 		why = REJECT_GONE;
 	else if (!bpf_cpumask_test_cpu(to, p->cpus_ptr))
 		why = REJECT_MASK;
-	else if (nr_tasks(cpu) + 1 < nr_tasks(to) + 2)
+	else if (nr_sharing(cpu) + 1 < nr_sharing(to) + 2)
 		why = REJECT_GAP;
 	else if (ahead_ns(to, p, tctx) + price_of(tctx, ring_between(cpu, to), now) >=
 		 ahead_ns(cpu, p, tctx))
@@ -125,7 +128,7 @@ __noinline bool take_fair(s32 cpu, s32 from, u64 now)
 	if (llc_of(from) >= MAX_LLCS)
 		why = REJECT_GONE;
 	/* the task whose slice ended still counts as running here */
-	else if (nr_tasks(from) >= nr_tasks(cpu) + 2)
+	else if (nr_sharing(from) >= nr_sharing(cpu) + 2)
 		why = pull(from, cpu, now);
 	if (why != PULLED) {
 		move_rejected(MOVE_FAIR, why);

@@ -5,7 +5,7 @@
  * Three hogs on two CPUs: nobody steals, since nobody idles, and one of them has
  * a CPU for itself. Each CPU counts the virtual service of its tasks (@pace_ns);
  * at the end of a slice it looks at one random peer, and if that one lags by
- * more than two slices and has more waiting, a task comes over from there. The
+ * more than two slices and has more tasks, one of them comes over. The
  * two clocks then change places, so the third hog goes round.
  *
  * A pace is compared, never used as a key: it may jump to stay comparable.
@@ -42,7 +42,7 @@ __noinline bool take_lagging(s32 cpu, u32 llc, u64 now)
 		cell->pace_ns = other->pace_ns - LAG_MAX_SLICES * slice;
 		return false;
 	}
-	if (ahead <= (s64)(LAG_SLICES * slice) || nr_waiting(peer) <= nr_waiting(cpu))
+	if (ahead <= (s64)(LAG_SLICES * slice) || nr_sharing(peer) <= nr_sharing(cpu))
 		return false;
 	if (pull(peer, cpu, now) != PULLED)
 		return false;

@@ -4,6 +4,7 @@
 mod config;
 mod get;
 mod set;
+mod why;
 
 use std::io::{self, Write};
 
@@ -17,6 +18,7 @@ pub enum Command {
     Config(config::Config),
     Get(get::Get),
     Set(set::Set),
+    Why(why::Why),
 }
 
 impl Command {
@@ -29,6 +31,7 @@ impl Command {
             Command::Config(it) => it.run(),
             Command::Get(it) => it.run(),
             Command::Set(it) => it.run(),
+            Command::Why(it) => it.run(),
         }
     }
 }

@@ -3,9 +3,10 @@
 
 use scx_stats::prelude::*;
 
-use super::{CellMetrics, Metrics, MoveMetrics, PriceMetrics, Snapshot, tuning};
+use super::{CellMetrics, Metrics, MoveMetrics, PriceMetrics, Snapshot, tuning, why};
 use crate::agent::params::Params;
 use crate::config::change::{Change, Setting};
+use crate::why::Event;
 
 /// The server. Its channels carry a [`Request`] each, and want the scheduler's
 /// [`Reply`] to it back; a client waits until it comes.
@@ -18,6 +19,8 @@ pub enum Request {
     Snapshot,
     /// A [`Reply::Params`].
     Params,
+    /// Decisions about this task, and a [`Reply::Why`].
+    Why(u32),
     /// All of these settings or none, and a [`Reply::Set`].
     Set(Vec<Setting>),
 }
@@ -29,6 +32,8 @@ pub enum Reply {
     Snapshot(Box<Snapshot>),
     /// The parameters that hold.
     Params(Params),
+    /// The decisions since this was asked last.
+    Why(Vec<Event>),
     /// What each setting changed, in their order, or why nothing was.
     Set(Result<Vec<Change>, String>),
 }
@@ -59,5 +64,6 @@ pub fn server_data() -> StatsServerData<Request, Reply> {
         .add_meta(PriceMetrics::meta())
         .add_ops("top", StatsOps { open, close: None })
         .add_ops(tuning::GET, tuning::get_ops())
+        .add_ops(why::WHY, why::ops())
         .add_ops(tuning::SET, tuning::set_ops())
 }

@@ -125,7 +125,7 @@ impl Metrics {
         if self.prices.values().all(|price| price.learnt == 0) {
             return Ok(());
         }
-        write!(out, "price us  ")?;
+        write!(out, "price/us  ")?;
         for ring in ["smt", "llc", "node", "machine"] {
             let Some(price) = self.prices.get(ring) else {
                 continue;
@@ -261,7 +261,7 @@ wake/s      self 0  smt 0  llc 0  node 0  machine 0  sync 0  no idle 20k
 run at/s    self 0  smt 0  llc 0  node 0  machine 1.2M
 queue/s     track 150  express 50  preempted 0  invited 0  reenqueued 0
 push/s      requested 5.0  applied 4.0  expired 0.5  mask 0  pinned 0  gone 0  gap 0.5  price 0
-price us    smt 1.5 +-0.2  llc 20.0
+price/us    smt 1.5 +-0.2  llc 20.0
 agent       period 10 ms  windows/s 100  flips/s 0.5  fresh 99 %  homes 2  express 25 % of queued  longest wait beside an idle CPU 812 us
 
 ";

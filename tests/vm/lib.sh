@@ -104,6 +104,7 @@ stop() {
 	detached || fail "the state is $(cat $SCX/state) after the scheduler's end"
 	[ $took -le $limit ] || fail "took $took ms to detach"
 	say "detached within $took ms, exit status 0"
+	accounts_close
 }
 
 # The kernel has nothing to complain about.
@@ -206,7 +207,7 @@ oracle() {
 	status=$?
 	[ $status = 0 ] || {
 		cat /tmp/oracle
-		fail "the oracle's exit status is $status"
+		fail "the oracle's exit status is $status: $(grep -m 1 '^law.*: [1-9]' /tmp/oracle)"
 	}
 	say "the oracle: $(grep -c violations /tmp/oracle) laws kept over '$*'"
 	grep '^law' /tmp/oracle
@@ -229,4 +230,35 @@ confined() {
 	finish confined rest
 	check "CPU seconds, of 0.67, of the confined hog that got the least" \
 		"$(lowest cpu_seconds /tmp/confined)" '>' 0.5
+}
+
+# Jain's index of the CPU time of all hogs of these reports: jain FILE...
+jain() {
+	sed -n 's/.*"cpu_seconds":\[\([^]]*\)\].*/\1/p' "$@" | tr , '\n' |
+		awk '{sum += $1; squares += $1 * $1} END {print sum * sum / (NR * squares)}'
+}
+
+# asked KIND: how many such moves the agent asked for, a second.
+asked() {
+	stat "$1.requested" | grep . || echo 0
+}
+
+# moved KIND: how many such moves were made until the scheduler's end.
+moved() {
+	sed -n "s/.*moves, $1: .*applied \([0-9]*\),.*/\1/p" $LOG | tail -n 1
+}
+
+# Of the moves that the agent asked for, each was made, expired or was refused.
+accounts_close() {
+	sed -n 's/.*moves, \([a-z]*\): /\1 /p' $LOG | tr -d ',:' | awk '
+		{
+			sum = 0
+			for (i = 5; i <= NF; i++)
+				if ($i ~ /^[0-9]+$/)
+					sum += $i
+			if ($3 != sum) {
+				print "FAILED: moves do not add up: " $0
+				exit 1
+			}
+		}' || exit 1
 }

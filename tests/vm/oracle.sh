@@ -14,7 +14,10 @@ load hogs hallows-load hogs 1 --for 2s
 load periodic hallows-load periodic --threads 4 --for 2s
 load pingpong hallows-load pingpong --for 2s
 load churn hallows-load affinity-churn --threads 2 --for 2s
-oracle sh -c 'hackbench -g 2 -l 50; hackbench -T -g 2 -l 50; stress-ng -q --fork 2 --fork-ops 100'
-finish hogs periodic pingpong churn
+# Eight hogs are let out of CPU 0 while others idle.
+load crowd taskset -c 0 hallows-load hogs 8 --for 1s
+{ sleep 0.5 && free crowd; } &
+oracle sh -c 'sleep 0.8; hackbench -g 2 -l 50; hackbench -T -g 2 -l 50; stress-ng -q --fork 2 --fork-ops 100'
+finish hogs periodic pingpong churn crowd
 stop
 clean_dmesg

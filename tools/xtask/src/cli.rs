@@ -22,6 +22,7 @@ pub enum Task {
     Run(RunArgs),
     Vm(VmArgs),
     Test(TestArgs),
+    Mutants(MutantsArgs),
 }
 
 /// Install what is missing: packages, kernels and QEMU for the test VMs
@@ -208,3 +209,38 @@ exits 0. Comments at its head say how to boot; a list makes a run of each:
   # timeout: 120  (wall seconds)     # mode: rr|mttcg|vtime  [default: rr]
                                      # mem: 2G               [default: 2G]
 The guest has /vm/lib.sh (tests/vm/lib.sh) and the release binaries in its PATH.";
+
+/// Test the tests: take mechanisms out of the scheduler, see scenarios fail
+///
+/// For each mutant in tests/mutants.toml: builds scx_hallows with the mutant's
+/// edits in a copy of the checkout, and runs the VM scenarios that must fail
+/// then. A line for each pair says that it was caught, with the scenario's
+/// reason, or that it SURVIVED; the last line counts them. Exits 1 if any
+/// survived or could not be tested. What is missing on this machine is set up
+/// first.
+#[derive(Args, Debug)]
+#[command(after_help = MUTANTS_HELP)]
+pub struct MutantsArgs {
+    /// Print the names of the pairs that would run, and run none
+    #[arg(long)]
+    pub list: bool,
+
+    /// Run only the pairs whose name, MUTANT vm/SCENARIO..., contains this
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+
+    /// Host cores to fill with VMs [default: all]
+    ///
+    /// One more builds the next mutant meanwhile.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub jobs: Option<u32>,
+}
+
+const MUTANTS_HELP: &str = "\
+A failure only tells of a mutant where `cargo xtask test` passes without it.
+All mutants take more than an hour on two cores.
+
+Examples:
+  cargo xtask mutants --list
+  cargo xtask mutants --filter vm/oracle     what must fail that scenario
+  cargo xtask mutants --filter 'mask '       one mutant";

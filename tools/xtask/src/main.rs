@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! `cargo xtask`: sets a machine up, shows the scheduler, boots test VMs, runs every test.
+//! `cargo xtask`: sets a machine up, shows the scheduler, boots test VMs, runs
+//! every test, tests the tests.
 
 mod cli;
 mod cmd;
 mod interrupt;
+mod mutants;
 mod paths;
 mod run;
 mod setup;
@@ -37,5 +39,6 @@ fn perform(task: Task) -> Result<u8> {
         Task::Run(args) => run::command(&args),
         Task::Vm(args) => vm::command(args),
         Task::Test(args) => test::command(&args),
+        Task::Mutants(args) => mutants::command(&args),
     }
 }

@@ -3,6 +3,7 @@
 
 use std::env;
 use std::io::{Read, pipe};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -86,11 +87,20 @@ pub struct Checked {
 /// # Errors
 /// When cargo cannot be started.
 pub fn run(check: &Check) -> Result<Checked> {
+    let mut command = cargo(&paths::root());
+    command.args(check.args);
+    capture(command)
+}
+
+/// Runs cargo, keeping what it says.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn capture(mut command: Command) -> Result<Checked> {
     let start = Instant::now();
     let (mut reader, writer) = pipe().context("cannot make a pipe")?;
-    let mut command = cargo();
-    command.args(check.args).stdin(Stdio::null());
     command
+        .stdin(Stdio::null())
         .stdout(writer.try_clone().context("cannot share a pipe")?)
         .stderr(writer);
     let mut child = command.spawn().context("cannot run cargo")?;
@@ -109,12 +119,12 @@ pub fn run(check: &Check) -> Result<Checked> {
     })
 }
 
-/// cargo in the checkout, without what the cargo that runs xtask told xtask
+/// cargo in a checkout, without what the cargo that runs xtask told xtask
 /// about itself: build scripts that look at it would run anew at every turn.
-fn cargo() -> Command {
+pub fn cargo(root: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
-        .current_dir(paths::root())
+        .current_dir(root)
         .env("RUSTDOCFLAGS", "-Dwarnings")
         .env("CARGO_TERM_COLOR", "never");
     for (name, _) in env::vars_os() {

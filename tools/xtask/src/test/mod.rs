@@ -2,10 +2,10 @@
 //! `cargo xtask test`: the tests of the host one after the other, then the VM
 //! scenarios side by side.
 
-mod host;
+pub mod host;
 mod report;
-mod scenario;
-mod schedule;
+pub mod scenario;
+pub mod schedule;
 
 use std::thread;
 
@@ -100,12 +100,20 @@ fn run_scenarios(runs: &[Run], args: &TestArgs, report: &mut Report) -> Result<(
     Ok(())
 }
 
-fn host_cores() -> Result<u32> {
+/// Cores that this process may use.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn host_cores() -> Result<u32> {
     let cores = thread::available_parallelism().context("cannot count the host's cores")?;
     Ok(u32::try_from(cores.get()).unwrap_or(u32::MAX))
 }
 
-fn guest_files() -> Result<Vec<GuestFile>> {
+/// What every scenario finds in its guest: programs of the release build, lib.sh.
+///
+/// # Errors
+/// When the system does not tell where cargo builds.
+pub fn guest_files() -> Result<Vec<GuestFile>> {
     let release = paths::target()?.join("release");
     let programs = PROGRAMS.map(|name| GuestFile {
         host: release.join(name),

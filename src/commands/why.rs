@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `scx_hallows why`
+
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use scx_stats::serde_json;
+
+use super::print;
+use crate::exit::Error;
+use crate::signals::Signals;
+use crate::stats::SOCKET;
+use crate::stats::why::Asker;
+use crate::why::Event;
+
+/// How often to ask for news.
+const ASK_EVERY: Duration = Duration::from_millis(100);
+
+/// Follow a task and say why it is placed where it is and what it came to run from.
+#[derive(Args, Clone, Debug)]
+pub struct Why {
+    /// The task: a process id, or a thread id for one of its other threads.
+    #[arg(value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    pub pid: u32,
+
+    /// How long, such as 5s or 500ms.
+    #[arg(long = "for", value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub duration: Duration,
+
+    /// Print each decision as a JSON object on a line of its own.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Why {
+    /// Asks the scheduler, and prints.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when there is no such task, else those of [`Asker`].
+    pub fn run(&self) -> Result<(), Error> {
+        if !Path::new("/proc").join(self.pid.to_string()).exists() {
+            return Err(Error::Usage(format!(
+                "there is no task {}: give the id of a process or thread that runs",
+                self.pid
+            )));
+        }
+        let signals = Signals::ending()?;
+        let mut asker = Asker::connect(SOCKET, self.pid)?;
+        let (start, mut first_ns, mut nr) = (Instant::now(), None, 0);
+        asker.ask()?;
+        while start.elapsed() < self.duration && !signals.is_shutdown() {
+            sleep(ASK_EVERY.min(self.duration.saturating_sub(start.elapsed())));
+            for event in asker.ask()? {
+                let since_ns = event
+                    .at_ns
+                    .saturating_sub(*first_ns.get_or_insert(event.at_ns));
+                print(self.line(&event, since_ns)?.as_bytes())?;
+                nr += 1;
+            }
+        }
+        if nr == 0 && !self.json {
+            let quiet = format!("task {} neither woke up nor changed its CPU\n", self.pid);
+            return print(quiet.as_bytes());
+        }
+        Ok(())
+    }
+
+    fn line(&self, event: &Event, since_ns: u64) -> Result<String, Error> {
+        if self.json {
+            return match serde_json::to_string(event) {
+                Ok(json) => Ok(json + "\n"),
+                Err(error) => Err(Error::Failed(format!("cannot print: {error}"))),
+            };
+        }
+        let since_ms = since_ns as f64 / 1e6;
+        Ok(format!("{since_ms:10.3} ms  {event}\n"))
+    }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Asking a running scheduler why it does what it does with a task: both ends.
+//!
+//! Target `why` takes `pid: "PID"` and answers with the [`Event`]s since the same
+//! was asked last.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use scx_stats::prelude::*;
+use scx_stats::serde_json;
+
+use super::client;
+use super::server::{Reply, Request};
+use crate::exit::Error;
+use crate::why::Event;
+
+/// Target of a request.
+pub(super) const WHY: &str = "why";
+
+pub(super) fn ops() -> StatsOps<Request, Reply> {
+    let open: Box<dyn StatsOpener<Request, Reply>> = Box::new(|_| {
+        let read: Box<dyn StatsReader<Request, Reply>> = Box::new(|args, (requests, replies)| {
+            let pid = args.get("pid").context("no pid is given")?;
+            requests.send(Request::Why(pid.parse().context("the pid is no number")?))?;
+            let Reply::Why(events) = replies.recv()? else {
+                bail!("the scheduler answered something else");
+            };
+            Ok(serde_json::to_value(events)?)
+        });
+        Ok(read)
+    });
+    StatsOps { open, close: None }
+}
+
+/// A client that asks about one task.
+pub struct Asker {
+    client: StatsClient,
+    socket: PathBuf,
+    pid: u32,
+}
+
+impl Asker {
+    /// Connects to the scheduler that listens at `socket`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when none does, [`Error::Permission`] when the
+    /// socket is closed to this user.
+    pub fn connect(socket: impl Into<PathBuf>, pid: u32) -> Result<Asker, Error> {
+        let socket = socket.into();
+        let client = client::connect(&socket).map_err(|e| client::no_server(&socket, &e))?;
+        Ok(Asker {
+            client,
+            socket,
+            pid,
+        })
+    }
+
+    /// The decisions since the last call, of which the first only begins to watch.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the scheduler is gone or another one.
+    pub fn ask(&mut self) -> Result<Vec<Event>, Error> {
+        let args = vec![
+            ("target".to_owned(), WHY.to_owned()),
+            ("pid".to_owned(), self.pid.to_string()),
+        ];
+        self.client
+            .request("stats", args)
+            .map_err(|error| client::foreign(&self.socket, &error))
+    }
+}

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# what: hogs share two nodes alike, and those that come to rest stay where they are
+# kernels: 6.18
+# cpus: 4
+# topo: numa2
+# mode: vtime
+# timeout: 600
+
+. /vm/lib.sh
+
+# Three hogs for each CPU of the first node, one for each of the second, let out
+# of their nodes when all CPUs are busy.
+three_to_one() {
+	load many hallows-load --json hogs 6 --cpu 0-1 --for 4s
+	load few hallows-load --json hogs 2 --cpu 2-3 --for 4s
+	sleep 0.5
+	free many
+	free few
+	finish many few
+	jain /tmp/many /tmp/few
+}
+
+start
+check "Jain's index of 6 hogs of one node and 2 of another" "$(three_to_one)" '>=' 0.99
+stop
+check "tasks pulled at the end of a slice" "$(moved fair)" '>' 0
+
+start --no-agent
+check "the same without an agent" "$(three_to_one)" '<' 0.9
+stop
+
+start
+load hogs hallows-load --json hogs 8 --for 3s
+sleep 1
+sample 1
+check "changes of state, a second, under a constant load" "$(stat agent.flips)" '<=' 4
+check "pushes asked for, a second" "$(asked push)" == 0
+check "pulls asked for, a second" "$(asked fair)" == 0
+finish hogs
+
+# The load changes sides every 50 ms.
+load free hallows-load --json haunt 4 --cpus 0-1 --for 1s
+phases=0
+while [ $phases -lt 10 ]; do
+	taskset -c 0-1 hallows-load hogs 2 --for 50ms >/dev/null
+	taskset -c 2-3 hallows-load hogs 2 --for 50ms >/dev/null
+	phases=$((phases + 2))
+done
+finish free
+check "times that a task changed sides in $phases phases" "$(field crossings_max /tmp/free)" '<=' $phases
+stop
+clean_dmesg

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# what: three hogs on two CPUs take turns, without an agent
+# kernels: 6.18
+# cpus: 4
+# mode: vtime
+# timeout: 600
+
+. /vm/lib.sh
+
+start --no-agent
+load hogs hallows-load --json hogs 6 --for 4s
+sample 2
+finish hogs
+check "Jain's index of 6 hogs on 4 CPUs" "$(jain /tmp/hogs)" '>=' 0.99
+check "tasks taken from a CPU that lags, a second" "$(stat dispatch.lag)" '>' 0
+stop
+clean_dmesg

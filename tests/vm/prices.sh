@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# what: prices are learnt: where there are no caches, a move costs next to nothing
+# kernels: 6.18
+# cpus: 4
+# topo: llc2
+# mode: vtime
+# timeout: 600
+
+. /vm/lib.sh
+
+# Threads that wake each other all over the machine, for some seconds.
+gossip() {
+	load periodic hallows-load periodic --threads 8 --for 4s
+	until hackbench -g 2 -l 100 >/dev/null; kill -0 "$pid_periodic" 2>/dev/null && false; do :; done
+	finish periodic
+}
+
+start
+gossip
+totals
+check "price of a move inside an LLC, us" "$(stat price/us.llc)" '<' 10
+stop
+
+start --price static
+gossip
+totals
+[ -z "$(stat price/us.llc)" ] || fail "learnt a price that is static"
+stop
+clean_dmesg
