@@ -9,6 +9,7 @@
 
 pub mod automaton;
 pub mod hysteresis;
+pub mod matching;
 #[cfg(feature = "bpf")]
 pub mod memory;
 pub mod orders;
@@ -16,6 +17,7 @@ pub mod pacing;
 pub mod params;
 pub mod place;
 pub mod price;
+pub mod round;
 pub mod route;
 #[cfg(feature = "bpf")]
 pub mod steer;

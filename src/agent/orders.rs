@@ -3,6 +3,7 @@
 
 use super::automaton::{Cell, States};
 use super::hysteresis::CellState;
+use super::matching::{Grant, Matching};
 use super::params::Params;
 use super::place::{Map, NR_RINGS, Ring};
 use super::route::{Route, Saturated};
@@ -18,6 +19,10 @@ pub struct Orders {
     pub scan_k: u8,
     /// Time slice in nanoseconds.
     pub slice_ns: u32,
+    /// Tasks to send to another CPU instead of queueing them.
+    pub push: Option<Grant>,
+    /// Tasks to pull from another CPU when a slice ends.
+    pub fair: Option<Grant>,
     pub route: Route,
 }
 
@@ -37,11 +42,12 @@ const ENOUGH_HUNGRY: u16 = 2;
 pub struct Planner {
     saturated: Saturated,
     hungry: Hungry,
+    matching: Matching,
 }
 
 impl Planner {
     /// Fills `orders` with the orders of each cell, in the order of
-    /// [`Map::cells`]. Costs O(cells).
+    /// [`Map::cells`]. Costs what [`Matching::fill`] does.
     ///
     /// # Panics
     /// When `states` is not of the size of `map`.
@@ -50,12 +56,15 @@ impl Planner {
         let is = |state| move |cell: usize| states.cells[cell].state == state;
         self.saturated.fill(map, is(CellState::Saturated));
         self.hungry.fill(map, is(CellState::Hungry));
+        self.matching.fill(map, states);
         orders.clear();
         orders.extend(states.cells.iter().enumerate().map(|(index, cell)| Orders {
             state: cell.state,
             idle_lvl: self.hungry.idle_lvl(map, index, cell.state),
             scan_k: scan_k(map, index, cell.state),
             slice_ns: slice_ns(params, cell),
+            push: self.matching.push(index),
+            fair: self.matching.fair(index),
             route: self.saturated.route(map, index),
         }));
     }

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Matching: which cells give work to which, and how much of it.
+//!
+//! A saturated cell is a donor, any other a receiver. Groups are matched from
+//! the inside out, LLCs first, then nodes, then the machine, so that work moves
+//! no farther than it must. In each group the lightest receiver gets the next
+//! donor in turn, at most once a window: free-for-all moves on old data herd
+//! (Mitzenmacher, "How useful is old information?", 2000), matchings balance to
+//! within a constant (Berenbrink et al., 2025).
+//!
+//! A grant is half the gap, and the gap counts what was granted before, so each
+//! move of a task makes the sum of squared loads smaller: moves come to an end.
+//! Between LLCs, and between nodes, half the excess over the mean moves at most.
+
+use std::ops::Range;
+
+use super::automaton::States;
+use super::hysteresis::CellState;
+use super::place::Map;
+use super::super_cell::SuperCell;
+
+/// Moves that a cell may make within a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// CPU at the other end.
+    pub cpu: u16,
+    /// How many tasks, 1..=[`MAX_TOKENS`].
+    pub tokens: u16,
+}
+
+/// Most tasks that a grant moves.
+pub const MAX_TOKENS: u16 = 64;
+
+/// Half of a gap is rounded to a task: less than this rounds to none.
+const GAP_MIN: f64 = 1.5;
+
+/// Donors and receivers of one window. Keeps its buffers from one to the next;
+/// nothing in them carries over.
+#[derive(Clone, Debug, Default)]
+pub struct Matching {
+    /// Tasks, running or queued, after the moves granted so far.
+    loads: Vec<f64>,
+    served: Vec<bool>,
+    push: Vec<Option<Grant>>,
+    fair: Vec<Option<Grant>>,
+    donors: Vec<u32>,
+    receivers: Vec<u32>,
+    budgets: Vec<Budget>,
+}
+
+/// What an LLC, or a node, may still give and take.
+#[derive(Clone, Copy, Debug)]
+struct Budget {
+    give: f64,
+    take: f64,
+}
+
+/// The two ways to move a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// A donor sends to a receiver with idle time whatever it would queue.
+    Push,
+    /// A receiver that is busy pulls when a slice ends.
+    Fair,
+}
+
+impl Matching {
+    /// Matches the cells of `map`. Costs O(cells log cells) when some cell is
+    /// saturated, O(cells) otherwise.
+    ///
+    /// # Panics
+    /// When `states` is not of the size of `map`.
+    pub fn fill(&mut self, map: &Map, states: &States) {
+        let nr = map.cells().len();
+        assert_eq!(states.cells.len(), nr);
+        for grants in [&mut self.push, &mut self.fair] {
+            grants.clear();
+            grants.resize(nr, None);
+        }
+        if !states.cells.iter().any(is_donor) {
+            return;
+        }
+        self.served.clear();
+        self.served.resize(nr, false);
+        self.loads.clear();
+        let averages = states.cells.iter().map(|cell| cell.average);
+        self.loads
+            .extend(averages.map(|average| average.q + average.u));
+        for llc in map.llcs() {
+            self.budgets.clear();
+            self.match_group(map, states, llc.cells.clone(), |_| None);
+        }
+        for node in map.nodes().iter().filter(|node| node.llcs.len() > 1) {
+            self.set_budgets(&states.llcs[node.llcs.clone()]);
+            let first = node.llcs.start;
+            let llc_of = |cell: usize| Some(map.cells()[cell].llc as usize - first);
+            self.match_group(map, states, node.cells.clone(), llc_of);
+        }
+        if map.nodes().len() > 1 {
+            self.set_budgets(&states.nodes);
+            let node_of = |cell: usize| Some(map.cells()[cell].node as usize);
+            self.match_group(map, states, 0..nr, node_of);
+        }
+    }
+
+    /// What `cell` may push to another, of the last [`Matching::fill`].
+    pub fn push(&self, cell: usize) -> Option<Grant> {
+        self.push[cell]
+    }
+
+    /// What `cell` may pull from another, of the last [`Matching::fill`].
+    pub fn fair(&self, cell: usize) -> Option<Grant> {
+        self.fair[cell]
+    }
+
+    /// Half of the excess over the mean of the siblings, and of the deficit.
+    fn set_budgets(&mut self, siblings: &[SuperCell]) {
+        let cpus: f64 = siblings.iter().map(|sibling| sibling.load.cpus).sum();
+        let tasks = |cell: &SuperCell| cell.load.per_cpu() * cell.load.cpus;
+        let mean = siblings.iter().map(tasks).sum::<f64>() / cpus.max(1.0);
+        self.budgets.clear();
+        self.budgets.extend(siblings.iter().map(|sibling| {
+            let half = (tasks(sibling) - mean * sibling.load.cpus) / 2.0;
+            Budget {
+                give: half.max(0.0),
+                take: (-half).max(0.0),
+            }
+        }));
+    }
+
+    /// Matches the cells of one group whose budgets are found by `part_of`.
+    fn match_group(
+        &mut self,
+        map: &Map,
+        states: &States,
+        cells: Range<usize>,
+        part_of: impl Fn(usize) -> Option<usize>,
+    ) {
+        for way in [Way::Push, Way::Fair] {
+            self.collect(states, cells.clone(), way);
+            let mut turn = 0;
+            for at in 0..self.receivers.len() {
+                let receiver = cell_in(self.receivers[at]);
+                while !self.donors.is_empty() {
+                    turn %= self.donors.len();
+                    let donor = cell_in(self.donors[turn]);
+                    let tokens = self.affordable(donor, receiver, &part_of);
+                    if tokens > 0 {
+                        self.grant(map, way, donor, receiver, tokens, &part_of);
+                        match way {
+                            // It can name one receiver a window.
+                            Way::Push => drop(self.donors.remove(turn)),
+                            Way::Fair => turn += 1,
+                        }
+                        break;
+                    }
+                    if part_of(receiver).is_some_and(|part| self.budgets[part].take < 0.5) {
+                        break;
+                    }
+                    // Receivers get heavier: this donor has nothing for them.
+                    self.donors.remove(turn);
+                }
+            }
+        }
+    }
+
+    /// Lists the group's donors, heaviest first, and receivers, lightest first.
+    fn collect(&mut self, states: &States, cells: Range<usize>, way: Way) {
+        self.donors.clear();
+        self.receivers.clear();
+        for cell in cells {
+            let hungry = states.cells[cell].state == CellState::Hungry;
+            let key = packed(self.loads[cell], cell);
+            if is_donor(&states.cells[cell]) {
+                if way == Way::Fair || self.push[cell].is_none() {
+                    self.donors.push(key);
+                }
+            } else if !self.served[cell] && hungry == (way == Way::Push) {
+                self.receivers.push(key);
+            }
+        }
+        self.donors.sort_unstable_by(|a, b| b.cmp(a));
+        self.receivers.sort_unstable();
+    }
+
+    /// How many tasks the gap and the budgets allow to move.
+    fn affordable(
+        &self,
+        donor: usize,
+        receiver: usize,
+        part_of: &impl Fn(usize) -> Option<usize>,
+    ) -> u16 {
+        let gap = self.loads[donor] - self.loads[receiver];
+        if gap < GAP_MIN {
+            return 0;
+        }
+        let mut tasks = rounded_half(gap);
+        if let Some((from, to)) = parts(donor, receiver, part_of) {
+            let budget = self.budgets[from].give.min(self.budgets[to].take);
+            tasks = tasks.min((budget + 0.5).floor());
+        }
+        tasks.min(MAX_TOKENS.into()) as u16
+    }
+
+    fn grant(
+        &mut self,
+        map: &Map,
+        way: Way,
+        donor: usize,
+        receiver: usize,
+        tokens: u16,
+        part_of: &impl Fn(usize) -> Option<usize>,
+    ) {
+        let (cells, tasks) = (map.cells(), f64::from(tokens));
+        let (by, at) = match way {
+            Way::Push => (&mut self.push[donor], receiver),
+            Way::Fair => (&mut self.fair[receiver], donor),
+        };
+        *by = Some(Grant {
+            cpu: cells[at].cpu,
+            tokens,
+        });
+        self.served[receiver] = true;
+        self.loads[donor] -= tasks;
+        self.loads[receiver] += tasks;
+        if let Some((from, to)) = parts(donor, receiver, part_of) {
+            self.budgets[from].give -= tasks;
+            self.budgets[to].take -= tasks;
+        }
+    }
+}
+
+/// The parts between which a task would move, if not within one.
+fn parts(
+    donor: usize,
+    receiver: usize,
+    part_of: &impl Fn(usize) -> Option<usize>,
+) -> Option<(usize, usize)> {
+    let (from, to) = (part_of(donor)?, part_of(receiver)?);
+    (from != to).then_some((from, to))
+}
+
+fn is_donor(cell: &super::automaton::Cell) -> bool {
+    cell.state == CellState::Saturated
+}
+
+/// Half of `gap` to the nearest task; a quarter is what a window's mean is off.
+fn rounded_half(gap: f64) -> f64 {
+    (gap / 2.0 + 0.25).floor()
+}
+
+/// A cell and its load in one number that sorts by load, then by cell.
+fn packed(load: f64, cell: usize) -> u32 {
+    ((load * 16.0).min(65_535.0) as u32) << 16 | cell as u32
+}
+
+fn cell_in(packed: u32) -> usize {
+    (packed & 0xffff) as usize
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Rounds: readings of all cells in, orders for all cells out, without I/O.
+
+use super::automaton::{States, step};
+use super::orders::{Orders, Planner};
+use super::pacing::Pacing;
+use super::params::Params;
+use super::place::Map;
+use super::window::{CellClock, Sample, Window};
+
+/// What the agent remembers between two windows. All slices that go in and come
+/// out are in the order of the map's cells.
+pub struct Controller {
+    params: Params,
+    clock: CellClock,
+    pacing: Pacing,
+    planner: Planner,
+    states: States,
+    next: States,
+    samples: Vec<Sample>,
+    sampled_ns: u64,
+    windows: Vec<Window>,
+    orders: Vec<Orders>,
+    totals: Totals,
+}
+
+/// What happened since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Windows evaluated.
+    pub rounds: u64,
+    /// Changes of a cell's state.
+    pub flips: u64,
+    /// Tasks that were granted a way out of their cell.
+    pub push_tokens: u64,
+    /// Tasks that were granted to a cell that pulls them.
+    pub fair_tokens: u64,
+}
+
+impl Controller {
+    /// A controller that has seen nothing yet. `params` are valid.
+    pub fn new(map: &Map, params: Params) -> Controller {
+        Controller {
+            params,
+            clock: CellClock::default(),
+            pacing: Pacing::new(&params),
+            planner: Planner::default(),
+            states: States::new(map),
+            next: States::new(map),
+            samples: Vec::new(),
+            sampled_ns: 0,
+            windows: Vec::new(),
+            orders: Vec::new(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// Evaluates the window that ends with these readings, taken at
+    /// `monotonic_ns` on `CLOCK_MONOTONIC` or any clock of its rate. Returns
+    /// the time on the cells' clock until which the new [`orders`](Self::orders)
+    /// hold.
+    ///
+    /// Allocates in the first two rounds only, and costs what
+    /// [`Planner::plan`] does.
+    ///
+    /// # Panics
+    /// When `samples` or `map` is not of the size that `map` was at the start.
+    pub fn round(&mut self, map: &Map, samples: &[Sample], monotonic_ns: u64) -> u64 {
+        let stamps = samples.iter().map(|sample| sample.updated_ns);
+        let now_ns = self.clock.now_ns(monotonic_ns, stamps.max().unwrap_or(0));
+        self.observe(samples, now_ns);
+        let flips = step(
+            map,
+            &self.params,
+            &self.states,
+            &self.windows,
+            &mut self.next,
+        );
+        std::mem::swap(&mut self.states, &mut self.next);
+        self.planner
+            .plan(map, &self.params, &self.states, &mut self.orders);
+        self.pacing.note(flips.is_quiet());
+        self.count(flips.cells);
+        now_ns + self.pacing.lifetime_ns()
+    }
+
+    /// Turns the last readings and these into windows.
+    fn observe(&mut self, samples: &[Sample], now_ns: u64) {
+        self.windows.clear();
+        if self.samples.len() == samples.len() {
+            let pairs = self.samples.iter().zip(samples);
+            self.windows
+                .extend(pairs.map(|(old, new)| Window::between(old, self.sampled_ns, new, now_ns)));
+        } else {
+            self.windows.extend(samples.iter().map(Window::instant));
+        }
+        self.samples.clear();
+        self.samples.extend_from_slice(samples);
+        self.sampled_ns = now_ns;
+    }
+
+    fn count(&mut self, flips: usize) {
+        self.totals.rounds += 1;
+        self.totals.flips += flips as u64;
+        for orders in &self.orders {
+            let tokens = |grant: Option<super::matching::Grant>| grant.map_or(0, |g| g.tokens);
+            self.totals.push_tokens += u64::from(tokens(orders.push));
+            self.totals.fair_tokens += u64::from(tokens(orders.fair));
+        }
+    }
+
+    /// Steers by other parameters from the next round on. `params` are valid.
+    pub fn set_params(&mut self, params: Params) {
+        self.params = params;
+        self.pacing = Pacing::new(&params);
+    }
+
+    /// How long to wait for the next round, in nanoseconds.
+    pub fn period_ns(&self) -> u64 {
+        self.pacing.period_ns()
+    }
+
+    /// What happened since the start.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// States after the last round.
+    pub fn states(&self) -> &States {
+        &self.states
+    }
+
+    /// What the last round asks of each cell; empty before the first.
+    pub fn orders(&self) -> &[Orders] {
+        &self.orders
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::hysteresis::CellState;
+    use crate::agent::params::MS;
+    use crate::agent::testing::Machine;
+
+    /// A CPU that is busy since the start, with so many tasks waiting.
+    fn busy(nr_queued: u32) -> Sample {
+        Sample {
+            updated_ns: MS,
+            run_since_ns: MS,
+            nr_queued,
+            ..Sample::default()
+        }
+    }
+
+    #[test]
+    fn rounds_turn_readings_into_orders() {
+        let map = Machine {
+            nodes: 2,
+            llcs: 1,
+            cores: 2,
+            smt: 1,
+        }
+        .map();
+        let mut controller = Controller::new(&map, Params::default());
+        let samples = [busy(2), busy(2), busy(0), busy(0)];
+        let mut expires_ns = 0;
+        for round in 1..5 {
+            let next_ns = controller.round(&map, &samples, round * 10 * MS);
+            assert!(next_ns > expires_ns);
+            expires_ns = next_ns;
+        }
+        let orders = controller.orders();
+        assert_eq!(orders[0].state, CellState::Saturated);
+        // Half of node 0's excess of two tasks.
+        assert_eq!(orders.iter().filter(|o| o.fair.is_some()).count(), 1);
+        let totals = controller.totals();
+        assert_eq!((totals.rounds, totals.push_tokens), (4, 0));
+        assert_eq!(totals.fair_tokens, 4);
+    }
+
+    #[test]
+    fn other_parameters_take_effect_in_the_next_round() {
+        let map = Machine {
+            nodes: 1,
+            llcs: 1,
+            cores: 1,
+            smt: 1,
+        }
+        .map();
+        let mut controller = Controller::new(&map, Params::default());
+        controller.round(&map, &[busy(0)], 10 * MS);
+        let params = Params {
+            slice_ns: 7 * MS,
+            period_ns: 20 * MS,
+            ..Params::default()
+        };
+        controller.set_params(params);
+        assert_eq!(controller.period_ns(), 20 * MS);
+        controller.round(&map, &[busy(0)], 30 * MS);
+        assert_eq!(u64::from(controller.orders()[0].slice_ns), 7 * MS);
+    }
+}
