@@ -16,5 +16,6 @@ pub mod logging;
 pub mod preflight;
 #[cfg(feature = "bpf")]
 pub mod scheduler;
+pub mod sim;
 #[cfg(feature = "bpf")]
 pub mod stats;

@@ -5,8 +5,9 @@ use hdrhistogram::Histogram;
 
 use crate::agent::place::{NR_RINGS, Ring};
 
-/// Digits to which waits are kept.
+/// Digits to which waits are kept, and the longest that is told from longer ones.
 const WAIT_DIGITS: u8 = 3;
+const WAIT_MAX_NS: u64 = 3_600_000_000_000;
 
 /// Sums over the measured time, which begins anew with [`Metrics::begin`].
 #[derive(Clone, Debug)]
@@ -117,9 +118,9 @@ impl Metrics {
 }
 
 fn waits() -> Histogram<u64> {
-    match Histogram::new(WAIT_DIGITS) {
+    match Histogram::new_with_max(WAIT_MAX_NS, WAIT_DIGITS) {
         Ok(histogram) => histogram,
-        Err(error) => unreachable!("{WAIT_DIGITS} digits are allowed: {error}"),
+        Err(error) => unreachable!("the bounds are constants: {error}"),
     }
 }
 

@@ -62,7 +62,9 @@ impl FromStr for Topology {
         let [nodes, llcs, cores, smt] = numbers[..] else {
             anyhow::bail!(shape());
         };
-        let cpus = numbers.iter().try_fold(1u32, |cpus, nr| cpus.checked_mul(*nr));
+        let cpus = numbers
+            .iter()
+            .try_fold(1u32, |cpus, nr| cpus.checked_mul(*nr));
         ensure!(
             cpus.is_some_and(|cpus| (1..=MAX_SIM_CPUS).contains(&cpus)),
             "'{text}' has not between 1 and {MAX_SIM_CPUS} CPUs"
@@ -99,9 +101,17 @@ mod tests {
         assert_eq!((topology.cpus(), map.cells().len()), (256, 256));
         assert_eq!((map.nodes().len(), map.llcs().len()), (2, 8));
         assert_eq!(map.core_sizes(), [2; 128]);
-        assert!(map.cells().iter().enumerate().all(|(at, cell)| at == cell.cpu as usize));
+        assert!(
+            map.cells()
+                .iter()
+                .enumerate()
+                .all(|(at, cell)| at == cell.cpu as usize)
+        );
         assert_eq!(topology.to_string(), "2x4x16x2");
-        assert_eq!("4x32x16x2".parse::<Topology>().unwrap().map().cells().len(), 4096);
+        assert_eq!(
+            "4x32x16x2".parse::<Topology>().unwrap().map().cells().len(),
+            4096
+        );
     }
 
     #[test]

@@ -172,7 +172,8 @@ impl Machine {
             self.metrics.moved(ring);
         }
         if task.fresh && task.kind == Kind::Job {
-            self.metrics.waited(now_ns - task.woken_ns + task.decision_left_ns);
+            self.metrics
+                .waited(now_ns - task.woken_ns + task.decision_left_ns);
         }
         (task.state, task.cpu) = (State::Running, cpu);
         (task.born, task.fresh) = (true, false);
@@ -211,9 +212,8 @@ impl Machine {
     /// CPU time that what `cpu` runs has used up to now, 0 if it runs nothing.
     pub fn used_ns(&self, cpu: usize) -> u64 {
         let slot = &self.cpus[cpu];
-        slot.current.map_or(0, |id| {
-            self.task(id).cpu_ns + self.now_ns - slot.charged_ns
-        })
+        slot.current
+            .map_or(0, |id| self.task(id).cpu_ns + self.now_ns - slot.charged_ns)
     }
 
     fn slower(&self, cpu: usize, id: TaskId) -> u64 {

@@ -6,6 +6,7 @@
 //! function does what the one of its name does there. What a simulation has no
 //! part of is left out: higher scheduling classes, affinity, weights, wakers.
 
+mod balance;
 mod cell;
 mod place;
 mod rescue;
@@ -19,12 +20,14 @@ use crate::agent::orders::Orders;
 use crate::agent::params::Params;
 use crate::agent::place::{Map, Ring};
 use crate::agent::price::{Prices, need_ns};
+use crate::agent::round::Controller;
+use crate::agent::window::Sample;
 use crate::sim::engine::bits::Bits;
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 use crate::sim::engine::track::Track;
 use cell::Cell;
-use signal::{Signal, Steering};
+use signal::Signal;
 use task::TaskTime;
 
 /// A task whose bursts are shorter than this is latency-critical.
@@ -52,7 +55,8 @@ pub struct Hallows {
     invited_by: Vec<Option<usize>>,
     tasks: Vec<TaskTime>,
     signals: Vec<Signal>,
-    steering: Option<Steering>,
+    agent: Option<Controller>,
+    samples: Vec<Sample>,
     counted: Counted,
 }
 
@@ -73,7 +77,8 @@ impl Hallows {
             invited_by: vec![None; nr],
             tasks: Vec::new(),
             signals: vec![Signal::default(); nr],
-            steering: agent.then(|| Steering::new(map, params)),
+            agent: agent.then(|| Controller::new(map, params)),
+            samples: Vec::with_capacity(nr),
             counted: Counted::default(),
         }
     }
@@ -94,7 +99,7 @@ impl Policy for Hallows {
             cell.goes_idle(0, machine.now_ns);
             self.track_since_ns[cpu] = 0;
         }
-        if self.steering.is_some() {
+        if self.agent.is_some() {
             self.round(machine);
         }
     }
@@ -130,6 +135,7 @@ impl Policy for Hallows {
         }
         if let Some(task) = self
             .take_invited(machine, cpu)
+            .or_else(|| self.balance(machine, cpu, prev, &orders))
             .or_else(|| self.take_head(machine, cpu, prev, orders.slice_ns))
         {
             return Some(task);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Placement: on which CPU, or which track, a task that can't run at once waits.
 
+use super::signal::Obeyed;
 use super::{EXPRESS_MAX_NS, Hallows, PREEMPT_GAP_NS, Ring};
 use crate::agent::hysteresis::CellState;
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
-use crate::sim::policy::hallows::signal::Obeyed;
 use crate::sim::policy::reach::claim_within;
 
 /// Peers that may preempt their hog for a latency-critical task.
@@ -93,10 +93,12 @@ impl Hallows {
         cpu: usize,
         orders: &Obeyed,
     ) {
-        let to = if machine.task(task).born {
-            self.track_for(machine, task, cpu, orders)
-        } else {
+        let to = if !machine.task(task).born {
             self.birth_track(machine, cpu)
+        } else if let Some(to) = self.push(machine, task, cpu, orders) {
+            to
+        } else {
+            self.track_for(machine, task, cpu, orders)
         };
         if !self.is_express(task) {
             self.queue_on_track(machine, task, to, orders.slice_ns);

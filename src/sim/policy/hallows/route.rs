@@ -68,7 +68,11 @@ impl Hallows {
                     return task;
                 }
             }
-            at = if from + 1 < cells.end { from + 1 } else { cells.start };
+            at = if from + 1 < cells.end {
+                from + 1
+            } else {
+                cells.start
+            };
         }
         None
     }
@@ -84,7 +88,8 @@ impl Hallows {
             let from = usize::from(*stop);
             machine.probe(cpu, from);
             let age_ns = self.track_age(from, machine.now_ns);
-            if self.tracks[from].is_empty() || !worth(age_ns, self.price_between(machine, cpu, from))
+            if self.tracks[from].is_empty()
+                || !worth(age_ns, self.price_between(machine, cpu, from))
             {
                 return None;
             }

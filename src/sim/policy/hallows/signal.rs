@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Signals: what the agent asks of a CPU, obeyed while it is fresh; and the
-//! agent itself, whose code is the real one.
+//! Signals: what the agent, whose code is the real one, asks of a CPU; obeyed
+//! while it is fresh.
 
-use super::Hallows;
-use crate::agent::automaton::{States, step};
+use super::cell::Cell;
+use super::{Hallows, Orders, Ring};
 use crate::agent::hysteresis::CellState;
-use crate::agent::orders::Planner;
-use crate::agent::pacing::Pacing;
-use crate::agent::params::Params;
-use crate::agent::place::{Map, Ring};
-use crate::agent::window::{Sample, Window};
+use crate::agent::matching::Grant;
 use crate::sim::engine::events::Event;
 use crate::sim::engine::machine::Machine;
-use crate::sim::policy::hallows::Orders;
 
 const DEFAULT_SCAN_K: u8 = 4;
 pub const MAX_SCAN_K: u8 = 16;
@@ -41,33 +36,8 @@ pub struct Obeyed {
     pub scan_k: u8,
     pub idle_lvl: u8,
     pub state: CellState,
-}
-
-/// The agent between two windows.
-pub struct Steering {
-    pacing: Pacing,
-    planner: Planner,
-    states: States,
-    next: States,
-    samples: Vec<Sample>,
-    sampled_ns: u64,
-    windows: Vec<Window>,
-    orders: Vec<Orders>,
-}
-
-impl Steering {
-    pub fn new(map: &Map, params: Params) -> Steering {
-        Steering {
-            pacing: Pacing::new(&params),
-            planner: Planner::default(),
-            states: States::new(map),
-            next: States::new(map),
-            samples: Vec::new(),
-            sampled_ns: 0,
-            windows: Vec::new(),
-            orders: Vec::new(),
-        }
-    }
+    pub push: Option<Grant>,
+    pub fair: Option<Grant>,
 }
 
 impl Hallows {
@@ -80,46 +50,60 @@ impl Hallows {
                 scan_k: orders.scan_k.min(MAX_SCAN_K),
                 idle_lvl: orders.idle_lvl,
                 state: orders.state,
+                push: orders.push,
+                fair: orders.fair,
             },
             None => Obeyed {
                 slice_ns,
                 scan_k: DEFAULT_SCAN_K,
                 idle_lvl: Ring::Smt as u8,
                 state: CellState::Balanced,
+                push: None,
+                fair: None,
             },
         }
     }
 
     /// A round of the agent, and the time of the next.
     pub(super) fn steer(&mut self, machine: &mut Machine) {
-        let Some(agent) = &mut self.steering else {
+        let Some(agent) = &mut self.agent else {
             return;
         };
-        let (map, now_ns) = (&machine.map, machine.now_ns);
-        let samples: Vec<Sample> = self.cells.iter().map(|cell| cell.reading()).collect();
-        agent.windows.clear();
-        if agent.samples.is_empty() {
-            agent.windows.extend(samples.iter().map(Window::instant));
-        } else {
-            let pairs = agent.samples.iter().zip(&samples);
-            let windows = pairs.map(|(old, new)| Window::between(old, agent.sampled_ns, new, now_ns));
-            agent.windows.extend(windows);
-        }
-        (agent.samples, agent.sampled_ns) = (samples, now_ns);
-        let flips = step(map, &self.params, &agent.states, &agent.windows, &mut agent.next);
-        std::mem::swap(&mut agent.states, &mut agent.next);
-        agent.planner.plan(map, &self.params, &agent.states, &mut agent.orders);
-        agent.pacing.note(flips.is_quiet());
-        self.counted.rounds += 1;
-        self.counted.flips += flips.cells as u64;
-        let expires_ns = now_ns + agent.pacing.lifetime_ns();
-        for (signal, orders) in self.signals.iter_mut().zip(&agent.orders) {
+        self.samples.clear();
+        self.samples.extend(self.cells.iter().map(Cell::reading));
+        let before = agent.totals();
+        let expires_ns = agent.round(&machine.map, &self.samples, machine.now_ns);
+        let after = agent.totals();
+        self.counted.rounds += after.rounds - before.rounds;
+        self.counted.flips += after.flips - before.flips;
+        let tokens = [
+            ("push tokens", after.push_tokens - before.push_tokens),
+            ("fair tokens", after.fair_tokens - before.fair_tokens),
+        ];
+        for (signal, orders) in self.signals.iter_mut().zip(agent.orders()) {
             *signal = Signal {
                 orders: Some(*orders),
                 expires_ns,
             };
         }
-        let period_ns = agent.pacing.period_ns();
+        let period_ns = agent.period_ns();
         machine.plan(period_ns, Event::Round);
+        for (decision, tokens) in tokens {
+            *self.counted.decisions.entry(decision).or_default() += tokens;
+        }
+    }
+
+    /// Spends a token of the grant of `cpu` that `grant` selects.
+    pub(super) fn spend(&mut self, cpu: usize, grant: impl Fn(&mut Orders) -> &mut Option<Grant>) {
+        let Some(orders) = &mut self.signals[cpu].orders else {
+            return;
+        };
+        let grant = grant(orders);
+        *grant = grant.and_then(|Grant { cpu, tokens }| {
+            (tokens > 1).then(|| Grant {
+                cpu,
+                tokens: tokens - 1,
+            })
+        });
     }
 }

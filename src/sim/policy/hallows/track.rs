@@ -35,7 +35,8 @@ impl Hallows {
         if self.tracks[cpu].is_empty() {
             self.track_since_ns[cpu] = machine.now_ns;
         }
-        self.tracks[cpu].push(self.deadline_of(task, slice_ns), task);
+        let deadline = self.deadline_of(task, slice_ns);
+        self.tracks[cpu].push(deadline, task);
         self.waiting.set(cpu, true);
         self.count("queued on a track");
     }
