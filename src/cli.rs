@@ -9,6 +9,7 @@ use clap::{ArgAction, Args, Parser};
 use scx_utils::libbpf_clap_opts::LibbpfOpts;
 
 use crate::agent::params::Params;
+use crate::commands::Command;
 use crate::exit::Error;
 
 const NS_PER_US: u64 = 1_000;
@@ -20,7 +21,12 @@ const NS_PER_MS: u64 = 1_000_000;
 /// kernel's default scheduler takes over again. Needs a kernel with sched_ext,
 /// and root or the capabilities CAP_BPF and CAP_PERFMON.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "scx_hallows", disable_version_flag = true)]
+#[command(
+    name = "scx_hallows",
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    args_conflicts_with_subcommands = true
+)]
 pub struct Cli {
     /// Print statistics every SECONDS while scheduling, 0.1 to 86400.
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true, conflicts_with = "monitor")]
@@ -72,6 +78,9 @@ pub struct Cli {
 
     #[command(flatten, next_help_heading = "Libbpf Options")]
     pub libbpf: LibbpfOpts,
+
+    #[command(subcommand)]
+    pub command: Option<Command>,
 }
 
 /// When a CPU changes its state.

@@ -10,6 +10,8 @@ pub mod bpf_intf;
 pub mod bpf_skel;
 #[cfg(feature = "bpf")]
 pub mod cli;
+#[cfg(feature = "bpf")]
+pub mod commands;
 pub mod exit;
 #[cfg(feature = "bpf")]
 pub mod logging;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use scx_hallows::cli::{Cli, Options};
+use scx_hallows::commands::print;
 use scx_hallows::exit::Error;
 use scx_hallows::logging;
 use scx_hallows::preflight::Preflight;
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Error> {
     let cli = Cli::read()?;
+    if let Some(command) = &cli.command {
+        return command.run();
+    }
     if cli.version {
         let version = build_id::full_version(env!("CARGO_PKG_VERSION"));
         return print(format!("scx_hallows {version}\n").as_bytes());
@@ -87,14 +91,4 @@ fn shutdown_on_signal() -> Result<Arc<AtomicBool>, Error> {
     ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed))
         .map_err(|error| Error::Failed(format!("cannot handle signals: {error}")))?;
     Ok(shutdown)
-}
-
-/// Prints on standard output; a reader that has seen enough is no error.
-fn print(text: &[u8]) -> Result<(), Error> {
-    match io::stdout().write_all(text) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::Failed(format!("cannot print: {error}")))
-        }
-        _ => Ok(()),
-    }
 }

@@ -12,6 +12,7 @@ pub mod engine;
 pub mod metrics;
 pub mod policy;
 pub mod report;
+pub mod table;
 pub mod topology;
 pub mod workload;
 
@@ -46,6 +47,8 @@ pub struct Scenario {
     pub costs_ns: Prices,
     /// What scx_hallows believes they cost.
     pub prices_ns: Prices,
+    /// The shortest time between two preemptions on a CPU under scx_hallows.
+    pub preempt_gap_ns: u64,
 }
 
 impl Scenario {
@@ -62,6 +65,7 @@ impl Scenario {
         let settings = Settings {
             params: self.params,
             prices_ns: self.prices_ns,
+            preempt_gap_ns: self.preempt_gap_ns,
         };
         let policy = self.policy.build(&map, &settings);
         let workload = self.workload.build(self.effective_load().unwrap_or(1.0));

@@ -67,21 +67,14 @@ pub struct Counted {
     pub decisions: BTreeMap<&'static str, u64>,
 }
 
-/// The policies by name.
+/// The policies; [`PolicyKind::about`] says what each is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyKind {
-    /// scx_hallows.
     Hallows,
-    /// Its BPF side under its static defaults.
     NoAgent,
-    /// The kernel's default: a queue for each CPU by eligible deadline, idle
-    /// search in the LLC, pulls when idle and at intervals.
     EevdfLike,
-    /// Nearest idle CPU, nearest steal, at any price.
     Greedy,
-    /// A deadline-ordered queue for each LLC.
     LlcQueue,
-    /// One queue for all.
     Global,
 }
 
@@ -92,7 +85,13 @@ pub struct Settings {
     pub params: Params,
     /// What scx_hallows believes moves to cost.
     pub prices_ns: Prices,
+    /// The shortest time between two preemptions of hogs on a CPU under
+    /// scx_hallows.
+    pub preempt_gap_ns: u64,
 }
+
+/// The gap of scx_hallows (`preempt_gap_ns` in BPF).
+pub const PREEMPT_GAP_NS: u64 = 2_000_000;
 
 impl PolicyKind {
     /// All of them.
@@ -114,6 +113,18 @@ impl PolicyKind {
             PolicyKind::Greedy => "greedy",
             PolicyKind::LlcQueue => "llc-queue",
             PolicyKind::Global => "global",
+        }
+    }
+
+    /// What it is, in a line.
+    pub fn about(self) -> &'static str {
+        match self {
+            PolicyKind::Hallows => "scx_hallows with its agent",
+            PolicyKind::NoAgent => "its BPF side alone",
+            PolicyKind::EevdfLike => "a model of the kernel's default scheduler",
+            PolicyKind::Greedy => "the nearest idle CPU, the nearest steal, at any price",
+            PolicyKind::LlcQueue => "a deadline-ordered queue for each LLC",
+            PolicyKind::Global => "one queue for all",
         }
     }
 

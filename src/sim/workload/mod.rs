@@ -42,29 +42,18 @@ pub trait Workload {
     }
 }
 
-/// The workloads by name.
+/// The workloads; [`WorkloadKind::about`] says what each is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkloadKind {
-    /// Exponential bursts of 500 us.
     Exp,
-    /// Nine in ten bursts are short, the tenth is 40 times as long; the mean is 500 us.
     Bimodal,
-    /// Exponential bursts of 100 us.
     Short,
-    /// A hog for each CPU, and bursts of 100 us at a load of 0.3.
     Mix,
-    /// A quarter of n tasks wakes up at once, again and again, for 500 us each.
     Fanout,
-    /// 4n tasks of 20 ms are born on CPU 0.
     Hotspot,
-    /// 1.5n hogs.
     Hogs,
-    /// As exp at half the load, all memory on the first node.
     Memory,
-    /// Three hogs for each CPU of half of the nodes, one for each of the others.
     Imbalance,
-    /// 1.5n tasks that run on and on, half of n more on one half of the nodes
-    /// for 50 ms, then on the other.
     Alternate,
 }
 
@@ -96,6 +85,24 @@ impl WorkloadKind {
             WorkloadKind::Memory => "memory",
             WorkloadKind::Imbalance => "imbalance",
             WorkloadKind::Alternate => "alternate",
+        }
+    }
+
+    /// What it is, in a line.
+    pub fn about(self) -> &'static str {
+        match self {
+            WorkloadKind::Exp => "8n tasks, exponential bursts of 500 us",
+            WorkloadKind::Bimodal => "8n tasks, one burst in ten is 40 times as long as the others",
+            WorkloadKind::Short => "8n tasks, exponential bursts of 100 us",
+            WorkloadKind::Mix => "n hogs, and 8n tasks with bursts of 100 us",
+            WorkloadKind::Fanout => "8n tasks, n/4 of which wake up at once, for 500 us each",
+            WorkloadKind::Hotspot => "4n tasks of 20 ms that all wake up on CPU 0",
+            WorkloadKind::Hogs => "1.5n hogs",
+            WorkloadKind::Memory => "as exp, with all memory on the first node",
+            WorkloadKind::Imbalance => {
+                "three hogs a CPU on one half of the machine, one on the other"
+            }
+            WorkloadKind::Alternate => "n hogs, and n/2 tasks on either half, in turns of 50 ms",
         }
     }
 

@@ -32,8 +32,6 @@ use task::TaskTime;
 
 /// A task whose bursts are shorter than this is latency-critical.
 const EXPRESS_MAX_NS: u64 = 1_000_000;
-/// The shortest time between two preemptions of hogs on a CPU.
-const PREEMPT_GAP_NS: u64 = 2_000_000;
 /// What waited longer is moved whatever the move costs.
 const WAIT_MAX_NS: u64 = 4_000_000;
 
@@ -42,6 +40,7 @@ pub struct Hallows {
     params: Params,
     /// What a move over each ring has to save.
     need_ns: Prices,
+    preempt_gap_ns: u64,
     cells: Vec<Cell>,
     /// The CPUs' tracks, since when each has not moved (0: it never did), and
     /// those that hold work.
@@ -68,6 +67,7 @@ impl Hallows {
         Hallows {
             params,
             need_ns: need_ns(&settings.prices_ns, params.kappa, params.hysteresis_ns),
+            preempt_gap_ns: settings.preempt_gap_ns,
             cells: vec![Cell::default(); nr],
             tracks: vec![Track::default(); nr],
             track_since_ns: vec![0; nr],

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The subcommands, a file each. Without one, `scx_hallows` schedules.
+
+mod simulate;
+
+use std::io::{self, Write};
+
+use clap::Subcommand;
+
+use crate::exit::Error;
+
+/// What `scx_hallows` does instead of scheduling.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    Simulate(simulate::Simulate),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Those of the subcommand.
+    pub fn run(&self) -> Result<(), Error> {
+        match self {
+            Command::Simulate(it) => it.run(),
+        }
+    }
+}
+
+/// Prints on standard output; a reader that has seen enough is no error.
+///
+/// # Errors
+/// [`Error::Failed`] when standard output can't be written.
+pub fn print(text: &[u8]) -> Result<(), Error> {
+    match io::stdout().write_all(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::Failed(format!("cannot print: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

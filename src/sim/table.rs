@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Reports as text: a table in Markdown, the runs of a scenario in a row.
+
+use std::fmt::Write;
+
+use super::report::Report;
+
+/// A column: its title, and its value if the report has one.
+type Column = (&'static str, fn(&Report) -> Option<f64>);
+
+const COLUMNS: [Column; 15] = [
+    ("wait mean us", |it| some(it, it.wait.mean_us)),
+    ("p50", |it| some(it, it.wait.p50_us)),
+    ("p99", |it| some(it, it.wait.p99_us)),
+    ("moves/CPU/s SMT", |it| Some(it.migrations_per_cpu_s.smt)),
+    ("LLC", |it| Some(it.migrations_per_cpu_s.llc)),
+    ("node", |it| Some(it.migrations_per_cpu_s.node)),
+    ("machine", |it| Some(it.migrations_per_cpu_s.machine)),
+    ("overhead %", |it| Some(it.overhead_pct)),
+    ("remote %", |it| Some(it.remote_pct)),
+    ("busy %", |it| Some(it.busy_pct)),
+    ("wasted %", |it| Some(it.wasted_idle_pct)),
+    ("Jain", |it| it.jain),
+    ("all busy ms", |it| {
+        it.all_busy_ms.filter(|_| it.makespan_ms.is_some())
+    }),
+    ("makespan ms", |it| it.makespan_ms),
+    ("flips/cell/s", |it| {
+        (it.rounds > 0).then_some(it.flips_per_cell_s)
+    }),
+];
+
+/// Waits mean something where bursts were measured.
+fn some(report: &Report, value: f64) -> Option<f64> {
+    (report.wait.bursts > 0).then_some(value)
+}
+
+/// The table of `reports`: a row for each run of reports that differ in nothing
+/// but their seeds, "mean ± standard deviation" where there are several.
+/// Columns without any value are left out. A single report is followed by its
+/// decisions.
+pub fn text(reports: &[Report]) -> String {
+    let rows: Vec<&[Report]> = reports.chunk_by(same_scenario).collect();
+    let columns: Vec<&Column> = COLUMNS
+        .iter()
+        .filter(|(_, value)| reports.iter().any(|report| value(report).is_some()))
+        .collect();
+    let mut text = String::new();
+    line(
+        &mut text,
+        "workload",
+        "policy",
+        columns.iter().map(|(title, _)| (*title).into()),
+    );
+    line(
+        &mut text,
+        "---",
+        "---",
+        columns.iter().map(|_| "--:".into()),
+    );
+    for row in &rows {
+        let cells = columns.iter().map(|(_, value)| cell(row, *value));
+        line(&mut text, row[0].workload, row[0].policy, cells);
+    }
+    if let [report] = reports {
+        decisions(&mut text, report);
+    }
+    text
+}
+
+fn same_scenario(a: &Report, b: &Report) -> bool {
+    (a.workload, a.policy, &a.topology) == (b.workload, b.policy, &b.topology)
+}
+
+fn line(text: &mut String, workload: &str, policy: &str, cells: impl Iterator<Item = String>) {
+    let cells: Vec<String> = cells.collect();
+    text.push_str(&format!(
+        "| {workload} | {policy} | {} |\n",
+        cells.join(" | ")
+    ));
+}
+
+fn cell(row: &[Report], value: fn(&Report) -> Option<f64>) -> String {
+    let values: Vec<f64> = row.iter().filter_map(value).collect();
+    if values.is_empty() {
+        return "".into();
+    }
+    let nr = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / nr;
+    if values.len() == 1 {
+        return rounded(mean, mean);
+    }
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    let deviation = (squares / (nr - 1.0)).sqrt();
+    format!("{} ± {}", rounded(mean, mean), rounded(deviation, mean))
+}
+
+/// `value` with as many decimals as suit a number of the size of `scale`.
+fn rounded(value: f64, scale: f64) -> String {
+    match scale.abs() {
+        scale if scale >= 100.0 => format!("{value:.0}"),
+        scale if scale >= 10.0 => format!("{value:.1}"),
+        scale if scale >= 1.1 => format!("{value:.2}"),
+        _ => format!("{value:.4}"),
+    }
+}
+
+fn decisions(text: &mut String, report: &Report) {
+    if !report.decisions.is_empty() {
+        text.push_str("\ndecisions:\n");
+    }
+    for (decision, count) in &report.decisions {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{count:>12} {decision}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::policy::PolicyKind;
+    use crate::sim::tests::scenario;
+    use crate::sim::workload::WorkloadKind;
+
+    fn report(seed: u64) -> Report {
+        let mut scenario = scenario("1x1x1x2", WorkloadKind::Exp, PolicyKind::Global);
+        (scenario.seed, scenario.duration_ns) = (seed, 10_000_000);
+        scenario.run(|_| ())
+    }
+
+    #[test]
+    fn runs_of_a_scenario_share_a_row() {
+        let (mut a, mut b) = (report(1), report(2));
+        (a.wait.mean_us, b.wait.mean_us) = (100.0, 120.0);
+        let text = text(&[a, b]);
+        assert_eq!(text.lines().count(), 3);
+        assert!(text.lines().all(|line| line.starts_with("| ")), "{text}");
+        assert!(text.contains("| exp | global | 110 ± 14 |"), "{text}");
+        assert!(
+            !text.contains("Jain") && !text.contains("makespan"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_single_report_tells_its_decisions() {
+        let mut report = report(1);
+        report.decisions.insert("own track", 12);
+        assert!(text(&[report]).ends_with("\ndecisions:\n          12 own track\n"));
+    }
+
+    #[test]
+    fn numbers_keep_the_decimals_that_matter() {
+        let rounded = |value| rounded(value, value);
+        assert_eq!(
+            [1234.5, 12.34, 1.234, 0.99912].map(rounded),
+            ["1234", "12.3", "1.23", "0.9991"]
+        );
+    }
+}
