@@ -13,7 +13,7 @@ include!(concat!(env!("OUT_DIR"), "/bpf_intf.rs"));
 
 use crate::agent::hysteresis::CellState;
 use crate::agent::place::{self, Ring};
-use crate::agent::{route, window};
+use crate::agent::{matching, route, window};
 
 const _: () = {
     assert!(size_of::<cell>() == 128);
@@ -22,15 +22,20 @@ const _: () = {
     assert!(size_of::<yard>() == 320);
     assert!(size_of::<cpu_place>() == 8);
     assert!(size_of::<llc_place>() == 40);
-    assert!(size_of::<cell_stats>() == 384);
+    assert!(size_of::<cell_stats>() == 576);
+    assert!(size_of::<ledger>() == 64);
+    assert!(size_of::<tunables>() == 64);
     assert!(core::mem::offset_of!(signal, expires_ns) == 8);
     assert!(core::mem::offset_of!(signal, route) == 24);
+    assert!(core::mem::offset_of!(signal, push_cpu) == 48);
+    assert!(core::mem::offset_of!(cell, grant_seq) == 120);
     // The pure logic has its own names for the same numbers.
     assert!(hallows_limits_MAX_CPUS as usize == place::MAX_CPUS);
     assert!(hallows_limits_NO_CPU as u16 == place::NO_CPU);
     assert!(hallows_limits_DETOUR_LEN as usize == place::DETOUR_LEN);
     assert!(hallows_ring_NR_RINGS as usize == place::NR_RINGS);
     assert!(hallows_limits_ROUTE_LEN as usize == route::ROUTE_LEN);
+    assert!(hallows_limits_MAX_TOKENS as u16 == matching::MAX_TOKENS);
     assert!(hallows_cell_flags_CELL_HELD == window::CELL_HELD);
     assert!(hallows_ring_RING_SMT == Ring::Smt as u32);
     assert!(hallows_ring_RING_LLC == Ring::Llc as u32);

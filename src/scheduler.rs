@@ -15,7 +15,8 @@ use scx_utils::{
 };
 use tracing::{debug, info, warn};
 
-use crate::agent::memory::Memory;
+use crate::agent::memory::{Memory, Tunables};
+use crate::agent::params::Params;
 use crate::agent::place::Map;
 use crate::agent::steer::Agent;
 use crate::agent::{price, sysfs};
@@ -23,6 +24,9 @@ use crate::bpf_intf;
 use crate::bpf_skel::{BpfSkel, BpfSkelBuilder, OpenBpfSkel, types};
 use crate::cli::Options;
 use crate::stats::{CellView, NR_STATS, Server, Snapshot, Totals, WAIT_BUCKETS, server_data};
+
+const MOVE_PUSH: usize = bpf_intf::hallows_move_MOVE_PUSH as usize;
+const MOVE_FAIR: usize = bpf_intf::hallows_move_MOVE_FAIR as usize;
 
 /// No wait of the loop is longer, so that a signal ends it soon.
 const MAX_WAIT: Duration = Duration::from_millis(100);
@@ -56,6 +60,7 @@ impl<'a> Scheduler<'a> {
         let mut skel = scx_ops_load!(skel, hallows_ops, uei)?;
         // SAFETY: the memory goes into the same struct as the skeleton.
         let memory = unsafe { Memory::of(&mut skel)? };
+        memory.tune(&tunables(&map, &options.params));
         let link = scx_ops_attach!(skel, hallows_ops)?;
         let server = StatsServer::new(server_data())
             .launch()
@@ -139,6 +144,11 @@ impl<'a> Scheduler<'a> {
             for bucket in 0..WAIT_BUCKETS {
                 totals.idle_wait[bucket] += stats.idle_wait[bucket];
             }
+            for (sum, moves) in totals.moves.iter_mut().zip(&stats.moves) {
+                sum.add(moves);
+            }
+            totals.moves[MOVE_PUSH].open += u64::from(cell.push_left);
+            totals.moves[MOVE_FAIR].open += u64::from(cell.fair_left);
             cells.push(CellView {
                 cpu,
                 llc: place.llc.into(),
@@ -152,8 +162,9 @@ impl<'a> Scheduler<'a> {
             });
         }
         if let Some(agent) = &self.agent {
-            totals.windows = agent.rounds();
-            totals.flips = agent.flips();
+            let total = agent.totals();
+            totals.windows = total.rounds;
+            totals.flips = total.flips;
             totals.period_ms = agent.period_ns() / 1_000_000;
         }
         Snapshot {
@@ -161,6 +172,15 @@ impl<'a> Scheduler<'a> {
             totals,
             cells,
         }
+    }
+}
+
+/// What BPF goes by under `params`.
+fn tunables(map: &Map, params: &Params) -> Tunables {
+    Tunables {
+        slice_ns: params.slice_ns,
+        min_slice_ns: params.min_slice_ns,
+        need_ns: price::need_ns(&price::prices_ns(map), params.kappa, params.hysteresis_ns),
     }
 }
 
@@ -172,12 +192,8 @@ fn configure(skel: &mut OpenBpfSkel<'_>, map: &Map, options: &Options) -> Result
         .rodata_data
         .as_deref_mut()
         .context("the BPF object has no .rodata")?;
-    let params = &options.params;
     rodata.debug = options.debug;
     rodata.partial = options.partial;
-    rodata.slice_ns = params.slice_ns;
-    rodata.min_slice_ns = params.min_slice_ns;
-    rodata.need_ns = price::need_ns(&price::prices_ns(map), params.kappa, params.hysteresis_ns);
     rodata.nr_online = map.cells().len() as u32;
     rodata.nr_cpu_ids = map
         .cells()

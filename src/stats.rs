@@ -4,6 +4,7 @@
 //! The scheduler hands out cumulative [`Snapshot`]s; each client of the server
 //! gets [`Metrics`], the difference to the snapshot it saw last.
 
+mod ledger;
 mod monitor;
 mod server;
 mod text;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::agent::hysteresis::CellState;
 use crate::bpf_intf as intf;
 
+pub use ledger::{Ledger, MoveMetrics, NR_MOVES};
 pub use monitor::Monitor;
 pub use server::{Server, server_data};
 
@@ -35,6 +37,8 @@ pub struct Totals {
     pub idle_wait: [u64; WAIT_BUCKETS],
     /// The longest of them.
     pub idle_wait_max_ns: u64,
+    /// What became of the moves that the agent asked for, by `enum hallows_move`.
+    pub moves: [Ledger; NR_MOVES],
     /// Windows that the agent evaluated.
     pub windows: u64,
     /// Changes of a CPU's state.
@@ -105,6 +109,10 @@ pub struct Metrics {
     pub dispatch_route: u64,
     #[stat(desc = "dispatched from a stop of the static route")]
     pub dispatch_detour: u64,
+    #[stat(desc = "pulled at the end of a slice, as the agent granted")]
+    pub dispatch_fair: u64,
+    #[stat(desc = "pulled at the end of a slice from a CPU of the LLC that lags")]
+    pub dispatch_lag: u64,
     #[stat(desc = "dispatched at any price, after too long a wait")]
     pub dispatch_rescue: u64,
     #[stat(desc = "dispatches that let the running task go on")]
@@ -170,6 +178,8 @@ pub struct Metrics {
     )]
     pub idle_wait: Vec<u64>,
 
+    #[stat(desc = "moves that the agent asked for, by kind: push, fair, route")]
+    pub moves: BTreeMap<String, MoveMetrics>,
     #[stat(desc = "each CPU")]
     pub cells: BTreeMap<usize, CellMetrics>,
 }
@@ -189,6 +199,7 @@ impl Metrics {
             period_ms: after.period_ms,
             idle_wait_max_us: after.idle_wait_max_ns / 1000,
             idle_wait: differences(&before.idle_wait, &after.idle_wait),
+            moves: ledger::between(&before.moves, &after.moves),
             cells: cells_between(&prev.cells, &now.cells, interval),
             ..Self::counted(&differences(&before.count, &after.count))
         }
@@ -205,6 +216,8 @@ impl Metrics {
             dispatch_peer: of(intf::hallows_stat_STAT_PEER),
             dispatch_route: of(intf::hallows_stat_STAT_ROUTE),
             dispatch_detour: of(intf::hallows_stat_STAT_DETOUR),
+            dispatch_fair: of(intf::hallows_stat_STAT_FAIR),
+            dispatch_lag: of(intf::hallows_stat_STAT_LAG),
             dispatch_rescue: of(intf::hallows_stat_STAT_RESCUE),
             dispatch_kept: of(intf::hallows_stat_STAT_KEPT),
             dispatch_none: of(intf::hallows_stat_STAT_NONE),
@@ -299,6 +312,7 @@ mod tests {
             count: std::array::from_fn(|stat| seconds * (stat as u64 + 1)),
             idle_wait: std::array::from_fn(|bucket| seconds * bucket as u64),
             idle_wait_max_ns: seconds * 1_500_000,
+            moves: [Ledger::default(); NR_MOVES],
             windows: seconds * 100,
             flips: seconds * 7,
             period_ms: 10 * seconds,

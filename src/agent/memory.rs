@@ -12,9 +12,11 @@ use std::sync::atomic::{Ordering, fence};
 
 use anyhow::{Context, Result};
 
+use super::matching::Grant;
 use super::orders::Orders;
+use super::place::{NO_CPU, NR_RINGS};
 use super::window::Sample;
-use crate::bpf_intf::{cell, cell_stats, signal};
+use crate::bpf_intf::{cell, cell_stats, signal, tunables};
 use crate::bpf_skel::BpfSkel;
 
 const MAX_CPUS: usize = crate::bpf_intf::hallows_limits_MAX_CPUS as usize;
@@ -30,13 +32,25 @@ pub struct Memory {
     cells: *const cell,
     stats: *const cell_stats,
     signals: *mut signal,
+    tunables: *mut tunables,
+}
+
+/// What BPF goes by, and may be changed while it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tunables {
+    /// Time slice.
+    pub slice_ns: u64,
+    /// Shortest slice that a signal may ask for.
+    pub min_slice_ns: u64,
+    /// What a move over each ring has to save.
+    pub need_ns: [u64; NR_RINGS],
 }
 
 impl Memory {
     /// Finds the arrays of a loaded skeleton.
     ///
     /// # Errors
-    /// The object's `.bss` isn't mapped.
+    /// The object's `.bss` or `.data` isn't mapped.
     ///
     /// # Safety
     /// The result must not be used after `skel` is gone.
@@ -46,15 +60,22 @@ impl Memory {
             .bss_data
             .as_deref_mut()
             .context("the BPF object's .bss isn't mapped")?;
+        let data = skel
+            .maps
+            .data_data
+            .as_deref_mut()
+            .context("the BPF object's .data isn't mapped")?;
         const {
             assert!(size_of::<crate::bpf_skel::types::cell>() == size_of::<cell>());
             assert!(size_of::<crate::bpf_skel::types::cell_stats>() == size_of::<cell_stats>());
             assert!(size_of::<crate::bpf_skel::types::signal>() == size_of::<signal>());
+            assert!(size_of::<crate::bpf_skel::types::tunables>() == size_of::<tunables>());
         }
         Ok(Memory {
             cells: (&raw const bss.cells).cast(),
             stats: (&raw const bss.cell_stats).cast(),
             signals: (&raw mut bss.signals).cast(),
+            tunables: (&raw mut data.tunables).cast(),
         })
     }
 
@@ -122,11 +143,37 @@ impl Memory {
                 route.add(at).write_volatile(*stop);
             }
             (&raw mut (*line).nr_route).write_volatile(stops.len() as u8);
+            let (push_cpu, push_tok) = ends(orders.push);
+            (&raw mut (*line).push_cpu).write_volatile(push_cpu);
+            (&raw mut (*line).push_tok).write_volatile(push_tok);
+            let (fair_cpu, fair_tok) = ends(orders.fair);
+            (&raw mut (*line).fair_cpu).write_volatile(fair_cpu);
+            (&raw mut (*line).fair_tok).write_volatile(fair_tok);
             (&raw mut (*line).expires_ns).write_volatile(expires_ns);
             fence(Ordering::Release);
             (&raw mut (*line).seq).write_volatile(odd.wrapping_add(1));
         }
     }
+
+    /// Lets BPF go by `new` from its next decision on. Each word changes whole;
+    /// a decision in between may see old and new ones, which all are valid.
+    pub fn tune(&self, new: &Tunables) {
+        // SAFETY: mapped, and only this process writes tunables.
+        unsafe {
+            let line = self.tunables;
+            (&raw mut (*line).slice_ns).write_volatile(new.slice_ns);
+            (&raw mut (*line).min_slice_ns).write_volatile(new.min_slice_ns);
+            let need_ns = (&raw mut (*line).need_ns).cast::<u64>();
+            for (ring, need) in new.need_ns.iter().enumerate() {
+                need_ns.add(ring).write_volatile(*need);
+            }
+        }
+    }
+}
+
+/// The CPU and the tokens of a grant, as `struct signal` has them.
+fn ends(grant: Option<Grant>) -> (u16, u16) {
+    grant.map_or((NO_CPU, 0), |grant| (grant.cpu, grant.tokens))
 }
 
 /// Copies a shared value word by word.
@@ -135,9 +182,9 @@ impl Memory {
 /// `from` is valid for reads and aligned to 8 bytes.
 unsafe fn copy<T: plain::Plain + Copy>(from: *const T) -> T {
     const { assert!(size_of::<T>().is_multiple_of(8) && align_of::<T>() <= 8) };
-    let mut words = [0u64; 64];
+    let mut words = [0u64; 128];
     let len = size_of::<T>() / 8;
-    const { assert!(size_of::<T>() <= 64 * 8) };
+    const { assert!(size_of::<T>() <= 128 * 8) };
     for (at, word) in words[..len].iter_mut().enumerate() {
         // SAFETY: within the value, by the contract.
         *word = unsafe { from.cast::<u64>().add(at).read_volatile() };

@@ -33,7 +33,7 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 					    u64 enq_flags, const struct orders *orders, u64 now)
 {
 	s32 hog = preemptible_near(p, cpu, now);
-	bool stay = hog == to || tctx->near_wake || ahead_ns(to, p, tctx) < min_slice_ns ||
+	bool stay = hog == to || tctx->near_wake || ahead_ns(to, p, tctx) < short_slice_ns() ||
 		    !has_whole_llc(p, llc_of(cpu));
 
 	if (stay)

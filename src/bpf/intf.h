@@ -20,6 +20,7 @@ enum hallows_limits {
 	MAX_CPUS = 1024,
 	MAX_LLCS = MAX_CPUS,
 	CPU_WORDS = MAX_CPUS / 64,
+	MAX_TOKENS = 64,	/* tasks that a grant moves */
 	ROUTE_LEN = 12,		/* stops of an agent's route: cells */
 	DETOUR_LEN = 16,	/* stops of the static route: LLCs */
 	NO_CPU = 0xffff,	/* also "no LLC" */
@@ -72,7 +73,10 @@ struct cell {
 	u64 idle_wait_max_ns;	/* longest overlap of a task's wait and this CPU's idleness */
 	u64 idle_until_ns;	/* end of the last idle period */
 	u64 declined;		/* tracks of the LLC that did not pay a move when it went idle */
-	u64 _pad1[2];
+	u64 pace_ns;		/* virtual service of its tasks, to compare with its peers' */
+	u32 grant_seq;		/* @seq of the signal whose grants the next two are of */
+	u16 push_left;		/* tasks that may still be pushed */
+	u16 fair_left;		/* tasks that may still be pulled */
 };
 
 /*
@@ -91,7 +95,22 @@ struct signal {
 	u32 slice_ns;
 	u32 _pad0;
 	u16 route[ROUTE_LEN];	/* CPUs to look at for work, best first */
-	u64 _pad1[2];
+	u16 push_cpu;		/* where to send what this CPU would queue, */
+	u16 push_tok;		/* so many tasks, at most MAX_TOKENS; 0: none */
+	u16 fair_cpu;		/* from whom to pull when a slice ends, */
+	u16 fair_tok;		/* so many tasks */
+	u64 _pad1;
+};
+
+/*
+ * What may change while the program runs. Written by the agent, bounded by BPF
+ * where it is read.
+ */
+struct tunables {
+	u64 slice_ns;		/* time slice */
+	u64 min_slice_ns;	/* shortest slice that a signal may ask for */
+	u64 need_ns[NR_RINGS];	/* what a move over each ring has to save: kappa * c_d + h */
+	u64 _pad;
 };
 
 /*
@@ -141,6 +160,8 @@ enum hallows_stat {
 	STAT_PEER,		/* a track of the same LLC */
 	STAT_ROUTE,		/* a stop of the agent's route */
 	STAT_DETOUR,		/* a stop of the static route */
+	STAT_FAIR,		/* pulled at the end of a slice, as the agent granted */
+	STAT_LAG,		/* pulled at the end of a slice from a peer that lags */
 	STAT_RESCUE,		/* waited longer than W_max, taken at any price */
 	STAT_KEPT,		/* the task that ran before goes on */
 	STAT_NONE,		/* nothing: the CPU goes idle */
@@ -172,10 +193,40 @@ enum hallows_stat {
 
 enum { WAIT_BUCKETS = 16 };	/* bucket b: waits of [2^b, 2^(b+1)) us */
 
+/* Moves that the agent asks for and BPF makes, or not. */
+enum hallows_move {
+	MOVE_PUSH,		/* a task is sent to another CPU instead of queued */
+	MOVE_FAIR,		/* a task is pulled at the end of a slice */
+	MOVE_ROUTE,		/* a task is taken from a stop of the route */
+	NR_MOVES,
+};
+
+/* Why a move was not made. */
+enum hallows_reject {
+	REJECT_MASK,		/* the task may not use that CPU */
+	REJECT_PINNED,		/* it may use its own only */
+	REJECT_GONE,		/* nothing there to take, or nobody to take it */
+	REJECT_GAP,		/* the difference that it was to make is gone */
+	REJECT_PRICE,		/* it would save less than it costs */
+	NR_REJECTS,
+};
+
+/*
+ * An account of moves: @requested is the sum of all others, but for those that
+ * a CPU was granted and still holds (its cell's @push_left and @fair_left).
+ */
+struct ledger {
+	u64 requested;
+	u64 applied;
+	u64 expired;		/* nobody had use for it in time */
+	u64 rejected[NR_REJECTS];
+};
+
 /* Written by its own CPU only, in BPF. */
 struct cell_stats {
 	u64 count[STATS_LINE];
 	u64 idle_wait[WAIT_BUCKETS];	/* waits while an allowed CPU idled */
+	struct ledger moves[NR_MOVES];
 };
 
 #define HALLOWS_ASSERT_LAYOUT(type, bytes) \
@@ -187,7 +238,9 @@ HALLOWS_ASSERT_LAYOUT(track_state, 64);
 HALLOWS_ASSERT_LAYOUT(yard, 320);
 HALLOWS_ASSERT_LAYOUT(cpu_place, 8);
 HALLOWS_ASSERT_LAYOUT(llc_place, 40);
-HALLOWS_ASSERT_LAYOUT(cell_stats, 384);
+HALLOWS_ASSERT_LAYOUT(tunables, 64);
+HALLOWS_ASSERT_LAYOUT(ledger, 64);
+HALLOWS_ASSERT_LAYOUT(cell_stats, 576);
 _Static_assert((int)NR_HALLOWS_STATS <= (int)STATS_LINE, "a counter for each statistic");
 
 #endif

@@ -20,16 +20,6 @@ const volatile bool debug;
 		bpf_printk("hallows: " fmt, ##args);	\
 })
 
-/* Time slice, and the shortest one that a signal may ask for. */
-const volatile u64 slice_ns = 3000000;
-const volatile u64 min_slice_ns = 500000;
-
-/*
- * What a move over each ring has to save to be worth it: kappa * c_d + h.
- * A CPU takes work from its own LLC whatever that costs: idling costs more.
- */
-const volatile u64 need_ns[NR_RINGS];
-
 /* A task whose bursts are shorter than this is latency-critical. */
 const volatile u64 express_max_ns = 1000000;
 
@@ -92,14 +82,6 @@ static __always_inline u32 ring_between(s32 a, s32 b)
 	if (pa->llc == pb->llc)
 		return RING_LLC;
 	return pa->node == pb->node ? RING_NODE : RING_MACHINE;
-}
-
-/* What a move from @from to @to has to save. */
-static __always_inline u64 price_between(s32 from, s32 to)
-{
-	const volatile u64 *need = ARRAY_ELEM_PTR(need_ns, ring_between(from, to), NR_RINGS);
-
-	return need ? *need : 0;
 }
 
 #endif

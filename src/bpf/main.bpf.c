@@ -5,18 +5,23 @@
  * This file holds the callbacks of sched_ext, in the order of a task's life.
  * What they do is in one header for each idea:
  *
- *   knobs   what was decided before the program loaded
- *   cell    what a CPU tells about itself
- *   signal  what the agent asks of a CPU, while that is fresh
- *   task    virtual time, bursts, class
- *   weight  cpu.weight of cgroups
- *   track   the queues
- *   idle    idle CPUs, ring by ring
- *   place   which CPU's track suits a task
- *   route   where a CPU looks for work
- *   rescue  what keeps anybody from waiting too long
- *   enqueue who waits where
- *   dump    the post-mortem
+ *   knobs    what was decided before the program loaded
+ *   tunables what may change while it runs
+ *   cell     what a CPU tells about itself
+ *   ledger   what became of the moves that the agent asked for
+ *   signal   what the agent asks of a CPU, while that is fresh
+ *   task     virtual time, bursts, class
+ *   weight   cpu.weight of cgroups
+ *   track    the queues
+ *   idle     idle CPUs, ring by ring
+ *   ahead    how long a task would wait on a CPU
+ *   grant    moves that the agent allows while no CPU idles
+ *   lag      fairness inside an LLC while no CPU idles
+ *   place    which CPU's track suits a task
+ *   route    where a CPU looks for work
+ *   rescue   what keeps anybody from waiting too long
+ *   enqueue  who waits where
+ *   dump     the post-mortem
  *
  * BPF alone conserves work: nothing here waits for the agent.
  */
@@ -30,12 +35,17 @@ UEI_DEFINE(uei);
 #define MAX_RT_PRIO 100
 
 #include "knobs.bpf.h"
+#include "tunables.bpf.h"
 #include "cell.bpf.h"
+#include "ledger.bpf.h"
 #include "signal.bpf.h"
 #include "task.bpf.h"
 #include "weight.bpf.h"
 #include "track.bpf.h"
 #include "idle.bpf.h"
+#include "ahead.bpf.h"
+#include "grant.bpf.h"
+#include "lag.bpf.h"
 #include "place.bpf.h"
 #include "route.bpf.h"
 #include "rescue.bpf.h"
@@ -60,7 +70,7 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 	tctx->near_wake = wake_flags & SCX_WAKE_SYNC;
 	if (waker_fits(p, prev_cpu, here, tctx->near_wake, now)) {
 		count(STAT_SYNC);
-		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, slice_ns, 0);
+		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, full_slice_ns(), 0);
 		return here;
 	}
 	read_orders(prev_cpu, &orders, now);
@@ -81,7 +91,7 @@ void BPF_STRUCT_OPS(hallows_enqueue, struct task_struct *p, u64 enq_flags)
 	struct orders orders;
 
 	if (!tctx) {
-		scx_bpf_dsq_insert(p, SCX_DSQ_GLOBAL, slice_ns, enq_flags);
+		scx_bpf_dsq_insert(p, SCX_DSQ_GLOBAL, full_slice_ns(), enq_flags);
 		return;
 	}
 	if (enq_flags & SCX_ENQ_REENQ)
@@ -115,15 +125,20 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 		/* it comes online, and we are about to restart: until then whoever
 		 * brings it up goes on, for with ENQ_LAST the core would go idle */
 		if (prev_wants)
-			scx_bpf_task_set_slice(prev, slice_ns);
+			scx_bpf_task_set_slice(prev, full_slice_ns());
 		return;
 	}
 	if (tctx)
 		charge(prev, tctx, cell);
 	read_orders(cpu, &orders, now);
+	renew_grants(cell, &orders);
 	count(orders.fresh ? STAT_FRESH : STAT_STALE);
-	if (take_invited(cpu, now) || take_held(cpu, llc, now) || take_starved(cpu, cell, now) ||
-	    take_head(prev, tctx, cell, cpu, llc, orders.slice_ns, now))
+	if (take_invited(cpu, now) || take_held(cpu, llc, now) || take_starved(cpu, cell, now))
+		return;
+	/* a slice ended: is there somebody elsewhere who had less? */
+	if (prev_wants && (take_fair(cpu, orders.fair_cpu, now) || take_lagging(cpu, llc, now)))
+		return;
+	if (take_head(prev, tctx, cell, cpu, llc, orders.slice_ns, now))
 		return;
 	if (prev_wants) {
 		count(STAT_KEPT);
@@ -189,7 +204,7 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 		patrol(cpu, cell, now);
 	/* a waker that did not sleep holds up whom it woke; express work is waited for */
 	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 || 
-	    (cell->express_ns < slice_ns && nr_express(llc) && can_preempt(cpu, now)))
+	    (cell->express_ns < full_slice_ns() && nr_express(llc) && can_preempt(cpu, now)))
 		scx_bpf_task_set_slice(p, 0);
 	age = track_age(cpu, now);
 	if (!nr || !age)

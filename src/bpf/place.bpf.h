@@ -8,28 +8,6 @@
 #define BIRTH_CHOICES 4
 
 /*
- * Work ahead of @p on @cpu, in deadline order: a latency-critical task
- * overtakes a queue of hogs, so they don't count for it.
- */
-static __always_inline u64 ahead_ns(s32 cpu, const struct task_struct *p, const struct task_ctx *tctx)
-{
-	struct cell *cell = cell_of(cpu);
-	bool express = is_express(p, tctx);
-	u64 run_ns, ahead = 0;
-
-	if (!cell)
-		return 0;
-	if (cell_taken(cpu))
-		return wait_max_ns;
-	run_ns = cell->avg_run_ns < slice_ns ? cell->avg_run_ns : slice_ns;
-	if (!express || run_ns < express_max_ns)
-		ahead = nr_waiting(cpu) * run_ns;
-	if (!(cell->flags & CELL_HOG))
-		return ahead + cell->curr_avg_ns;
-	return ahead + (express ? min_slice_ns : slice_ns / 2);
-}
-
-/*
  * A hog makes way for a latency-critical task at once, but not twice within
  * preempt_gap_ns: a sparse wake-up never waits, a storm of them can't turn the
  * CPU's time into context switches.
@@ -91,25 +69,27 @@ static __always_inline bool acts_saturated(s32 cpu, const struct orders *orders)
 
 	if (orders->fresh && orders->state == CELL_SATURATED)
 		return true;
-	return cell && (u64)cell->nr_queued * cell->avg_run_ns > 3 * slice_ns;
+	return cell && (u64)cell->nr_queued * cell->avg_run_ns > 3 * full_slice_ns();
 }
 
 /*
- * The CPU on whose track @p waits: where it is, unless that CPU is saturated
- * and a random peer of the LLC has less ahead (two choices: Mitzenmacher, 2001),
- * or a higher class holds it.
+ * The CPU on whose track @p waits: where the agent wants it; else where it is,
+ * unless that CPU is saturated and a random peer of the LLC has less ahead (two
+ * choices: Mitzenmacher, 2001), or a higher class holds it.
  */
 static __always_inline s32 track_for(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
 				     const struct orders *orders)
 {
-	s32 peer;
+	s32 peer = push_target(p, tctx, cpu, orders);
 
+	if (peer >= 0)
+		return peer;
 	if (!cell_taken(cpu) && !acts_saturated(cpu, orders))
 		return cpu;
 	peer = random_peer(p, cpu);
 	if (peer < 0)
 		return cpu;
-	return ahead_ns(peer, p, tctx) + need_ns[RING_LLC] < ahead_ns(cpu, p, tctx) ? peer : cpu;
+	return ahead_ns(peer, p, tctx) + need_ns(RING_LLC) < ahead_ns(cpu, p, tctx) ? peer : cpu;
 }
 
 /*
@@ -151,12 +131,12 @@ static __always_inline bool waker_fits(const struct task_struct *p, s32 prev_cpu
 	struct task_struct *waker = (void *)bpf_get_current_task_btf();
 	struct cell *cell = cell_of(here);
 
-	if (!sync && (prev_cpu != here || !cell || now - cell->run_since_ns >= need_ns[RING_LLC]))
+	if (!sync && (prev_cpu != here || !cell || now - cell->run_since_ns >= need_ns(RING_LLC)))
 		return false;
 	if (!cell || (waker->flags & PF_EXITING) || llc_of(here) != llc_of(prev_cpu))
 		return false;
 	if ((cell->flags & (CELL_HOG | CELL_HELD | CELL_IDLE)) ||
-	    cell->curr_avg_ns >= (sync ? express_max_ns / 4 : need_ns[RING_LLC]))
+	    cell->curr_avg_ns >= (sync ? express_max_ns / 4 : need_ns(RING_LLC)))
 		return false;
 	return bpf_cpumask_test_cpu(here, p->cpus_ptr) && !nr_waiting(here) &&
 	       !scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | here);

@@ -37,7 +37,7 @@ static __always_inline bool take_head(struct task_struct *prev, struct task_ctx 
 	struct task_struct *head;
 	bool own = nr_waiting(cpu);
 
-	if (cell->express_ns < slice_ns || !own)
+	if (cell->express_ns < full_slice_ns() || !own)
 		if (take_express(llc, STAT_EXPRESS, now))
 			return true;
 	if (!own)
@@ -90,7 +90,7 @@ static __noinline bool take_held(s32 cpu, u32 llc, u64 now)
 		}
 		age = track_age(from, now);
 		/* an idle CPU that its waker just claimed will see to its track itself */
-		if (age < (cell_held(from) ? 0 : min_slice_ns) || (nr_waiting(cpu) && age < track_age(cpu, now)))
+		if (age < (cell_held(from) ? 0 : short_slice_ns()) || (nr_waiting(cpu) && age < track_age(cpu, now)))
 			continue;
 		if (take_track(from, STAT_RESCUE, now))
 			return true;
@@ -110,7 +110,7 @@ static __always_inline bool worth_taking(s32 from)
 
 	if (!cell || (cell->flags & CELL_HOG) || cell_taken(from))
 		return true;
-	return cell->curr_avg_ns + (u64)nr_waiting(from) * cell->avg_run_ns > need_ns[RING_LLC];
+	return cell->curr_avg_ns + (u64)nr_waiting(from) * cell->avg_run_ns > need_ns(RING_LLC);
 }
 
 /*
@@ -143,26 +143,43 @@ static __noinline bool take_peer(s32 cpu, u32 llc, u32 scan_k, u64 now)
 	return false;
 }
 
-/* Stops of the agent's route: each is verified live before it is believed. */
+/* Takes work from a stop of the agent's route, verified live before it is believed. */
+static __always_inline s32 take_stop(s32 cpu, s32 from, u64 now)
+{
+	if (from >= nr_cpu_ids || from == cpu || !nr_waiting(from))
+		return REJECT_GONE;
+	if (!worth(track_age(from, now), price_between(cpu, from)))
+		return REJECT_PRICE;
+	return take_track(from, STAT_ROUTE, now) ? PULLED : REJECT_MASK;
+}
+
 static __always_inline bool take_route(s32 cpu, u64 now)
 {
 	const volatile struct signal *signal = signal_of(cpu);
 	u32 seq, nr, i;
-	s32 from;
+	s32 why;
 
 	if (!signal)
 		return false;
 	seq = signal->seq;
-	if ((seq & 1) || !signal_fresh(signal, now))
-		return false;
 	nr = signal->nr_route;
+	if (!nr || (seq & 1))
+		return false;
+	if (!signal_fresh(signal, now)) {
+		move_requested(MOVE_ROUTE, 1);
+		move_expired(MOVE_ROUTE, 1);
+		return false;
+	}
 	bpf_for(i, 0, ROUTE_LEN) {
 		if (i >= nr || signal->seq != seq)
 			break;
-		from = signal->route[i];
-		if (from < nr_cpu_ids && from != cpu && worth(track_age(from, now), price_between(cpu, from)) &&
-		    take_track(from, STAT_ROUTE, now))
+		why = take_stop(cpu, signal->route[i], now);
+		move_requested(MOVE_ROUTE, 1);
+		if (why == PULLED) {
+			move_applied(MOVE_ROUTE);
 			return true;
+		}
+		move_rejected(MOVE_ROUTE, why);
 	}
 	return false;
 }

@@ -23,6 +23,11 @@ struct orders {
 	u32 scan_k;
 	u32 idle_lvl;
 	u32 state;
+	u32 seq;	/* of the signal, 0: static defaults */
+	u16 push_cpu;
+	u16 push_tok;
+	u16 fair_cpu;
+	u16 fair_tok;
 	bool fresh;
 };
 
@@ -43,10 +48,13 @@ static __always_inline void read_orders(s32 cpu, struct orders *orders, u64 now)
 	struct orders wish;
 	u32 seq;
 
-	orders->slice_ns = slice_ns;
+	orders->slice_ns = full_slice_ns();
 	orders->scan_k = DEFAULT_SCAN_K;
 	orders->idle_lvl = RING_SMT;
 	orders->state = CELL_BALANCED;
+	orders->seq = 0;
+	orders->push_tok = 0;
+	orders->fair_tok = 0;
 	orders->fresh = false;
 	if (!signal)
 		return;
@@ -58,14 +66,23 @@ static __always_inline void read_orders(s32 cpu, struct orders *orders, u64 now)
 	wish.scan_k = signal->scan_k;
 	wish.idle_lvl = signal->idle_lvl;
 	wish.state = signal->state;
+	wish.push_cpu = signal->push_cpu;
+	wish.push_tok = signal->push_tok;
+	wish.fair_cpu = signal->fair_cpu;
+	wish.fair_tok = signal->fair_tok;
 	barrier();
 	if (signal->seq != seq)
 		return;
-	if (wish.slice_ns >= min_slice_ns && wish.slice_ns <= slice_ns)
+	if (wish.slice_ns >= short_slice_ns() && wish.slice_ns <= full_slice_ns())
 		orders->slice_ns = wish.slice_ns;
 	orders->scan_k = wish.scan_k < MAX_SCAN_K ? wish.scan_k : MAX_SCAN_K;
 	orders->idle_lvl = wish.idle_lvl;
 	orders->state = wish.state;
+	orders->push_cpu = wish.push_cpu;
+	orders->push_tok = wish.push_tok < MAX_TOKENS ? wish.push_tok : MAX_TOKENS;
+	orders->fair_cpu = wish.fair_cpu;
+	orders->fair_tok = wish.fair_tok < MAX_TOKENS ? wish.fair_tok : MAX_TOKENS;
+	orders->seq = seq;
 	orders->fresh = true;
 }
 

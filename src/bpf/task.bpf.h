@@ -80,13 +80,13 @@ static __always_inline u64 to_vtime(const struct task_struct *p, const struct ta
 static __always_inline void rebase_vtime(struct task_struct *p, struct task_ctx *tctx, s32 cpu)
 {
 	struct cell *from = cell_of(tctx->clock_cpu), *to = cell_of(cpu);
-	s64 lag, debt_max = to_vtime(p, tctx, 2 * slice_ns);
+	s64 lag, debt_max = to_vtime(p, tctx, 2 * full_slice_ns());
 
 	if (!to)
 		return;
 	lag = from ? tctx->vtime_ns - from->vclock_ns : 0;
-	if (lag < -(s64)slice_ns)
-		lag = -(s64)slice_ns;
+	if (lag < -(s64)full_slice_ns())
+		lag = -(s64)full_slice_ns();
 	if (lag > debt_max)
 		lag = debt_max;
 	tctx->vtime_ns = to->vclock_ns + lag;
@@ -119,11 +119,14 @@ static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx,
  */
 static __always_inline void advance_clock(struct cell *cell, const struct task_ctx *tctx)
 {
-	u64 step = tctx->vtime_ns - cell->vclock_ns;
+	u64 step = tctx->vtime_ns - cell->vclock_ns, slice = full_slice_ns();
 
 	if (tctx->on_express || (s64)step <= 0)
 		return;
-	cell->vclock_ns += step < slice_ns ? step : slice_ns;
+	if (step > slice)
+		step = slice;
+	cell->vclock_ns += step;
+	cell->pace_ns += step;
 }
 
 /*

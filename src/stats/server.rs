@@ -3,7 +3,7 @@
 
 use scx_stats::prelude::*;
 
-use super::{CellMetrics, Metrics, Snapshot};
+use super::{CellMetrics, Metrics, MoveMetrics, Snapshot};
 
 /// The server. Its channels carry a `()` for each request, and want the
 /// scheduler's [`Snapshot`] back; a client waits until it comes.
@@ -29,5 +29,6 @@ pub fn server_data() -> StatsServerData<(), Snapshot> {
     StatsServerData::new()
         .add_meta(Metrics::meta())
         .add_meta(CellMetrics::meta())
+        .add_meta(MoveMetrics::meta())
         .add_ops("top", StatsOps { open, close: None })
 }

@@ -54,6 +54,8 @@ impl Metrics {
             ("peer", self.dispatch_peer),
             ("route", self.dispatch_route),
             ("detour", self.dispatch_detour),
+            ("fair", self.dispatch_fair),
+            ("lag", self.dispatch_lag),
             ("rescue", self.dispatch_rescue),
             ("kept", self.dispatch_kept),
             ("none", self.dispatch_none),
@@ -84,7 +86,29 @@ impl Metrics {
         self.rates(out, "dispatch/s", &dispatch)?;
         self.rates(out, "wake/s", &wake)?;
         self.rates(out, "run at/s", &moves)?;
-        self.rates(out, "queue/s", &queue)
+        self.rates(out, "queue/s", &queue)?;
+        self.print_moves(out)
+    }
+
+    /// A line for each kind of moves that the agent asked for at all.
+    fn print_moves(&self, out: &mut impl Write) -> io::Result<()> {
+        for (kind, moves) in &self.moves {
+            if moves.requested == 0 {
+                continue;
+            }
+            let counts = [
+                ("requested", moves.requested),
+                ("applied", moves.applied),
+                ("expired", moves.expired),
+                ("mask", moves.rejected_mask),
+                ("pinned", moves.rejected_pinned),
+                ("gone", moves.rejected_gone),
+                ("gap", moves.rejected_gap),
+                ("price", moves.rejected_price),
+            ];
+            self.rates(out, &format!("{kind}/s"), &counts)?;
+        }
+        Ok(())
     }
 
     fn rates(&self, out: &mut impl Write, title: &str, counts: &[(&str, u64)]) -> io::Result<()> {
@@ -141,6 +165,7 @@ fn glyph(state: &str) -> char {
 
 #[cfg(test)]
 mod tests {
+    use super::super::MoveMetrics;
     use super::*;
 
     fn cell(llc: u64, state: &str, queued: u64, busy_pct: f64) -> CellMetrics {
@@ -160,6 +185,13 @@ mod tests {
 
     #[test]
     fn a_block_shows_cells_and_rates() {
+        let push = MoveMetrics {
+            requested: 10,
+            applied: 8,
+            expired: 1,
+            rejected_gap: 1,
+            ..MoveMetrics::default()
+        };
         let metrics = Metrics {
             interval_ms: 2000,
             dispatch_own: 9000,
@@ -175,6 +207,11 @@ mod tests {
             flips: 1,
             period_ms: 10,
             idle_wait_max_us: 812,
+            moves: [
+                ("push".to_string(), push),
+                ("fair".to_string(), MoveMetrics::default()),
+            ]
+            .into(),
             cells: [
                 (0, cell(0, "saturated", 12, 100.0)),
                 (1, cell(0, "balanced", 2, 86.0)),
@@ -187,10 +224,11 @@ mod tests {
         let expected = "\
 LLC 0   #+  queued   14  busy  93 %   . hungry  + balanced  # saturated  ? unknown
 LLC 1   .?  queued    0  busy   2 %
-dispatch/s  own 4500  express 0  peer 0  route 1.5  detour 0  rescue 0  kept 0  none 0
+dispatch/s  own 4500  express 0  peer 0  route 1.5  detour 0  fair 0  lag 0  rescue 0  kept 0  none 0
 wake/s      self 0  smt 0  llc 0  node 0  machine 0  sync 0  no idle 20k
 run at/s    self 0  smt 0  llc 0  node 0  machine 1.2M
 queue/s     track 150  express 50  preempted 0  invited 0  reenqueued 0
+push/s      requested 5.0  applied 4.0  expired 0.5  mask 0  pinned 0  gone 0  gap 0.5  price 0
 agent       period 10 ms  windows/s 100  flips/s 0.5  fresh 99 %  express 25 % of queued  longest wait beside an idle CPU 812 us
 
 ";

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Grants: so many tasks may leave this CPU for another, or come from another,
+ * while no CPU idles. The agent sees gaps between LLCs and nodes that nobody
+ * here looks for; it sees them late, so each is checked live before a task moves.
+ *
+ * What is left of a grant stands in the cell, which its CPU writes: the signal
+ * that it came with has another writer.
+ */
+#ifndef __HALLOWS_GRANT_BPF_H
+#define __HALLOWS_GRANT_BPF_H
+
+#define PULL_SCAN 4	/* tasks at the head of a track of which one may come along */
+#define PULLED (-1)
+
+/*
+ * Takes over the grants of @orders if they are new. Those that came before have
+ * expired, as have those of an agent that went silent (@orders then has none).
+ * Under the rq lock of the cell's CPU.
+ */
+static __always_inline void renew_grants(struct cell *cell, const struct orders *orders)
+{
+	if (cell->grant_seq == orders->seq)
+		return;
+	cell->grant_seq = orders->seq;
+	if (cell->push_left)
+		move_expired(MOVE_PUSH, cell->push_left);
+	if (cell->fair_left)
+		move_expired(MOVE_FAIR, cell->fair_left);
+	cell->push_left = orders->push_tok;
+	cell->fair_left = orders->fair_tok;
+	if (orders->push_tok)
+		move_requested(MOVE_PUSH, orders->push_tok);
+	if (orders->fair_tok)
+		move_requested(MOVE_FAIR, orders->fair_tok);
+}
+
+/* Tasks on @cpu, the running one included. */
+static __always_inline u32 nr_tasks(s32 cpu)
+{
+	struct cell *cell = cell_of(cpu);
+
+	return nr_waiting(cpu) + (cell && cell->run_since_ns);
+}
+
+/*
+ * Spends a token on sending @p, which would wait on @cpu, to where the agent
+ * says. Returns that CPU, or -1 if the move would not help.
+ */
+static __always_inline s32 push_target(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
+				       const struct orders *orders)
+{
+	struct cell *cell = cell_of(cpu);
+	s32 to = orders->push_cpu;
+	enum hallows_reject why;
+
+	if (!cell || !cell->push_left || cell->grant_seq != orders->seq)
+		return -1;
+	cell->push_left--;
+	if (llc_of(to) >= MAX_LLCS || cell_held(to))
+		why = REJECT_GONE;
+	else if (!bpf_cpumask_test_cpu(to, p->cpus_ptr))
+		why = REJECT_MASK;
+	else if (nr_tasks(cpu) + 1 < nr_tasks(to) + 2)
+		why = REJECT_GAP;
+	else if (ahead_ns(to, p, tctx) + price_between(cpu, to) >= ahead_ns(cpu, p, tctx))
+		why = REJECT_PRICE;
+	else {
+		move_applied(MOVE_PUSH);
+		return to;
+	}
+	move_rejected(MOVE_PUSH, why);
+	return -1;
+}
+
+/*
+ * Takes the first task of @from's track that may come to @cpu. It had less of
+ * its CPU than those here of theirs, and gets a slice of credit for that.
+ */
+static __always_inline s32 pull(s32 from, s32 cpu, u64 now)
+{
+	s32 why = REJECT_GONE;
+	struct task_struct *p;
+	struct task_ctx *tctx;
+	u32 seen = 0;
+
+	bpf_for_each(scx_dsq, p, track_dsq(from), 0) {
+		if (seen++ >= PULL_SCAN)
+			break;
+		if (is_pinned(p)) {
+			why = REJECT_PINNED;
+			continue;
+		}
+		/* the move must be legal or we are out */
+		if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
+			why = REJECT_MASK;
+			continue;
+		}
+		tctx = task_ctx_of(p);
+		if (!scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, SCX_DSQ_LOCAL, 0)) {
+			why = REJECT_GONE;
+			continue;
+		}
+		if (tctx)
+			tctx->vtime_ns -= full_slice_ns();
+		why = PULLED;
+		break;
+	}
+	if (why == PULLED)
+		track_moved(from, now);
+	return why;
+}
+
+/* The end of a slice: spends a token on pulling a task from where the agent says. */
+static __noinline bool take_fair(s32 cpu, s32 from, u64 now)
+{
+	struct cell *cell = cell_of(cpu);
+	s32 why = REJECT_GAP;
+
+	if (!cell || !cell->fair_left || from == cpu)
+		return false;
+	cell->fair_left--;
+	if (llc_of(from) >= MAX_LLCS)
+		why = REJECT_GONE;
+	/* the task whose slice ended still counts as running here */
+	else if (nr_tasks(from) >= nr_tasks(cpu) + 2)
+		why = pull(from, cpu, now);
+	if (why != PULLED) {
+		move_rejected(MOVE_FAIR, why);
+		return false;
+	}
+	move_applied(MOVE_FAIR);
+	count(STAT_FAIR);
+	return true;
+}
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Lag: fairness between the CPUs of an LLC while none of them idles.
+ *
+ * Three hogs on two CPUs: nobody steals, since nobody idles, and one of them has
+ * a CPU for itself. Each CPU counts the virtual service of its tasks (@pace_ns);
+ * at the end of a slice it looks at one random peer, and if that one lags by
+ * more than two slices and has more waiting, a task comes over from there. The
+ * two clocks then change places, so the third hog goes round.
+ *
+ * A pace is compared, never used as a key: it may jump to stay comparable.
+ */
+#ifndef __HALLOWS_LAG_BPF_H
+#define __HALLOWS_LAG_BPF_H
+
+#define LAG_SLICES 2		/* a peer that is no farther behind is left alone */
+#define LAG_MAX_SLICES 8	/* nobody is owed more, after idling for instance */
+
+/* The CPU in a random slot of @cpu's LLC, -1 if that is @cpu. */
+static __always_inline s32 any_peer(s32 cpu, u32 llc)
+{
+	u32 nr_cpus = nr_cpus_of(llc);
+	s32 peer;
+
+	if (nr_cpus < 2)
+		return -1;
+	peer = cpu_in_slot(llc, bpf_get_prandom_u32() % nr_cpus);
+	return peer == cpu ? -1 : peer;
+}
+
+static __noinline bool take_lagging(s32 cpu, u32 llc, u64 now)
+{
+	s32 peer = any_peer(cpu, llc);
+	struct cell *cell = cell_of(cpu), *other = cell_of(peer);
+	u64 slice = full_slice_ns();
+	s64 ahead;
+
+	if (peer < 0 || !cell || !other || cell_taken(peer))
+		return false;
+	ahead = cell->pace_ns - other->pace_ns;
+	if (ahead < -(s64)(LAG_MAX_SLICES * slice)) {
+		cell->pace_ns = other->pace_ns - LAG_MAX_SLICES * slice;
+		return false;
+	}
+	if (ahead <= (s64)(LAG_SLICES * slice) || nr_waiting(peer) <= nr_waiting(cpu))
+		return false;
+	if (pull(peer, cpu, now) != PULLED)
+		return false;
+	count(STAT_LAG);
+	return true;
+}
+
+#endif

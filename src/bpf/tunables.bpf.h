@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Tunables: numbers that the agent may change while the program runs.
+ *
+ * This is memory that user space writes, so each is bounded where it is read:
+ * whatever stands there, a slice ends and a price is paid in the end.
+ */
+#ifndef __HALLOWS_TUNABLES_BPF_H
+#define __HALLOWS_TUNABLES_BPF_H
+
+#define SLICE_MIN_NS 50000ULL
+#define SLICE_MAX_NS 100000000ULL
+#define NEED_MAX_NS 20000000ULL
+
+/* The values here are those that let the program load by itself (veristat). */
+struct tunables tunables __attribute__((aligned(64))) = {
+	.slice_ns = 3000000,
+	.min_slice_ns = 500000,
+};
+
+static __always_inline u64 bounded(u64 value, u64 low, u64 high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
+/* The time slice of a task that nobody asked another one for. */
+static __always_inline u64 full_slice_ns(void)
+{
+	return bounded(tunables.slice_ns, SLICE_MIN_NS, SLICE_MAX_NS);
+}
+
+/* The shortest slice that a signal may ask for. */
+static __always_inline u64 short_slice_ns(void)
+{
+	return bounded(tunables.min_slice_ns, SLICE_MIN_NS, SLICE_MAX_NS);
+}
+
+/* What a move over @ring has to save to be worth it. */
+static __always_inline u64 need_ns(u32 ring)
+{
+	u64 *need = MEMBER_VPTR(tunables, .need_ns[ring]);
+
+	return need ? bounded(*need, 0, NEED_MAX_NS) : NEED_MAX_NS;
+}
+
+/* What a move from @from to @to has to save. */
+static __always_inline u64 price_between(s32 from, s32 to)
+{
+	return need_ns(ring_between(from, to));
+}
+
+#endif
