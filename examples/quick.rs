@@ -23,6 +23,7 @@ fn main() {
                 params: Default::default(),
                 costs_ns: DEFAULT_COSTS_NS,
                 prices_ns: DEFAULT_COSTS_NS,
+                preempt_gap_ns: std::env::var("GAP").map_or(2_000_000, |g| g.parse().unwrap()),
             }
             .run(|_| ());
             println!(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Tasks: what they have to do, and what it costs them to do it elsewhere.
 
+use super::machine::START_NS;
+
 /// Index of a task.
 pub type TaskId = u32;
 
@@ -98,6 +100,12 @@ impl Task {
             fresh: false,
             slice_ns: 0,
         }
+    }
+
+    /// It is no newborn: before the simulation it ran where it is.
+    pub fn ran_before(&mut self) {
+        self.born = true;
+        self.stopped_ns = START_NS;
     }
 }
 

@@ -42,8 +42,10 @@ impl Hogs {
         Hogs { shape }
     }
 
+    /// A hog that lies on `cpu`: it has run there before.
     fn spawn_hog(machine: &mut Machine, cpu: usize) {
         let hog = spawn(machine, Kind::Hog, cpu);
+        machine.task_mut(hog).ran_before();
         machine.plan(0, Event::Wake(hog));
     }
 

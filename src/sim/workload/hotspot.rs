@@ -23,9 +23,7 @@ impl Workload for Hotspot {
         self.left = TASKS_PER_CPU * machine.nr_cpus();
         for at in 0..self.left {
             let task = spawn(machine, Kind::Job, 0);
-            let now_ns = machine.now_ns;
-            let task_ref = machine.task_mut(task);
-            (task_ref.born, task_ref.stopped_ns) = (true, now_ns);
+            machine.task_mut(task).ran_before();
             machine.plan(at as u64 * WAKE_GAP_NS, Event::Wake(task));
         }
     }

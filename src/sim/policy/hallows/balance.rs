@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Balance while no CPU is idle: moves that the agent granted, and lag pulls
-//! within an LLC that need no agent.
+//! Balance while no CPU is idle (`grant.bpf.h` and `lag.bpf.h`): moves that the
+//! agent granted, and pulls from CPUs that lag within the LLC.
 
 use super::signal::Obeyed;
 use super::{Hallows, Ring};
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
+/// A peer that is no farther behind is left alone; nobody is owed more.
+const LAG_SLICES: u64 = 2;
+const LAG_MAX_SLICES: u64 = 8;
+
 impl Hallows {
-    /// The CPU that the agent sends work of `cpu` to, if that saves `task` more
-    /// than the way costs.
-    pub(super) fn push(
+    /// Tasks on `cpu`, the running one included.
+    fn nr_tasks(&self, cpu: usize) -> usize {
+        self.tracks[cpu].len() + usize::from(self.cells[cpu].run_since_ns > 0)
+    }
+
+    /// Spends a token on sending `task`, which would wait on `cpu`, to where the
+    /// agent says, if that helps.
+    pub(super) fn push_target(
         &mut self,
         machine: &mut Machine,
         task: TaskId,
@@ -18,62 +27,72 @@ impl Hallows {
         orders: &Obeyed,
     ) -> Option<usize> {
         let to = usize::from(orders.push?.cpu);
+        self.spend(cpu, |orders| &mut orders.push);
         machine.probe(cpu, to);
-        let price_ns = self.price_between(machine, cpu, to);
-        if self.ahead_ns(to, task) + price_ns >= self.ahead_ns(cpu, task) {
-            self.count("push rejected");
+        if self.nr_tasks(cpu) + 1 < self.nr_tasks(to) + 2 {
+            self.count("push rejected: gap");
             return None;
         }
-        self.spend(cpu, |orders| &mut orders.push);
+        let price_ns = self.price_between(machine, cpu, to);
+        if self.ahead_ns(to, task) + price_ns >= self.ahead_ns(cpu, task) {
+            self.count("push rejected: price");
+            return None;
+        }
         self.count("push");
         Some(to)
     }
 
-    /// At the end of a slice of `prev`: the head of a track that is granted to
-    /// `cpu`, or of one whose virtual clock is far behind.
-    pub(super) fn balance(
-        &mut self,
-        machine: &mut Machine,
-        cpu: usize,
-        prev: Option<TaskId>,
-        orders: &Obeyed,
-    ) -> Option<TaskId> {
-        prev?;
-        self.pull_granted(machine, cpu, orders)
-            .or_else(|| self.pull_lagging(machine, cpu))
-    }
-
-    fn pull_granted(
+    /// The end of a slice: spends a token on pulling a task from where the agent
+    /// says, if that CPU has two more.
+    pub(super) fn take_fair(
         &mut self,
         machine: &mut Machine,
         cpu: usize,
         orders: &Obeyed,
     ) -> Option<TaskId> {
         let from = usize::from(orders.fair?.cpu);
-        machine.probe(cpu, from);
-        if self.tracks[from].len() <= self.tracks[cpu].len() {
-            self.count("fair rejected");
+        self.spend(cpu, |orders| &mut orders.fair);
+        if self.nr_tasks(from) < self.nr_tasks(cpu) + 2 {
+            machine.probe(cpu, from);
+            self.count("fair rejected: gap");
             return None;
         }
-        self.spend(cpu, |orders| &mut orders.fair);
-        self.take_track(machine, cpu, from, "fair")
+        self.pull(machine, cpu, from, "fair")
     }
 
-    /// Compares the own clock with that of a random CPU of the LLC. Who is
-    /// pulled keeps its virtual time, and so its right to catch up.
-    fn pull_lagging(&mut self, machine: &mut Machine, cpu: usize) -> Option<TaskId> {
+    /// The end of a slice: compares the service of the own tasks with that of a
+    /// random CPU of the LLC.
+    pub(super) fn take_lagging(&mut self, machine: &mut Machine, cpu: usize) -> Option<TaskId> {
         let peer = machine.random_in_llc(cpu);
-        if peer == cpu {
+        if peer == cpu || machine.cpus[peer].current.is_none() {
             return None;
         }
         machine.search(Ring::Llc);
-        let (own_ns, peer_ns) = (self.cells[cpu].vclock_ns, self.cells[peer].vclock_ns);
-        let behind = own_ns > peer_ns + 2 * self.params.slice_ns;
+        let slice_ns = self.params.slice_ns;
+        let (own_ns, peer_ns) = (self.cells[cpu].pace_ns, self.cells[peer].pace_ns);
+        if own_ns + LAG_MAX_SLICES * slice_ns < peer_ns {
+            self.cells[cpu].pace_ns = peer_ns - LAG_MAX_SLICES * slice_ns;
+            return None;
+        }
+        let behind = own_ns > peer_ns + LAG_SLICES * slice_ns;
         if !behind || self.tracks[peer].len() <= self.tracks[cpu].len() {
             return None;
         }
-        let task = self.take_track(machine, cpu, peer, "lag pull")?;
-        self.tasks[task as usize].clock_cpu = cpu;
+        self.pull(machine, cpu, peer, "lag pull")
+    }
+
+    /// Takes the first task of the track of `from`. It had less than those here,
+    /// and gets a slice of credit for that.
+    fn pull(
+        &mut self,
+        machine: &mut Machine,
+        cpu: usize,
+        from: usize,
+        decision: &'static str,
+    ) -> Option<TaskId> {
+        let task = self.take_track(machine, cpu, from, decision)?;
+        let time = &mut self.tasks[task as usize];
+        time.vtime_ns = time.vtime_ns.wrapping_sub(self.params.slice_ns);
         Some(task)
     }
 }

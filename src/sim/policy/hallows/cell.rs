@@ -9,6 +9,7 @@ pub struct Cell {
     pub run_since_ns: u64,
     pub idle_since_ns: u64,
     pub vclock_ns: u64,
+    pub pace_ns: u64,
     pub preempted_ns: u64,
     pub avg_run_ns: u64,
     pub curr_avg_ns: u64,

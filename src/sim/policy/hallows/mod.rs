@@ -27,7 +27,7 @@ use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 use crate::sim::engine::track::Track;
 use cell::Cell;
-use signal::Signal;
+use signal::{Obeyed, Signal};
 use task::TaskTime;
 
 /// A task whose bursts are shorter than this is latency-critical.
@@ -91,6 +91,27 @@ impl Hallows {
     fn price_between(&self, machine: &Machine, from: usize, to: usize) -> u64 {
         self.need_ns[machine.map.ring(from, to) as usize]
     }
+
+    /// `cpu` has nothing to run: the LLC, the agent's route, the static one.
+    fn look_around(
+        &mut self,
+        machine: &mut Machine,
+        cpu: usize,
+        orders: &Obeyed,
+    ) -> Option<TaskId> {
+        if self.tracks[cpu].is_empty() {
+            self.waiting.set(cpu, false);
+        }
+        let found = self
+            .take_peer(machine, cpu, orders.scan_k)
+            .or_else(|| self.take_route(machine, cpu))
+            .or_else(|| self.take_detour(machine, cpu))
+            .or_else(|| self.take_peer(machine, cpu, signal::MAX_SCAN_K));
+        if found.is_none() {
+            self.cells[cpu].declined = self.yard_fold(machine, cpu);
+        }
+        found
+    }
 }
 
 impl Policy for Hallows {
@@ -133,30 +154,24 @@ impl Policy for Hallows {
         if let Some(prev) = prev {
             self.charge(machine, prev, cpu);
         }
-        if let Some(task) = self
+        let found = self
             .take_invited(machine, cpu)
-            .or_else(|| self.balance(machine, cpu, prev, &orders))
-            .or_else(|| self.take_head(machine, cpu, prev, orders.slice_ns))
-        {
-            return Some(task);
+            .or_else(|| {
+                // A slice ended: is there somebody elsewhere who had less?
+                prev?;
+                self.take_fair(machine, cpu, &orders)
+                    .or_else(|| self.take_lagging(machine, cpu))
+            })
+            .or_else(|| self.take_head(machine, cpu, prev, orders.slice_ns));
+        if found.is_some() {
+            return found;
         }
         if let Some(prev) = prev {
             self.advance_clock(cpu, prev);
             machine.task_mut(prev).slice_ns = orders.slice_ns;
             return None;
         }
-        if self.tracks[cpu].is_empty() {
-            self.waiting.set(cpu, false);
-        }
-        let found = self
-            .take_peer(machine, cpu, orders.scan_k)
-            .or_else(|| self.take_route(machine, cpu))
-            .or_else(|| self.take_detour(machine, cpu))
-            .or_else(|| self.take_peer(machine, cpu, signal::MAX_SCAN_K));
-        if found.is_none() {
-            self.cells[cpu].declined = self.yard_fold(machine, cpu);
-        }
-        found
+        self.look_around(machine, cpu, &orders)
     }
 
     fn running(&mut self, machine: &mut Machine, cpu: usize, task: TaskId) {

@@ -93,12 +93,10 @@ impl Hallows {
         cpu: usize,
         orders: &Obeyed,
     ) {
-        let to = if !machine.task(task).born {
-            self.birth_track(machine, cpu)
-        } else if let Some(to) = self.push(machine, task, cpu, orders) {
-            to
-        } else {
+        let to = if machine.task(task).born {
             self.track_for(machine, task, cpu, orders)
+        } else {
+            self.birth_track(machine, cpu)
         };
         if !self.is_express(task) {
             self.queue_on_track(machine, task, to, orders.slice_ns);
@@ -130,8 +128,8 @@ impl Hallows {
             || u64::from(cell.nr_queued) * cell.avg_run_ns > 3 * self.params.slice_ns
     }
 
-    /// The CPU on whose track `task` waits: where it is, unless that CPU is
-    /// saturated and a random peer has less ahead.
+    /// The CPU on whose track `task` waits: where the agent wants it; else where
+    /// it is, unless that CPU is saturated and a random peer has less ahead.
     pub(super) fn track_for(
         &mut self,
         machine: &mut Machine,
@@ -139,6 +137,9 @@ impl Hallows {
         cpu: usize,
         orders: &Obeyed,
     ) -> usize {
+        if let Some(to) = self.push_target(machine, task, cpu, orders) {
+            return to;
+        }
         if !self.acts_saturated(cpu, orders) {
             return cpu;
         }

@@ -78,6 +78,7 @@ impl Hallows {
         if !time.on_express && step > 0 {
             let step = (step as u64).min(self.params.slice_ns);
             self.cells[cpu].vclock_ns = clock_ns.wrapping_add(step);
+            self.cells[cpu].pace_ns += step;
         }
     }
 
