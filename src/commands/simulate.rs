@@ -111,6 +111,11 @@ struct Steering {
     /// The shortest time between two preemptions on a CPU, in microseconds.
     #[arg(long, value_name = "US", default_value_t = PREEMPT_GAP_NS / US, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     preempt_gap_us: u64,
+
+    /// Tell scx_hallows each task's footprint and where its memory is, as no
+    /// instrument does today: what would knowing be worth?
+    #[arg(long)]
+    footprints: bool,
 }
 
 impl Simulate {
@@ -159,6 +164,7 @@ impl Simulate {
                     costs_ns,
                     prices_ns: self.costs.price_us.unwrap_or(costs_ns),
                     preempt_gap_ns: self.steering.preempt_gap_us * US,
+                    footprints: self.steering.footprints,
                 }));
             }
         }
@@ -286,7 +292,7 @@ mod tests {
         let line = "--topo 1x2x4x1 --workload mix,hogs --policy global,no-agent --runs 2 --seed 7 \
             --duration 50ms --load 0.5 --cost-us 1,2,3,4 --price-us 5,6,7,8.5 --period-ms 1 \
             --dwell 3 --slice-us 4000 --min-slice-us 250 --kappa 0.5 --hysteresis-us 40 \
-            --preempt-gap-us 500";
+            --preempt-gap-us 500 --footprints";
         let scenarios = parsed(line).unwrap();
         assert_eq!(scenarios.len(), 8);
         let (first, last) = (scenarios[0], scenarios[7]);
@@ -311,7 +317,7 @@ mod tests {
             (last.params.kappa, last.params.hysteresis_ns),
             (0.5, 40 * US)
         );
-        assert_eq!(last.preempt_gap_ns, 500 * US);
+        assert_eq!((last.preempt_gap_ns, last.footprints), (500 * US, true));
     }
 
     #[test]

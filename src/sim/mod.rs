@@ -49,6 +49,8 @@ pub struct Scenario {
     pub prices_ns: Prices,
     /// The shortest time between two preemptions on a CPU under scx_hallows.
     pub preempt_gap_ns: u64,
+    /// scx_hallows knows each task's footprint and where its memory is.
+    pub footprints: bool,
 }
 
 impl Scenario {
@@ -66,6 +68,7 @@ impl Scenario {
             params: self.params,
             prices_ns: self.prices_ns,
             preempt_gap_ns: self.preempt_gap_ns,
+            footprints: self.footprints,
         };
         let policy = self.policy.build(&map, &settings);
         let workload = self.workload.build(self.effective_load().unwrap_or(1.0));

@@ -87,21 +87,26 @@ fn cell(row: &[Report], value: fn(&Report) -> Option<f64>) -> String {
     }
     let nr = values.len() as f64;
     let mean = values.iter().sum::<f64>() / nr;
-    if values.len() == 1 {
-        return rounded(mean, mean);
-    }
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    let deviation = (squares / (nr - 1.0)).sqrt();
-    format!("{} ± {}", rounded(mean, mean), rounded(deviation, mean))
+    let deviation = (squares / (nr - 1.0).max(1.0)).sqrt();
+    let digits = digits(mean);
+    let (mean, deviation) = (format!("{mean:.digits$}"), format!("{deviation:.digits$}"));
+    if deviation.bytes().all(|byte| matches!(byte, b'0' | b'.')) {
+        mean
+    } else {
+        format!("{mean} ± {deviation}")
+    }
 }
 
-/// `value` with as many decimals as suit a number of the size of `scale`.
-fn rounded(value: f64, scale: f64) -> String {
-    match scale.abs() {
-        scale if scale >= 100.0 => format!("{value:.0}"),
-        scale if scale >= 10.0 => format!("{value:.1}"),
-        scale if scale >= 1.1 => format!("{value:.2}"),
-        _ => format!("{value:.4}"),
+/// Decimals that suit a number of this size; an index of fairness says what it
+/// says in the third and the fourth.
+fn digits(value: f64) -> usize {
+    match value.abs() {
+        0.0 => 0,
+        value if value >= 100.0 => 0,
+        value if value >= 10.0 => 1,
+        value if value > 1.0 => 2,
+        _ => 4,
     }
 }
 
@@ -151,10 +156,7 @@ mod tests {
 
     #[test]
     fn numbers_keep_the_decimals_that_matter() {
-        let rounded = |value| rounded(value, value);
-        assert_eq!(
-            [1234.5, 12.34, 1.234, 0.99912].map(rounded),
-            ["1234", "12.3", "1.23", "0.9991"]
-        );
+        let digits = [0.0, 1234.5, 12.34, 1.234, 0.99912].map(digits);
+        assert_eq!(digits, [0, 0, 1, 2, 4]);
     }
 }

@@ -20,6 +20,7 @@ pub fn scenario(topology: &str, workload: WorkloadKind, policy: PolicyKind) -> S
         costs_ns: DEFAULT_COSTS_NS,
         prices_ns: DEFAULT_COSTS_NS,
         preempt_gap_ns: PREEMPT_GAP_NS,
+        footprints: false,
     }
 }
 
@@ -176,4 +177,49 @@ fn without_work_conservation_hogs_share_as_they_lie() {
     let greedy = scenario("1x2x4x2", WorkloadKind::Hogs, PolicyKind::Greedy);
     let (index, _) = over_seeds(&greedy, jain);
     assert!((index - 8.0 / 9.0).abs() < 0.01, "{index}");
+}
+
+#[test]
+fn lag_pulls_share_what_stealing_does_not() {
+    let without_agent = scenario("1x2x4x2", WorkloadKind::Hogs, PolicyKind::NoAgent);
+    let (index, _) = over_seeds(&without_agent, jain);
+    assert!(index > 0.99, "{index}");
+}
+
+#[test]
+fn only_the_agent_sees_that_one_node_has_more() {
+    let with = |policy| {
+        let scenario = scenario("2x2x8x2", WorkloadKind::Imbalance, policy);
+        over_seeds(&scenario, jain).0
+    };
+    let (agent, none) = (with(PolicyKind::Hallows), with(PolicyKind::NoAgent));
+    assert!(agent > 0.99 && none < 0.76, "{agent} {none}");
+}
+
+#[test]
+fn prices_that_know_footprints_beat_prices_of_none_beat_one_queue() {
+    let with = |policy, footprints| {
+        let scenario = Scenario {
+            footprints,
+            ..scenario("2x2x8x2", WorkloadKind::Exp, policy)
+        };
+        [1, 2, 3].map(|seed| p99(&Scenario { seed, ..scenario }.run(|_| ())))
+    };
+    let below = |a: [f64; 3], b: [f64; 3]| {
+        let (worst, best) = (
+            a.into_iter().fold(0.0, f64::max),
+            b.into_iter().fold(1e9, f64::min),
+        );
+        assert!(worst < best, "{a:?} {b:?}");
+    };
+    let eevdf = with(PolicyKind::EevdfLike, false);
+    below(with(PolicyKind::Hallows, true), eevdf);
+    below(eevdf, with(PolicyKind::Global, false));
+}
+
+#[test]
+fn who_wakes_up_for_a_moment_overtakes_hogs() {
+    let with = |policy| over_seeds(&scenario("1x2x4x2", WorkloadKind::Mix, policy), p99).0;
+    let (hallows, eevdf) = (with(PolicyKind::Hallows), with(PolicyKind::EevdfLike));
+    assert!(hallows < eevdf, "{hallows} {eevdf}");
 }

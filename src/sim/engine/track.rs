@@ -33,6 +33,11 @@ impl Track {
         self.queue.front().map(|(key, _)| *key)
     }
 
+    /// The first.
+    pub fn head(&self) -> Option<TaskId> {
+        self.queue.front().map(|(_, task)| *task)
+    }
+
     /// The tasks, lowest key first.
     pub fn iter(&self) -> impl Iterator<Item = (u64, TaskId)> {
         self.queue.iter().copied()

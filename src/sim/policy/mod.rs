@@ -88,6 +88,8 @@ pub struct Settings {
     /// The shortest time between two preemptions of hogs on a CPU under
     /// scx_hallows.
     pub preempt_gap_ns: u64,
+    /// scx_hallows knows each task's footprint and where its memory is.
+    pub footprints: bool,
 }
 
 /// The gap of scx_hallows (`preempt_gap_ns` in BPF).

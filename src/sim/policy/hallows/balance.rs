@@ -33,7 +33,7 @@ impl Hallows {
             self.count("push rejected: gap");
             return None;
         }
-        let price_ns = self.price_between(machine, cpu, to);
+        let price_ns = self.price_of(machine, task, cpu, to);
         if self.ahead_ns(to, task) + price_ns >= self.ahead_ns(cpu, task) {
             self.count("push rejected: price");
             return None;

@@ -9,6 +9,7 @@
 mod balance;
 mod cell;
 mod place;
+mod price;
 mod rescue;
 mod route;
 mod signal;
@@ -41,6 +42,7 @@ pub struct Hallows {
     /// What a move over each ring has to save.
     need_ns: Prices,
     preempt_gap_ns: u64,
+    footprints: bool,
     cells: Vec<Cell>,
     /// The CPUs' tracks, since when each has not moved (0: it never did), and
     /// those that hold work.
@@ -68,6 +70,7 @@ impl Hallows {
             params,
             need_ns: need_ns(&settings.prices_ns, params.kappa, params.hysteresis_ns),
             preempt_gap_ns: settings.preempt_gap_ns,
+            footprints: settings.footprints,
             cells: vec![Cell::default(); nr],
             tracks: vec![Track::default(); nr],
             track_since_ns: vec![0; nr],
@@ -85,11 +88,6 @@ impl Hallows {
 
     fn count(&mut self, decision: &'static str) {
         *self.counted.decisions.entry(decision).or_default() += 1;
-    }
-
-    /// What a move from `from` to `to` has to save.
-    fn price_between(&self, machine: &Machine, from: usize, to: usize) -> u64 {
-        self.need_ns[machine.map.ring(from, to) as usize]
     }
 
     /// `cpu` has nothing to run: the LLC, the agent's route, the static one.

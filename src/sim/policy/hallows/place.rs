@@ -67,20 +67,21 @@ impl Hallows {
             return idle;
         }
         let saved_ns = self.ahead_ns(cpu, task);
-        self.pick_idle_far(machine, cpu, saved_ns, orders.idle_lvl)
+        self.pick_idle_far(machine, task, cpu, saved_ns, orders.idle_lvl)
     }
 
-    /// Claims an idle CPU beyond the LLC of `home`, at most as far as waiting
-    /// `saved_ns` there is worth.
+    /// Claims an idle CPU for `task` beyond the LLC of `home`, at most as far as
+    /// waiting `saved_ns` there is worth.
     pub(super) fn pick_idle_far(
         &self,
         machine: &mut Machine,
+        task: TaskId,
         home: usize,
         saved_ns: u64,
         idle_lvl: u8,
     ) -> Option<usize> {
         [Ring::Node, Ring::Machine].into_iter().find_map(|ring| {
-            let pays = saved_ns > self.need_ns[ring as usize];
+            let pays = saved_ns > self.price_over(machine, task, home, ring);
             (idle_lvl <= ring as u8 && pays).then(|| claim_within(machine, home, ring))?
         })
     }

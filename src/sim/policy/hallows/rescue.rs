@@ -16,10 +16,13 @@ impl Hallows {
         wait_ns: u64,
         idle_lvl: u8,
     ) {
+        let Some(head) = self.tracks[cpu].head() else {
+            return;
+        };
         self.waiting.set(cpu, true);
         let idle_lvl = if wait_ns > WAIT_MAX_NS { 0 } else { idle_lvl };
         let guest = claim_within(machine, cpu, Ring::Llc)
-            .or_else(|| self.pick_idle_far(machine, cpu, wait_ns, idle_lvl));
+            .or_else(|| self.pick_idle_far(machine, head, cpu, wait_ns, idle_lvl));
         if let Some(guest) = guest {
             self.invited_by[guest] = Some(cpu);
             self.count("invited");

@@ -87,10 +87,9 @@ impl Hallows {
         route.stops().iter().find_map(|stop| {
             let from = usize::from(*stop);
             machine.probe(cpu, from);
+            let head = self.tracks[from].head()?;
             let age_ns = self.track_age(from, machine.now_ns);
-            if self.tracks[from].is_empty()
-                || !worth(age_ns, self.price_between(machine, cpu, from))
-            {
+            if !worth(age_ns, self.price_of(machine, head, from, cpu)) {
                 return None;
             }
             self.take_track(machine, cpu, from, "route")
@@ -111,15 +110,17 @@ impl Hallows {
         let cells = machine.map.llcs()[llc].cells.clone();
         let now_ns = machine.now_ns;
         machine.probe(cpu, cells.start);
-        let price_ns = self.price_between(machine, cpu, cells.start);
-        let age_ns = now_ns - self.express_since_ns[llc];
-        if !self.express[llc].is_empty() && worth(age_ns, price_ns) {
-            return self.take_express(machine, llc, detour_or_rescue(age_ns));
+        if let Some(head) = self.express[llc].head() {
+            let age_ns = now_ns - self.express_since_ns[llc];
+            if worth(age_ns, self.price_of(machine, head, cells.start, cpu)) {
+                return self.take_express(machine, llc, detour_or_rescue(age_ns));
+            }
         }
         let from = machine.rng.usize(cells.clone());
         let from = self.waiting.next(&cells, from)?;
+        let head = self.tracks[from].head()?;
         let age_ns = self.track_age(from, now_ns);
-        if self.tracks[from].is_empty() || !worth(age_ns, price_ns) {
+        if !worth(age_ns, self.price_of(machine, head, from, cpu)) {
             return None;
         }
         self.take_track(machine, cpu, from, detour_or_rescue(age_ns))
