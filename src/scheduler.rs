@@ -15,15 +15,17 @@ use scx_utils::{
 };
 use tracing::{debug, info, warn};
 
+use crate::agent::group_maps::GroupMaps;
 use crate::agent::memory::{Memory, Tunables};
-use crate::agent::params::Params;
 use crate::agent::place::Map;
 use crate::agent::steer::Agent;
 use crate::agent::{price, sysfs};
 use crate::bpf_intf;
 use crate::bpf_skel::{BpfSkel, BpfSkelBuilder, OpenBpfSkel, types};
 use crate::cli::Options;
-use crate::stats::{CellView, NR_STATS, Server, Snapshot, Totals, WAIT_BUCKETS, server_data};
+use crate::stats::{
+    CellView, Metrics, NR_STATS, Server, Snapshot, Totals, WAIT_BUCKETS, server_data,
+};
 
 const MOVE_PUSH: usize = bpf_intf::hallows_move_MOVE_PUSH as usize;
 const MOVE_FAIR: usize = bpf_intf::hallows_move_MOVE_FAIR as usize;
@@ -60,8 +62,13 @@ impl<'a> Scheduler<'a> {
         let mut skel = scx_ops_load!(skel, hallows_ops, uei)?;
         // SAFETY: the memory goes into the same struct as the skeleton.
         let memory = unsafe { Memory::of(&mut skel)? };
-        memory.tune(&tunables(&map, &options.params));
+        let prices_ns = price::static_ns(&map, &options.params);
+        memory.tune(&Tunables::new(&options.params, &prices_ns));
         let link = scx_ops_attach!(skel, hallows_ops)?;
+        let agent = match options.no_agent {
+            true => None,
+            false => Some(Agent::new(&map, options.params, GroupMaps::of(&skel)?)),
+        };
         let server = StatsServer::new(server_data())
             .launch()
             .inspect_err(|error| {
@@ -76,7 +83,7 @@ impl<'a> Scheduler<'a> {
         Ok(Scheduler {
             skel,
             link: Some(link),
-            agent: (!options.no_agent).then(|| Agent::new(&map, options.params)),
+            agent,
             map,
             memory,
             server: server.ok(),
@@ -109,7 +116,18 @@ impl<'a> Scheduler<'a> {
         }
         debug!("detaching");
         drop(self.link.take());
+        self.account();
         uei_report!(&self.skel, uei)
+    }
+
+    /// Says what became of the moves that the agent asked for.
+    fn account(&self) {
+        let metrics = Metrics::between(&Snapshot::default(), &self.snapshot());
+        for (kind, moves) in metrics.moves {
+            if moves.requested > 0 {
+                info!("moves, {kind}: {moves}");
+            }
+        }
     }
 
     /// Waits for a request for statistics, `wait` at most, and answers it. A
@@ -165,22 +183,22 @@ impl<'a> Scheduler<'a> {
             let total = agent.totals();
             totals.windows = total.rounds;
             totals.flips = total.flips;
+            totals.home_switches = agent.homes().1;
             totals.period_ms = agent.period_ns() / 1_000_000;
         }
         Snapshot {
             uptime: self.started.elapsed(),
             totals,
             cells,
+            prices: self.agent.as_ref().map_or_else(Vec::new, |agent| {
+                let estimates = agent.estimates().iter().copied();
+                agent.prices_ns().into_iter().zip(estimates).collect()
+            }),
+            homes: self
+                .agent
+                .as_ref()
+                .map_or(0, |agent| agent.homes().0 as u64),
         }
-    }
-}
-
-/// What BPF goes by under `params`.
-fn tunables(map: &Map, params: &Params) -> Tunables {
-    Tunables {
-        slice_ns: params.slice_ns,
-        min_slice_ns: params.min_slice_ns,
-        need_ns: price::need_ns(&price::prices_ns(map), params.kappa, params.hysteresis_ns),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod ledger;
 mod monitor;
+mod price;
 mod server;
 mod text;
 
@@ -15,11 +16,13 @@ use std::time::Duration;
 use scx_stats_derive::Stats;
 use serde::{Deserialize, Serialize};
 
+use crate::agent::estimator::Estimate;
 use crate::agent::hysteresis::CellState;
 use crate::bpf_intf as intf;
 
 pub use ledger::{Ledger, MoveMetrics, NR_MOVES};
 pub use monitor::Monitor;
+pub use price::PriceMetrics;
 pub use server::{Server, server_data};
 
 /// Number of counters in [`Totals::count`].
@@ -43,6 +46,8 @@ pub struct Totals {
     pub windows: u64,
     /// Changes of a CPU's state.
     pub flips: u64,
+    /// Changes of a group's home.
+    pub home_switches: u64,
     /// The agent's period now, 0 without an agent.
     pub period_ms: u64,
 }
@@ -73,6 +78,10 @@ pub struct Snapshot {
     pub totals: Totals,
     /// The online CPUs.
     pub cells: Vec<CellView>,
+    /// Price of a move over each ring, and what is known of it.
+    pub prices: Vec<(u64, Estimate)>,
+    /// Processes that have a home.
+    pub homes: u64,
 }
 
 /// One CPU over an interval.
@@ -167,6 +176,10 @@ pub struct Metrics {
     pub windows: u64,
     #[stat(desc = "changes of a CPU's state")]
     pub flips: u64,
+    #[stat(desc = "processes whose threads are kept in one LLC now")]
+    pub homes: u64,
+    #[stat(desc = "changes of such an LLC for another")]
+    pub home_switches: u64,
     #[stat(desc = "the agent's period now, ms; 0 without an agent")]
     pub period_ms: u64,
 
@@ -178,8 +191,10 @@ pub struct Metrics {
     )]
     pub idle_wait: Vec<u64>,
 
-    #[stat(desc = "moves that the agent asked for, by kind: push, fair, route")]
+    #[stat(desc = "moves that the agent asked for, by kind: push, fair, route, home")]
     pub moves: BTreeMap<String, MoveMetrics>,
+    #[stat(desc = "what a move costs, by ring: smt, llc, node, machine")]
+    pub prices: BTreeMap<String, PriceMetrics>,
     #[stat(desc = "each CPU")]
     pub cells: BTreeMap<usize, CellMetrics>,
 }
@@ -196,6 +211,9 @@ impl Metrics {
             interval_ms: millis(interval),
             windows: after.windows.saturating_sub(before.windows),
             flips: after.flips.saturating_sub(before.flips),
+            homes: now.homes,
+            home_switches: after.home_switches.saturating_sub(before.home_switches),
+            prices: price::by_ring(&now.prices),
             period_ms: after.period_ms,
             idle_wait_max_us: after.idle_wait_max_ns / 1000,
             idle_wait: differences(&before.idle_wait, &after.idle_wait),
@@ -315,6 +333,7 @@ mod tests {
             moves: [Ledger::default(); NR_MOVES],
             windows: seconds * 100,
             flips: seconds * 7,
+            home_switches: 0,
             period_ms: 10 * seconds,
         };
         let uptime = Duration::from_secs(seconds);
@@ -322,6 +341,7 @@ mod tests {
             uptime,
             totals,
             cells,
+            ..Snapshot::default()
         }
     }
 
@@ -357,6 +377,8 @@ mod tests {
             "flips",
             "period_ms",
             "idle_wait_max_us",
+            "homes",
+            "home_switches",
         ];
         let mut counts: Vec<u64> = json
             .as_object()

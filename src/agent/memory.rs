@@ -12,9 +12,12 @@ use std::sync::atomic::{Ordering, fence};
 
 use anyhow::{Context, Result};
 
+use super::estimator::BurstSums;
 use super::matching::Grant;
 use super::orders::Orders;
+use super::params::Params;
 use super::place::{NO_CPU, NR_RINGS};
+use super::price::{self, Prices};
 use super::window::Sample;
 use crate::bpf_intf::{cell, cell_stats, signal, tunables};
 use crate::bpf_skel::BpfSkel;
@@ -42,8 +45,22 @@ pub struct Tunables {
     pub slice_ns: u64,
     /// Shortest slice that a signal may ask for.
     pub min_slice_ns: u64,
-    /// What a move over each ring has to save.
+    /// What a move of a usual task over each ring has to save.
     pub need_ns: [u64; NR_RINGS],
+    /// The part of it that is the same for all tasks.
+    pub hysteresis_ns: u64,
+}
+
+impl Tunables {
+    /// What follows from `params` where moves cost `prices_ns`.
+    pub fn new(params: &Params, prices_ns: &Prices) -> Tunables {
+        Tunables {
+            slice_ns: params.slice_ns,
+            min_slice_ns: params.min_slice_ns,
+            need_ns: price::need_ns(prices_ns, params.kappa, params.hysteresis_ns),
+            hysteresis_ns: params.hysteresis_ns,
+        }
+    }
 }
 
 impl Memory {
@@ -106,6 +123,23 @@ impl Memory {
         }
     }
 
+    /// The bursts that all of `cpus` counted.
+    ///
+    /// # Panics
+    /// As [`cell`](Self::cell).
+    pub fn bursts(&self, cpus: impl Iterator<Item = usize>) -> BurstSums {
+        let mut sums = BurstSums::default();
+        for cpu in cpus {
+            let bursts = self.stats(cpu).bursts;
+            for ring in 0..NR_RINGS {
+                sums.nr[ring] = sums.nr[ring].wrapping_add(bursts.nr[ring]);
+                sums.sum[ring] = sums.sum[ring].wrapping_add(bursts.sum[ring]);
+                sums.sum_sq[ring] = sums.sum_sq[ring].wrapping_add(bursts.sum_sq[ring]);
+            }
+        }
+        sums
+    }
+
     /// The counters of CPU `cpu`.
     ///
     /// # Panics
@@ -163,6 +197,7 @@ impl Memory {
             let line = self.tunables;
             (&raw mut (*line).slice_ns).write_volatile(new.slice_ns);
             (&raw mut (*line).min_slice_ns).write_volatile(new.min_slice_ns);
+            (&raw mut (*line).hysteresis_ns).write_volatile(new.hysteresis_ns);
             let need_ns = (&raw mut (*line).need_ns).cast::<u64>();
             for (ring, need) in new.need_ns.iter().enumerate() {
                 need_ns.add(ring).write_volatile(*need);

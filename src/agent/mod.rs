@@ -8,6 +8,10 @@
 //! [`memory`] and [`sysfs`] is pure.
 
 pub mod automaton;
+pub mod estimator;
+pub mod group;
+#[cfg(feature = "bpf")]
+pub mod group_maps;
 pub mod hysteresis;
 pub mod matching;
 #[cfg(feature = "bpf")]

@@ -3,6 +3,9 @@
 
 use anyhow::{Result, ensure};
 
+use super::place::NR_RINGS;
+use super::price::MAX_PRICE_NS;
+
 /// Nanoseconds in a millisecond.
 pub const MS: u64 = 1_000_000;
 const US: u64 = 1_000;
@@ -32,6 +35,13 @@ pub struct Params {
     pub kappa: f64,
     /// What a move must save beyond its price.
     pub hysteresis_ns: u64,
+    /// Prices of moves follow what they are seen to cost.
+    pub price_learn: bool,
+    /// Prices of the rings from the SMT sibling outwards, in nanoseconds, instead
+    /// of those that the topology suggests.
+    pub prices_ns: Option<[u64; NR_RINGS - 1]>,
+    /// Threads of a process are brought together in an LLC.
+    pub affinity: bool,
 }
 
 impl Default for Params {
@@ -48,6 +58,9 @@ impl Default for Params {
             target_latency_ns: 6 * MS,
             kappa: 1.0,
             hysteresis_ns: 30 * US,
+            price_learn: true,
+            prices_ns: None,
+            affinity: true,
         }
     }
 }
@@ -93,7 +106,21 @@ impl Params {
             self.hysteresis_ns as f64 / US as f64,
             0.0,
             5_000.0,
-        )
+        )?;
+        let prices = self.prices_ns.unwrap_or_default();
+        let [.., last] = prices;
+        within(
+            "price-us",
+            last as f64 / US as f64,
+            0.0,
+            MAX_PRICE_NS as f64 / US as f64,
+        )?;
+        ensure!(
+            prices.is_sorted(),
+            "--price-us {}: a farther ring can't cost less than a nearer one",
+            prices.map(|price| (price / US).to_string()).join(",")
+        );
+        Ok(())
     }
 }
 

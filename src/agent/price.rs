@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What it costs to move a task: the refill of caches over each [`Ring`].
 
+use super::params::Params;
 use super::place::{Map, NR_RINGS, Ring, SLIT_REMOTE};
 
 /// A price in nanoseconds for each [`Ring`].
@@ -11,7 +12,7 @@ pub type Prices = [u64; NR_RINGS];
 pub const DEFAULT_PRICES_NS: Prices = [0, 2_000, 20_000, 100_000, 300_000];
 
 /// No move costs more: a wrong SLIT must not keep work waiting.
-const MAX_PRICE_NS: u64 = 1_000_000;
+pub const MAX_PRICE_NS: u64 = 1_000_000;
 
 /// Price of a move between two nodes at SLIT distance `slit`: linear in it,
 /// never below that of a move within a node, never above 1 ms.
@@ -34,6 +35,14 @@ pub fn prices_ns(map: &Map) -> Prices {
         prices[Ring::Machine as usize] = mean;
     }
     prices
+}
+
+/// The prices that `params` set, or else those of `map`.
+pub fn static_ns(map: &Map, params: &Params) -> Prices {
+    match params.prices_ns {
+        Some([smt, llc, node, machine]) => [0, smt, llc, node, machine],
+        None => prices_ns(map),
+    }
 }
 
 /// What a move over each ring has to save: `kappa * price + h`, 0 for none.

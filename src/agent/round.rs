@@ -115,6 +115,11 @@ impl Controller {
         self.pacing = Pacing::new(&params);
     }
 
+    /// The time of the last round on the cells' clock.
+    pub fn now_ns(&self) -> u64 {
+        self.sampled_ns
+    }
+
     /// How long to wait for the next round, in nanoseconds.
     pub fn period_ns(&self) -> u64 {
         self.pacing.period_ns()

@@ -1,33 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The agent: rounds over live memory.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::memory::Memory;
+use anyhow::Result;
+use tracing::warn;
+
+use super::estimator::{Estimate, Estimator};
+use super::group::Groups;
+use super::group_maps::GroupMaps;
+use super::memory::{Memory, Tunables};
 use super::orders::Orders;
 use super::params::Params;
-use super::place::Map;
+use super::place::{Map, NR_RINGS};
+use super::price::{self, Prices};
 use super::round::{Controller, Totals};
 use super::window::Sample;
 
-/// Reads cells and publishes signals, a [`Controller`] in between.
+/// How often prices are learnt.
+const LEARN_EVERY: Duration = Duration::from_secs(1);
+
+/// Reads cells and publishes signals, a [`Controller`] in between; learns prices
+/// and finds homes for groups.
 pub struct Agent {
+    params: Params,
     epoch: Instant,
     controller: Controller,
     samples: Vec<Sample>,
+    estimator: Estimator,
+    learnt: Instant,
+    groups: Groups,
+    group_maps: GroupMaps,
 }
 
 impl Agent {
     /// An agent that has seen nothing yet. `params` are valid.
-    pub fn new(map: &Map, params: Params) -> Agent {
+    pub fn new(map: &Map, params: Params, group_maps: GroupMaps) -> Agent {
         Agent {
+            params,
             epoch: Instant::now(),
             controller: Controller::new(map, params),
             samples: Vec::with_capacity(map.cells().len()),
+            estimator: Estimator::new(price::static_ns(map, &params)),
+            learnt: Instant::now(),
+            groups: Groups::default(),
+            group_maps,
         }
     }
 
-    /// Evaluates the window that ends now and publishes what follows from it.
+    /// Evaluates the window that ends now and publishes what follows from it. A
+    /// map that the kernel does not let it use costs the groups their homes.
     pub fn round(&mut self, map: &Map, memory: &Memory) {
         let cells = map.cells();
         self.samples.clear();
@@ -38,6 +60,47 @@ impl Agent {
         for (place, orders) in cells.iter().zip(self.controller.orders()) {
             memory.publish(place.cpu.into(), orders, expires_ns);
         }
+        if self.params.price_learn && self.learnt.elapsed() >= LEARN_EVERY {
+            self.learnt = Instant::now();
+            let cpus = cells.iter().map(|place| place.cpu.into());
+            self.estimator.observe(&memory.bursts(cpus));
+            memory.tune(&self.tunables());
+        }
+        if let Err(error) = self.find_homes(map) {
+            warn!("threads are not kept together from here on: {error:#}");
+            self.params.affinity = false;
+        }
+    }
+
+    /// One LLC is everybody's home already.
+    fn find_homes(&mut self, map: &Map) -> Result<()> {
+        if map.llcs().len() == 1 || !self.params.affinity {
+            return Ok(());
+        }
+        let now_ns = self.controller.now_ns();
+        let usages = self.group_maps.take_usages()?;
+        self.groups.observe(map, usages, now_ns);
+        self.group_maps.publish(self.groups.homes(), now_ns)
+    }
+
+    /// What BPF should go by, by the prices known now.
+    pub fn tunables(&self) -> Tunables {
+        Tunables::new(&self.params, &self.prices_ns())
+    }
+
+    /// The prices in force.
+    pub fn prices_ns(&self) -> Prices {
+        self.estimator.prices_ns()
+    }
+
+    /// What is known of the price of each ring.
+    pub fn estimates(&self) -> &[Estimate; NR_RINGS] {
+        self.estimator.estimates()
+    }
+
+    /// How many groups have a home now, and how often one changed.
+    pub fn homes(&self) -> (usize, u64) {
+        (self.groups.homes().len(), self.groups.switches())
     }
 
     /// How long to wait for the next round, in nanoseconds.

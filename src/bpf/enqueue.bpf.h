@@ -16,10 +16,10 @@ static __always_inline bool enqueue_idle(struct task_struct *p, struct task_ctx 
 	s32 to = cpu;
 
 	if ((enq_flags & SCX_ENQ_REENQ) || !scx_bpf_test_and_clear_cpu_idle(cpu))
-		to = pick_idle_for(p, tctx, cpu, orders);
+		to = pick_idle_for(p, tctx, cpu, orders, now);
 	if (to < 0)
 		return false;
-	count_idle(p, cpu, to);
+	count_idle(p, tctx, cpu, to, now);
 	queue_on_track(p, tctx, to, orders->slice_ns, enq_flags, now);
 	scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
 	return true;
@@ -40,12 +40,28 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 		queue_behind(p, tctx, to, orders->slice_ns, enq_flags, now);
 	else
 		queue_on_express(p, tctx, llc_of(cpu), orders->slice_ns, enq_flags, now);
+	explain(p, tctx, stay ? WHY_TRACK : WHY_EXPRESS, cpu, to, 0, now);
 	if (hog >= 0 && (!stay || hog == to)) {
 		count(STAT_PREEMPT);
 		scx_bpf_kick_cpu(hog, SCX_KICK_PREEMPT);
 	} else if (stay && to != cpu) {
 		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
 	}
+}
+
+/* Queues a task in the LLC of its group, if it is away and there is room. */
+static __always_inline bool go_home(struct task_struct *p, struct task_ctx *tctx, s32 cpu, u64 enq_flags,
+				    const struct orders *orders, u64 now)
+{
+	bool woke = enq_flags & (SCX_ENQ_WAKEUP | SCX_ENQ_REENQ);
+	s32 to = nr_llcs > 1 ? home_for(p, tctx, cpu, woke, now) : -1;
+
+	if (to < 0)
+		return false;
+	queue_behind(p, tctx, to, orders->slice_ns, enq_flags & ~SCX_ENQ_LAST, now);
+	/* who changes places does so now, lest this CPU idle and take it back */
+	scx_bpf_kick_cpu(to, woke ? SCX_KICK_IDLE : SCX_KICK_PREEMPT);
+	return true;
 }
 
 /* Queues a task that found no idle CPU, or whose slice is over. */
@@ -62,12 +78,15 @@ static __always_inline void enqueue_movable(struct task_struct *p, struct task_c
 	}
 	if (moves)
 		count(STAT_NO_IDLE);
-	to = tctx->last_cpu == NO_CPU ? birth_track(p, cpu) : track_for(p, tctx, cpu, orders);
+	if (go_home(p, tctx, cpu, enq_flags, orders, now))
+		return;
+	to = tctx->last_cpu == NO_CPU ? birth_track(p, cpu) : track_for(p, tctx, cpu, orders, now);
 	if (moves && is_express(p, tctx)) {
 		enqueue_express(p, tctx, cpu, to, enq_flags, orders, now);
 		return;
 	}
 	queue_behind(p, tctx, to, orders->slice_ns, enq_flags, now);
+	explain(p, tctx, WHY_TRACK, cpu, to, 0, now);
 	/* only the task's own CPU is looked at by the core */
 	if (to != cpu)
 		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
@@ -90,11 +109,12 @@ static __always_inline void enqueue_pinned(struct task_struct *p, struct task_ct
 		return;
 	}
 	queue_behind(p, tctx, cpu, orders->slice_ns, enq_flags, now);
+	explain(p, tctx, WHY_PINNED, cpu, cpu, 0, now);
 	if ((enq_flags & SCX_ENQ_WAKEUP) && is_express(p, tctx) && can_preempt(cpu, now)) {
 		count(STAT_PREEMPT);
 		scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
 	} else if ((enq_flags & SCX_ENQ_REENQ) && p->nr_cpus_allowed > 1) {
-		guest = pick_idle_for(p, tctx, cpu, orders);
+		guest = pick_idle_for(p, tctx, cpu, orders, now);
 		if (guest >= 0)
 			invite(guest, cpu);
 	}

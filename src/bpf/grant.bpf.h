@@ -48,7 +48,7 @@ static __always_inline u32 nr_tasks(s32 cpu)
  * says. Returns that CPU, or -1 if the move would not help.
  */
 static __always_inline s32 push_target(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
-				       const struct orders *orders)
+				       const struct orders *orders, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 	s32 to = orders->push_cpu;
@@ -63,10 +63,12 @@ static __always_inline s32 push_target(const struct task_struct *p, const struct
 		why = REJECT_MASK;
 	else if (nr_tasks(cpu) + 1 < nr_tasks(to) + 2)
 		why = REJECT_GAP;
-	else if (ahead_ns(to, p, tctx) + price_between(cpu, to) >= ahead_ns(cpu, p, tctx))
+	else if (ahead_ns(to, p, tctx) + price_of(tctx, ring_between(cpu, to), now) >=
+		 ahead_ns(cpu, p, tctx))
 		why = REJECT_PRICE;
 	else {
 		move_applied(MOVE_PUSH);
+		explain(p, tctx, WHY_PUSH, cpu, to, ahead_ns(cpu, p, tctx) - ahead_ns(to, p, tctx), now);
 		return to;
 	}
 	move_rejected(MOVE_PUSH, why);
@@ -130,7 +132,7 @@ static __noinline bool take_fair(s32 cpu, s32 from, u64 now)
 		return false;
 	}
 	move_applied(MOVE_FAIR);
-	count(STAT_FAIR);
+	count_dispatch(STAT_FAIR, from, 0);
 	return true;
 }
 

@@ -103,8 +103,8 @@ static __always_inline s32 pick_idle_llc(const struct task_struct *p, s32 home)
  * @wait_saved_ns at home is worth. The search starts at the ring @idle_lvl,
  * below which the agent saw nobody hungry.
  */
-static __always_inline s32 pick_idle_far(const struct task_struct *p, s32 home, u64 wait_saved_ns,
-					 u32 idle_lvl)
+static __always_inline s32 pick_idle_far(const struct task_struct *p, const struct task_ctx *tctx, s32 home,
+					 u64 wait_saved_ns, u32 idle_lvl, u64 now)
 {
 	const volatile struct cpu_place *place = place_of(home);
 	u32 node;
@@ -112,21 +112,23 @@ static __always_inline s32 pick_idle_far(const struct task_struct *p, s32 home, 
 
 	if (!place || place->llc >= MAX_LLCS)
 		return -EBUSY;
-	if (idle_lvl <= RING_NODE && wait_saved_ns > need_ns(RING_NODE)) {
+	if (idle_lvl <= RING_NODE && wait_saved_ns > price_of(tctx, RING_NODE, now)) {
 		node = place->node;
 		cpu = pick_idle_in(p, bpf_map_lookup_elem(&node_spans, &node));
 		if (cpu >= 0)
 			return cpu;
 	}
-	if (many_nodes && idle_lvl <= RING_MACHINE && wait_saved_ns > need_ns(RING_MACHINE))
+	if (many_nodes && idle_lvl <= RING_MACHINE && wait_saved_ns > price_of(tctx, RING_MACHINE, now))
 		return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
 	return -EBUSY;
 }
 
-static __always_inline void count_idle(const struct task_struct *p, s32 home, s32 cpu)
+static __always_inline void count_idle(const struct task_struct *p, const struct task_ctx *tctx, s32 home,
+				       s32 cpu, u64 now)
 {
 	count(STAT_IDLE_SELF + ring_between(home, cpu));
 	decision("%d found CPU %d idle, home %d", p->pid, cpu, home);
+	explain(p, tctx, WHY_IDLE, home, cpu, 0, now);
 }
 
 #endif

@@ -20,6 +20,8 @@ enum hallows_limits {
 	MAX_CPUS = 1024,
 	MAX_LLCS = MAX_CPUS,
 	CPU_WORDS = MAX_CPUS / 64,
+	MAX_GROUPS = 1024,	/* processes that have a home at a time */
+	MAX_OCCUPANCY = 4096,	/* processes times LLCs whose run time is remembered */
 	MAX_TOKENS = 64,	/* tasks that a grant moves */
 	ROUTE_LEN = 12,		/* stops of an agent's route: cells */
 	DETOUR_LEN = 16,	/* stops of the static route: LLCs */
@@ -46,6 +48,7 @@ enum hallows_cell_flags {
 	CELL_IDLE = 1,		/* nothing to run */
 	CELL_HOG = 2,		/* the running task is not latency-critical */
 	CELL_HELD = 4,		/* a higher scheduling class has the CPU */
+	CELL_AWAY = 8,		/* the running task may leave for its home in another LLC */
 };
 
 /*
@@ -110,7 +113,20 @@ struct tunables {
 	u64 slice_ns;		/* time slice */
 	u64 min_slice_ns;	/* shortest slice that a signal may ask for */
 	u64 need_ns[NR_RINGS];	/* what a move over each ring has to save: kappa * c_d + h */
-	u64 _pad;
+	u64 hysteresis_ns;	/* h, the part of it that no footprint scales */
+};
+
+/* How long the threads of a process ran in an LLC: counted in BPF, emptied by the agent. */
+struct group_key {
+	u32 tgid;
+	u32 llc;
+};
+
+/* Where the threads of a process should run. Written by the agent only. */
+struct home {
+	u64 expires_ns;
+	u32 llc;
+	u32 _pad;
 };
 
 /*
@@ -198,6 +214,7 @@ enum hallows_move {
 	MOVE_PUSH,		/* a task is sent to another CPU instead of queued */
 	MOVE_FAIR,		/* a task is pulled at the end of a slice */
 	MOVE_ROUTE,		/* a task is taken from a stop of the route */
+	MOVE_HOME,		/* a task goes to the LLC of its group */
 	NR_MOVES,
 };
 
@@ -222,11 +239,55 @@ struct ledger {
 	u64 rejected[NR_REJECTS];
 };
 
+/*
+ * Bursts, from wake-up to sleep, by the distance from the CPU of the last one:
+ * how much longer they are after a move is what the move cost. In units of
+ * 1024 ns, so that the sum of squares lasts.
+ */
+struct bursts {
+	u64 nr[NR_RINGS];
+	u64 sum[NR_RINGS];
+	u64 sum_sq[NR_RINGS];
+	u64 _pad;
+};
+
 /* Written by its own CPU only, in BPF. */
 struct cell_stats {
 	u64 count[STATS_LINE];
 	u64 idle_wait[WAIT_BUCKETS];	/* waits while an allowed CPU idled */
 	struct ledger moves[NR_MOVES];
+	struct bursts bursts;
+};
+
+/* Why a task waits where it does, or runs where it does. */
+enum hallows_why {
+	/* where it was placed */
+	WHY_SYNC,		/* on the CPU of its waker, which is about to sleep */
+	WHY_IDLE,		/* on an idle CPU */
+	WHY_HOME_IDLE,		/* on an idle CPU of its group's LLC */
+	WHY_HOME,		/* on a track of its group's LLC */
+	WHY_PUSH,		/* on the track that the agent named */
+	WHY_EXPRESS,		/* on the express track of @from's LLC */
+	WHY_TRACK,		/* on the track of the CPU where it was, or of a peer with less ahead */
+	WHY_PINNED,		/* on the track of the only CPU it may use */
+	/* how it came to run */
+	WHY_RUN,		/* @source says from where */
+	NR_WHYS,
+};
+
+/* One placement or one run of the task that somebody asked about. */
+struct why_event {
+	u64 at_ns;
+	u64 waited_ns;		/* WHY_RUN: since it was queued */
+	u64 saved_ns;		/* of waiting, as was thought; 0: not looked at */
+	u64 price_ns;		/* of a move of this task from @from to @cpu */
+	u32 pid;
+	u16 why;		/* enum hallows_why */
+	u16 source;		/* WHY_RUN: enum hallows_stat, NR_HALLOWS_STATS: it was placed there */
+	u16 from;		/* CPU where it was, or whose track it came from */
+	u16 cpu;
+	u16 home;		/* LLC of its group, NO_CPU: none */
+	u16 stop;		/* STAT_ROUTE: which stop */
 };
 
 #define HALLOWS_ASSERT_LAYOUT(type, bytes) \
@@ -240,7 +301,11 @@ HALLOWS_ASSERT_LAYOUT(cpu_place, 8);
 HALLOWS_ASSERT_LAYOUT(llc_place, 40);
 HALLOWS_ASSERT_LAYOUT(tunables, 64);
 HALLOWS_ASSERT_LAYOUT(ledger, 64);
-HALLOWS_ASSERT_LAYOUT(cell_stats, 576);
+HALLOWS_ASSERT_LAYOUT(bursts, 128);
+HALLOWS_ASSERT_LAYOUT(why_event, 48);
+HALLOWS_ASSERT_LAYOUT(group_key, 8);
+HALLOWS_ASSERT_LAYOUT(home, 16);
+HALLOWS_ASSERT_LAYOUT(cell_stats, 768);
 _Static_assert((int)NR_HALLOWS_STATS <= (int)STATS_LINE, "a counter for each statistic");
 
 #endif

@@ -46,7 +46,7 @@ static __noinline bool take_lagging(s32 cpu, u32 llc, u64 now)
 		return false;
 	if (pull(peer, cpu, now) != PULLED)
 		return false;
-	count(STAT_LAG);
+	count_dispatch(STAT_LAG, peer, 0);
 	return true;
 }
 

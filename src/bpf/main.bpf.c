@@ -10,12 +10,15 @@
  *   cell     what a CPU tells about itself
  *   ledger   what became of the moves that the agent asked for
  *   signal   what the agent asks of a CPU, while that is fresh
- *   task     virtual time, bursts, class
+ *   task     virtual time, class
+ *   burst    what the length of runs tells: class, price of moves, footprint
  *   weight   cpu.weight of cgroups
+ *   why      the decisions about one task, for whoever asks
  *   track    the queues
  *   idle     idle CPUs, ring by ring
  *   ahead    how long a task would wait on a CPU
  *   grant    moves that the agent allows while no CPU idles
+ *   group    threads that share a cache
  *   lag      fairness inside an LLC while no CPU idles
  *   place    which CPU's track suits a task
  *   route    where a CPU looks for work
@@ -40,11 +43,14 @@ UEI_DEFINE(uei);
 #include "ledger.bpf.h"
 #include "signal.bpf.h"
 #include "task.bpf.h"
+#include "burst.bpf.h"
 #include "weight.bpf.h"
+#include "why.bpf.h"
 #include "track.bpf.h"
 #include "idle.bpf.h"
 #include "ahead.bpf.h"
 #include "grant.bpf.h"
+#include "group.bpf.h"
 #include "lag.bpf.h"
 #include "place.bpf.h"
 #include "route.bpf.h"
@@ -59,26 +65,30 @@ UEI_DEFINE(uei);
 s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_flags)
 {
 	struct task_ctx *tctx = task_ctx_of(p);
-	s32 here = bpf_get_smp_processor_id(), cpu = prev_cpu;
+	s32 here = bpf_get_smp_processor_id(), cpu;
 	u64 now = scx_bpf_now();
 	struct orders orders;
+	u32 home;
 
 	if (!tctx)
 		return prev_cpu;
 	tctx->queued_ns = 0;
 	tctx->on_express = false;
 	tctx->near_wake = wake_flags & SCX_WAKE_SYNC;
-	if (waker_fits(p, prev_cpu, here, tctx->near_wake, now)) {
+	home = home_of(p, tctx, now);
+	if (!is_away(home, here) && waker_fits(p, prev_cpu, here, tctx->near_wake, now)) {
 		count(STAT_SYNC);
+		explain(p, tctx, WHY_SYNC, prev_cpu, here, 0, now);
 		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, full_slice_ns(), 0);
 		return here;
 	}
 	read_orders(prev_cpu, &orders, now);
-	if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr) || !scx_bpf_test_and_clear_cpu_idle(cpu))
-		cpu = pick_idle_for(p, tctx, prev_cpu, &orders);
+	cpu = is_away(home, prev_cpu) ? pick_idle_home(p, tctx, home, prev_cpu, now) : -EBUSY;
+	if (cpu < 0)
+		cpu = pick_idle_near(p, tctx, prev_cpu, &orders, now);
 	if (cpu < 0)
 		return prev_cpu;
-	count_idle(p, prev_cpu, cpu);
+	count_idle(p, tctx, prev_cpu, cpu, now);
 	scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, orders.slice_ns, 0);
 	return cpu;
 }
@@ -97,6 +107,8 @@ void BPF_STRUCT_OPS(hallows_enqueue, struct task_struct *p, u64 enq_flags)
 	if (enq_flags & SCX_ENQ_REENQ)
 		count(STAT_REENQ);
 	read_orders(cpu, &orders, now);
+	if ((enq_flags & SCX_ENQ_LAST) && !is_pinned(p) && go_home(p, tctx, cpu, enq_flags, &orders, now))
+		return;
 	if (enq_flags & SCX_ENQ_LAST) {
 		/* the only runnable task here: it goes on, once the CPU looks again */
 		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, orders.slice_ns, enq_flags);
@@ -140,8 +152,10 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 		return;
 	if (take_head(prev, tctx, cell, cpu, llc, orders.slice_ns, now))
 		return;
+	if (prev_wants && tctx && leaves_for_home(prev, tctx, cpu, now))
+		return;
 	if (prev_wants) {
-		count(STAT_KEPT);
+		count_dispatch(STAT_KEPT, cpu, 0);
 		if (tctx)
 			advance_clock(cell, tctx);
 		scx_bpf_task_set_slice(prev, orders.slice_ns);
@@ -165,6 +179,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	s32 cpu = scx_bpf_task_cpu(p);
 	struct cell *cell = cell_of(cpu);
 	u64 now = scx_bpf_now();
+	u32 ring;
 
 	if (!tctx || !cell)
 		return;
@@ -179,9 +194,15 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	cell->run_since_ns = now;
 	cell->curr_avg_ns = tctx->avg_burst_ns;
 	cell->flags = is_express(p, tctx) ? 0 : CELL_HOG;
+	if (may_leave(p, tctx, cpu, now))
+		cell->flags |= CELL_AWAY;
 	cell_sample(cell, nr_waiting(cpu), now);
+	explain_run(p, tctx, cpu, tctx->queued_ns ? now - tctx->queued_ns : 0, now);
+	ring = ring_between(tctx->last_cpu, cpu);
 	if (tctx->last_cpu != NO_CPU)
-		count(STAT_MOVE_SELF + ring_between(tctx->last_cpu, cpu));
+		count(STAT_MOVE_SELF + ring);
+	burst_starts(tctx, ring);
+	tctx->slept_ns = 0;
 	tctx->last_cpu = cpu;
 	tctx->queued_ns = 0;
 	tctx->granted_ns = p->scx.slice;
@@ -210,7 +231,7 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	if (!nr || !age)
 		return;
 	read_orders(cpu, &orders, now);
-	hand_off(cpu, age, orders.idle_lvl);
+	hand_off(cpu, age, orders.idle_lvl, now);
 }
 
 void BPF_STRUCT_OPS(hallows_stopping, struct task_struct *p, bool runnable)
@@ -224,7 +245,8 @@ void BPF_STRUCT_OPS(hallows_stopping, struct task_struct *p, bool runnable)
 		return;
 	refresh_weight(p, tctx);
 	charge(p, tctx, cell);
-	burst_stops(p, tctx, runnable);
+	group_charge(p, tctx, cpu);
+	burst_stops(p, tctx, cpu, runnable, now);
 	ran = now - cell->run_since_ns;
 	cell->run_since_ns = 0;
 	cell->avg_run_ns = ewma(cell->avg_run_ns, ran);
@@ -267,7 +289,7 @@ void BPF_STRUCT_OPS(hallows_cpu_release, s32 cpu, struct scx_cpu_release_args *a
 	/* the stopper is gone before anybody else could take over */
 	if (args->reason == SCX_CPU_PREEMPT_STOP)
 		return;
-	hold(cpu);
+	hold(cpu, scx_bpf_now());
 	scx_bpf_reenqueue_local();
 }
 
@@ -290,7 +312,7 @@ int BPF_PROG(hallows_sched_switch, bool preempt, struct task_struct *prev, struc
 	/* the stopper: see above */
 	if (!next->prio && (next->flags & PF_KTHREAD))
 		return 0;
-	hold(cpu);
+	hold(cpu, scx_bpf_now());
 	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | cpu) > 0)
 		scx_bpf_reenqueue_local_from_anywhere();
 	return 0;
@@ -308,6 +330,8 @@ s32 BPF_STRUCT_OPS_SLEEPABLE(hallows_init_task, struct task_struct *p, struct sc
 	tctx->cgroup_weight = 100;
 	tctx->weight_epoch = weight_epoch - 1;
 	tctx->last_cpu = NO_CPU;
+	tctx->footprint = FOOTPRINT_USUAL;
+	tctx->burst_ring = NR_RINGS;
 	return 0;
 }
 

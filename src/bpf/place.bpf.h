@@ -54,13 +54,22 @@ static __always_inline s32 preemptible_near(const struct task_struct *p, s32 cpu
 
 /* Claims an idle CPU for @p, whose home is @cpu: in the LLC, else as far as pays. */
 static __always_inline s32 pick_idle_for(const struct task_struct *p, const struct task_ctx *tctx,
-					 s32 cpu, const struct orders *orders)
+					 s32 cpu, const struct orders *orders, u64 now)
 {
 	s32 idle = pick_idle_llc(p, cpu);
 
 	if (idle >= 0 || nr_llcs == 1)
 		return idle;
-	return pick_idle_far(p, cpu, ahead_ns(cpu, p, tctx), orders->idle_lvl);
+	return pick_idle_far(p, tctx, cpu, ahead_ns(cpu, p, tctx), orders->idle_lvl, now);
+}
+
+/* The same, with @prev_cpu itself first: its cache is the warmest. */
+static __always_inline s32 pick_idle_near(const struct task_struct *p, const struct task_ctx *tctx,
+					  s32 prev_cpu, const struct orders *orders, u64 now)
+{
+	if (bpf_cpumask_test_cpu(prev_cpu, p->cpus_ptr) && scx_bpf_test_and_clear_cpu_idle(prev_cpu))
+		return prev_cpu;
+	return pick_idle_for(p, tctx, prev_cpu, orders, now);
 }
 
 static __always_inline bool acts_saturated(s32 cpu, const struct orders *orders)
@@ -78,9 +87,9 @@ static __always_inline bool acts_saturated(s32 cpu, const struct orders *orders)
  * choices: Mitzenmacher, 2001), or a higher class holds it.
  */
 static __always_inline s32 track_for(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
-				     const struct orders *orders)
+				     const struct orders *orders, u64 now)
 {
-	s32 peer = push_target(p, tctx, cpu, orders);
+	s32 peer = push_target(p, tctx, cpu, orders, now);
 
 	if (peer >= 0)
 		return peer;
@@ -89,7 +98,7 @@ static __always_inline s32 track_for(const struct task_struct *p, const struct t
 	peer = random_peer(p, cpu);
 	if (peer < 0)
 		return cpu;
-	return ahead_ns(peer, p, tctx) + need_ns(RING_LLC) < ahead_ns(cpu, p, tctx) ? peer : cpu;
+	return ahead_ns(peer, p, tctx) + price_of(tctx, RING_LLC, now) < ahead_ns(cpu, p, tctx) ? peer : cpu;
 }
 
 /*

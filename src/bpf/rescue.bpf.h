@@ -30,9 +30,10 @@ static __always_inline void invite(s32 guest, s32 host)
  * Finds an idle CPU for one of the first tasks on @cpu's track, as far away as
  * their wait is worth, and invites it.
  */
-static __always_inline void hand_off(s32 cpu, u64 wait_ns, u32 idle_lvl)
+static __always_inline void hand_off(s32 cpu, u64 wait_ns, u32 idle_lvl, u64 now)
 {
 	struct task_struct *p;
+	struct task_ctx *tctx;
 	u32 seen = 0;
 	s32 guest;
 
@@ -43,8 +44,9 @@ static __always_inline void hand_off(s32 cpu, u64 wait_ns, u32 idle_lvl)
 			continue;
 		yard_set(cpu, YARD_WAITING, true);
 		guest = pick_idle_llc(p, cpu);
-		if (guest < 0 && nr_llcs > 1)
-			guest = pick_idle_far(p, cpu, wait_ns, wait_ns > wait_max_ns ? 0 : idle_lvl);
+		tctx = nr_llcs > 1 ? task_ctx_of(p) : NULL;
+		if (guest < 0 && tctx)
+			guest = pick_idle_far(p, tctx, cpu, wait_ns, wait_ns > wait_max_ns ? 0 : idle_lvl, now);
 		if (guest >= 0)
 			invite(guest, cpu);
 		/* who may run anywhere found nobody: nor will the rest */
@@ -72,7 +74,7 @@ static __always_inline bool take_invited(s32 cpu, u64 now)
 	if (!take_track(from, age > wait_max_ns ? STAT_RESCUE : STAT_PEER, now))
 		return false;
 	if (nr_waiting(from))
-		hand_off(from, age, RING_SMT);
+		hand_off(from, age, RING_SMT, now);
 	return true;
 }
 
@@ -80,7 +82,7 @@ static __always_inline bool take_invited(s32 cpu, u64 now)
  * A higher class has @cpu: what waits on its track is offered to the LLC, and
  * to an idle CPU at any price. Local tasks are enqueued again by the caller.
  */
-static __always_inline void hold(s32 cpu)
+static __always_inline void hold(s32 cpu, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 
@@ -90,7 +92,7 @@ static __always_inline void hold(s32 cpu)
 	if (!nr_waiting(cpu))
 		return;
 	yard_set(cpu, YARD_HELD, true);
-	hand_off(cpu, wait_max_ns + 1, 0);
+	hand_off(cpu, wait_max_ns + 1, 0, now);
 }
 
 /* The CPU is ours again. */
@@ -148,7 +150,7 @@ static __always_inline bool take_starved(s32 cpu, struct cell *cell, u64 now)
 			break;
 	}
 	if (taken)
-		count(STAT_RESCUE);
+		count_dispatch(STAT_RESCUE, cpu, 0);
 	return taken;
 }
 

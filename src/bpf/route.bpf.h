@@ -7,13 +7,18 @@
 #define __HALLOWS_ROUTE_BPF_H
 
 /* Takes the first task of @from's track that this CPU may run. */
-static __always_inline bool take_track(s32 from, enum hallows_stat stat, u64 now)
+static __always_inline bool take_track_at(s32 from, enum hallows_stat stat, u32 stop, u64 now)
 {
 	if (!nr_waiting(from) || !scx_bpf_dsq_move_to_local(track_dsq(from), 0))
 		return false;
 	track_moved(from, now);
-	count(stat);
+	count_dispatch(stat, from, stop);
 	return true;
+}
+
+static __always_inline bool take_track(s32 from, enum hallows_stat stat, u64 now)
+{
+	return take_track_at(from, stat, 0, now);
 }
 
 static __always_inline bool take_express(u32 llc, enum hallows_stat stat, u64 now)
@@ -23,7 +28,7 @@ static __always_inline bool take_express(u32 llc, enum hallows_stat stat, u64 no
 	if (!yard || !nr_express(llc) || !scx_bpf_dsq_move_to_local(express_dsq(llc), 0))
 		return false;
 	yard->express_since_ns = now;
-	count(stat);
+	count_dispatch(stat, cpu_in_slot(llc, 0), 0);
 	return true;
 }
 
@@ -42,7 +47,7 @@ static __always_inline bool take_head(struct task_struct *prev, struct task_ctx 
 			return true;
 	if (!own)
 		return false;
-	if (prev_ctx) {
+	if (prev_ctx && !(cell->flags & CELL_AWAY)) {
 		/* the task that ran so far goes on if its deadline is the earlier one */
 		head = __COMPAT_scx_bpf_dsq_peek(track_dsq(cpu));
 		if (head && time_before(deadline_of(prev, prev_ctx, slice), head->scx.dsq_vtime))
@@ -144,13 +149,13 @@ static __noinline bool take_peer(s32 cpu, u32 llc, u32 scan_k, u64 now)
 }
 
 /* Takes work from a stop of the agent's route, verified live before it is believed. */
-static __always_inline s32 take_stop(s32 cpu, s32 from, u64 now)
+static __always_inline s32 take_stop(s32 cpu, s32 from, u32 stop, u64 now)
 {
 	if (from >= nr_cpu_ids || from == cpu || !nr_waiting(from))
 		return REJECT_GONE;
 	if (!worth(track_age(from, now), price_between(cpu, from)))
 		return REJECT_PRICE;
-	return take_track(from, STAT_ROUTE, now) ? PULLED : REJECT_MASK;
+	return take_track_at(from, STAT_ROUTE, stop, now) ? PULLED : REJECT_MASK;
 }
 
 static __always_inline bool take_route(s32 cpu, u64 now)
@@ -173,7 +178,7 @@ static __always_inline bool take_route(s32 cpu, u64 now)
 	bpf_for(i, 0, ROUTE_LEN) {
 		if (i >= nr || signal->seq != seq)
 			break;
-		why = take_stop(cpu, signal->route[i], now);
+		why = take_stop(cpu, signal->route[i], i, now);
 		move_requested(MOVE_ROUTE, 1);
 		if (why == PULLED) {
 			move_applied(MOVE_ROUTE);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tasks: virtual time, burst length, class.
+ * Tasks: virtual time, class.
  *
  * A task's virtual time advances by its run time divided by its weight and is
  * read on the clock of the CPU it last ran on (@clock_cpu). When it appears on
@@ -18,12 +18,21 @@ struct task_ctx {
 	u64 exec_start_ns;	/* sum_exec_runtime when the run began */
 	u64 queued_ns;		/* when it was queued, 0: it does not wait */
 	u64 burst_ns;		/* run time since it last slept */
+	u64 slept_ns;		/* since when it sleeps, 0: it ran since */
 	u32 avg_burst_ns;	/* EWMA of the bursts */
+	u32 nr_bursts;
+	u32 group_ns;		/* run time that its group does not know of yet */
+	u64 home_checked_ns;	/* when its home was last looked up */
+	u64 home_moved_ns;	/* when it last left a CPU to go there, */
+	u64 home_tried_ns;	/* and when it last asked for room there */
+	u16 home_llc;		/* NO_CPU: none */
 	u32 cgroup_weight;	/* product of the weights of its cgroups, 100: neutral */
 	u32 granted_ns;		/* the slice it began its run with */
 	u32 weight_epoch;	/* the cgroup weights that this product is of */
 	u16 clock_cpu;
 	u16 last_cpu;		/* where it last ran, NO_CPU: nowhere yet */
+	u8 footprint;		/* how much of a cache it fills, in quarters of the usual */
+	u8 burst_ring;		/* how far from the last one this burst began, NR_RINGS: unknown */
 	bool near_wake;		/* its waker is about to sleep, or it was not yet off its CPU */
 	bool on_express;	/* waits on, or came from, an express track */
 };
@@ -109,6 +118,7 @@ static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx,
 	tctx->exec_start_ns = p->se.sum_exec_runtime;
 	tctx->vtime_ns += to_vtime(p, tctx, ran);
 	tctx->burst_ns += ran;
+	tctx->group_ns += ran;
 	cell->busy_ns += ran;
 }
 
@@ -127,20 +137,6 @@ static __always_inline void advance_clock(struct cell *cell, const struct task_c
 		step = slice;
 	cell->vclock_ns += step;
 	cell->pace_ns += step;
-}
-
-/*
- * A burst ends when the task goes to sleep, which a change of its attributes,
- * though it dequeues the task, is not. One longer than thought counts before.
- */
-static __always_inline void burst_stops(const struct task_struct *p, struct task_ctx *tctx, bool runnable)
-{
-	bool sleeps = !runnable && p->__state;
-
-	if (sleeps || tctx->burst_ns > tctx->avg_burst_ns)
-		tctx->avg_burst_ns = ewma(tctx->avg_burst_ns, tctx->burst_ns);
-	if (sleeps)
-		tctx->burst_ns = 0;
 }
 
 #endif

@@ -43,7 +43,15 @@ static __always_inline u64 need_ns(u32 ring)
 	return need ? bounded(*need, 0, NEED_MAX_NS) : NEED_MAX_NS;
 }
 
-/* What a move from @from to @to has to save. */
+/* The same for a task with a @footprint, in quarters of the usual one. */
+static __always_inline u64 need_scaled_ns(u32 ring, u32 footprint)
+{
+	u64 need = need_ns(ring), h = tunables.hysteresis_ns;
+
+	return need <= h ? need : h + (need - h) * footprint / 4;
+}
+
+/* What a move of a usual task from @from to @to has to save. */
 static __always_inline u64 price_between(s32 from, s32 to)
 {
 	return need_ns(ring_between(from, to));

@@ -2,6 +2,7 @@
 //! What became of the moves that the agent asked for.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use scx_stats_derive::Stats;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use crate::bpf_intf as intf;
 pub const NR_MOVES: usize = intf::hallows_move_NR_MOVES as usize;
 
 /// Names of the kinds, by `enum hallows_move`.
-const KINDS: [&str; NR_MOVES] = ["push", "fair", "route"];
+const KINDS: [&str; NR_MOVES] = ["push", "fair", "route", "home"];
 
 /// An account of one kind of moves since the scheduler was loaded: `struct
 /// ledger` summed over the CPUs.
@@ -69,6 +70,26 @@ pub struct MoveMetrics {
     pub rejected_gap: u64,
     #[stat(desc = "moves not made: they would have saved less than they cost")]
     pub rejected_price: u64,
+}
+
+impl fmt::Display for MoveMetrics {
+    /// A line whose first number is the sum of all others.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "requested {}, applied {}, expired {}, open {}, rejected: mask {}, pinned {}, gone {}, \
+             gap {}, price {}",
+            self.requested,
+            self.applied,
+            self.expired,
+            self.open,
+            self.rejected_mask,
+            self.rejected_pinned,
+            self.rejected_gone,
+            self.rejected_gap,
+            self.rejected_price
+        )
+    }
 }
 
 /// What was counted from `before` to `after`, by the kind's name.

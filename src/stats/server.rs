@@ -3,7 +3,7 @@
 
 use scx_stats::prelude::*;
 
-use super::{CellMetrics, Metrics, MoveMetrics, Snapshot};
+use super::{CellMetrics, Metrics, MoveMetrics, PriceMetrics, Snapshot};
 
 /// The server. Its channels carry a `()` for each request, and want the
 /// scheduler's [`Snapshot`] back; a client waits until it comes.
@@ -30,5 +30,6 @@ pub fn server_data() -> StatsServerData<(), Snapshot> {
         .add_meta(Metrics::meta())
         .add_meta(CellMetrics::meta())
         .add_meta(MoveMetrics::meta())
+        .add_meta(PriceMetrics::meta())
         .add_ops("top", StatsOps { open, close: None })
 }

@@ -23,6 +23,7 @@ impl Metrics {
     pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
         self.print_cells(out)?;
         self.print_rates(out)?;
+        self.print_prices(out)?;
         self.print_agent(out)?;
         writeln!(out)
     }
@@ -119,15 +120,34 @@ impl Metrics {
         writeln!(out)
     }
 
+    /// The prices of moves, nearest ring first; learnt ones with their error.
+    fn print_prices(&self, out: &mut impl Write) -> io::Result<()> {
+        if self.prices.values().all(|price| price.learnt == 0) {
+            return Ok(());
+        }
+        write!(out, "price us  ")?;
+        for ring in ["smt", "llc", "node", "machine"] {
+            let Some(price) = self.prices.get(ring) else {
+                continue;
+            };
+            write!(out, "  {ring} {:.1}", price.price_us)?;
+            if price.learnt == 1 {
+                write!(out, " +-{:.1}", price.error_us)?;
+            }
+        }
+        writeln!(out)
+    }
+
     fn print_agent(&self, out: &mut impl Write) -> io::Result<()> {
         match self.period_ms {
             0 => write!(out, "agent       off")?,
             period => write!(
                 out,
-                "agent       period {period} ms  windows/s {}  flips/s {}  fresh {:.0} %",
+                "agent       period {period} ms  windows/s {}  flips/s {}  fresh {:.0} %  homes {}",
                 self.per_second(self.windows),
                 self.per_second(self.flips),
-                percent(self.fresh, self.fresh + self.stale)
+                percent(self.fresh, self.fresh + self.stale),
+                self.homes
             )?,
         }
         writeln!(
@@ -165,7 +185,7 @@ fn glyph(state: &str) -> char {
 
 #[cfg(test)]
 mod tests {
-    use super::super::MoveMetrics;
+    use super::super::{MoveMetrics, PriceMetrics};
     use super::*;
 
     fn cell(llc: u64, state: &str, queued: u64, busy_pct: f64) -> CellMetrics {
@@ -185,6 +205,16 @@ mod tests {
 
     #[test]
     fn a_block_shows_cells_and_rates() {
+        let smt = PriceMetrics {
+            price_us: 1.5,
+            learnt: 1,
+            samples: 4000.0,
+            error_us: 0.2,
+        };
+        let llc = PriceMetrics {
+            price_us: 20.0,
+            ..PriceMetrics::default()
+        };
         let push = MoveMetrics {
             requested: 10,
             applied: 8,
@@ -207,6 +237,8 @@ mod tests {
             flips: 1,
             period_ms: 10,
             idle_wait_max_us: 812,
+            homes: 2,
+            prices: [("smt".to_string(), smt), ("llc".to_string(), llc)].into(),
             moves: [
                 ("push".to_string(), push),
                 ("fair".to_string(), MoveMetrics::default()),
@@ -229,7 +261,8 @@ wake/s      self 0  smt 0  llc 0  node 0  machine 0  sync 0  no idle 20k
 run at/s    self 0  smt 0  llc 0  node 0  machine 1.2M
 queue/s     track 150  express 50  preempted 0  invited 0  reenqueued 0
 push/s      requested 5.0  applied 4.0  expired 0.5  mask 0  pinned 0  gone 0  gap 0.5  price 0
-agent       period 10 ms  windows/s 100  flips/s 0.5  fresh 99 %  express 25 % of queued  longest wait beside an idle CPU 812 us
+price us    smt 1.5 +-0.2  llc 20.0
+agent       period 10 ms  windows/s 100  flips/s 0.5  fresh 99 %  homes 2  express 25 % of queued  longest wait beside an idle CPU 812 us
 
 ";
         assert_eq!(printed(&metrics), expected);

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Groups: in which LLC the threads of a process should run.
+//!
+//! Threads that share memory and run in one LLC find it there; spread over two,
+//! each write of one is a miss of another. A group gets a home where it ran
+//! most, changes it for a place where it ran twice as much, and has none when no
+//! LLC has room for it. The rules are those of Linux's cache-aware load balancing
+//! (`kernel/sched/fair.c`, 2026).
+
+use std::collections::HashMap;
+
+use super::params::MS;
+use super::place::Map;
+
+/// Time in which the weight of the past halves.
+const HALF_LIFE_NS: f64 = 10.0 * MS as f64;
+/// Least time between two changes of a home.
+const SWITCH_GAP_NS: u64 = 50 * MS;
+/// How much more a group must have run elsewhere to move its home there.
+const SWITCH_FACTOR: f64 = 2.0;
+/// Share of an LLC's CPUs beyond which a group has outgrown it, and below which
+/// it fits again.
+const OUTGROWN: f64 = 0.80;
+const FITS: f64 = 0.70;
+/// Share of an LLC's CPUs that homes may claim together.
+const CAPACITY: f64 = 0.85;
+/// CPUs that a group must use for a home to be worth it.
+const LEAST_LOAD: f64 = 0.1;
+/// Groups that have a home at a time, those that use most CPUs.
+pub const MAX_GROUPS: usize = 1024;
+
+/// How long a process ran in an LLC since the last report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// The process, by its thread group id.
+    pub tgid: u32,
+    /// Dense LLC index.
+    pub llc: u16,
+    pub ran_ns: u64,
+}
+
+/// Where a process should run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Home {
+    pub tgid: u32,
+    /// Dense LLC index.
+    pub llc: u16,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Group {
+    /// Run time by LLC, the past weighing less, in nanoseconds.
+    occupancy: Vec<(u16, f64)>,
+    /// CPUs in use, EWMA.
+    load: f64,
+    ran_ns: u64,
+    home: Option<u16>,
+    switched_ns: Option<u64>,
+    outgrown: bool,
+}
+
+/// All groups that ran lately.
+#[derive(Clone, Debug, Default)]
+pub struct Groups {
+    groups: HashMap<u32, Group>,
+    observed_ns: u64,
+    /// CPUs that homes claim, by LLC.
+    claimed: Vec<f64>,
+    order: Vec<(u32, f64)>,
+    homes: Vec<Home>,
+    switches: u64,
+}
+
+impl Groups {
+    /// Takes note of what ran until `now_ns` and decides on homes. Usage of LLCs
+    /// that `map` does not have is ignored. Costs O(groups log groups).
+    pub fn observe(&mut self, map: &Map, usages: impl IntoIterator<Item = Usage>, now_ns: u64) {
+        let passed_ns = now_ns.saturating_sub(self.observed_ns).max(1) as f64;
+        self.observed_ns = now_ns;
+        let keep = 0.5f64.powf(passed_ns / HALF_LIFE_NS);
+        for group in self.groups.values_mut() {
+            group.fade(keep);
+        }
+        for usage in usages {
+            if usize::from(usage.llc) < map.llcs().len() {
+                self.groups.entry(usage.tgid).or_default().add(usage);
+            }
+        }
+        for group in self.groups.values_mut() {
+            group.load = (group.load + group.ran_ns as f64 / passed_ns) / 2.0;
+            group.ran_ns = 0;
+        }
+        self.groups
+            .retain(|_, group| !group.occupancy.is_empty() || group.load > LEAST_LOAD / 10.0);
+        self.settle(map, now_ns);
+    }
+
+    /// The heaviest first: a light group finds room more easily.
+    fn settle(&mut self, map: &Map, now_ns: u64) {
+        self.claimed.clear();
+        self.claimed.resize(map.llcs().len(), 0.0);
+        self.homes.clear();
+        self.order.clear();
+        self.order
+            .extend(self.groups.iter().map(|(tgid, group)| (*tgid, group.load)));
+        self.order
+            .sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        for (place, (tgid, load)) in self.order.iter().enumerate() {
+            let Some(group) = self.groups.get_mut(tgid) else {
+                continue;
+            };
+            let home = if place < MAX_GROUPS && *load >= LEAST_LOAD {
+                group.choose(map, &self.claimed, now_ns)
+            } else {
+                None
+            };
+            if let Some(llc) = home {
+                self.claimed[llc as usize] += load;
+                self.homes.push(Home { tgid: *tgid, llc });
+            }
+            self.switches +=
+                u64::from(group.home.is_some() && home.is_some() && home != group.home);
+            if home != group.home {
+                group.home = home;
+                group.switched_ns = Some(now_ns);
+            }
+        }
+    }
+
+    /// The homes, those of the heaviest groups first.
+    pub fn homes(&self) -> &[Home] {
+        &self.homes
+    }
+
+    /// How often a group changed one home for another.
+    pub fn switches(&self) -> u64 {
+        self.switches
+    }
+}
+
+impl Group {
+    fn fade(&mut self, keep: f64) {
+        for (_, ran) in &mut self.occupancy {
+            *ran *= keep;
+        }
+        // Less than a microsecond is nothing, and would stay for ever.
+        self.occupancy.retain(|(_, ran)| *ran > 1_000.0);
+    }
+
+    fn add(&mut self, usage: Usage) {
+        self.ran_ns = self.ran_ns.saturating_add(usage.ran_ns);
+        let ran = usage.ran_ns as f64;
+        match self.occupancy.iter_mut().find(|(llc, _)| *llc == usage.llc) {
+            Some((_, sum)) => *sum += ran,
+            None => self.occupancy.push((usage.llc, ran)),
+        }
+    }
+
+    fn ran_in(&self, llc: u16) -> f64 {
+        let found = self.occupancy.iter().find(|(other, _)| *other == llc);
+        found.map_or(0.0, |(_, ran)| *ran)
+    }
+
+    /// The home of this group where so many CPUs of each LLC are claimed already.
+    fn choose(&mut self, map: &Map, claimed: &[f64], now_ns: u64) -> Option<u16> {
+        let cpus = |llc: usize| map.llcs()[llc].cells.len() as f64;
+        let largest = (0..claimed.len()).map(cpus).fold(0.0, f64::max);
+        let limit = if self.outgrown { FITS } else { OUTGROWN };
+        self.outgrown = self.load > limit * largest;
+        if self.outgrown {
+            return None;
+        }
+        let has_room = |llc: usize| {
+            self.load <= OUTGROWN * cpus(llc)
+                && claimed[llc] + self.load <= (CAPACITY * cpus(llc)).max(self.load)
+        };
+        let now = self.home.filter(|llc| has_room((*llc).into()));
+        // One that lost its home to a heavier group looks for another at once.
+        let waits = now.is_some()
+            && self
+                .switched_ns
+                .is_some_and(|at| now_ns.saturating_sub(at) < SWITCH_GAP_NS);
+        if waits {
+            return now;
+        }
+        let most = (0..claimed.len())
+            .filter(|llc| has_room(*llc))
+            .max_by(|a, b| {
+                let by_use = self.ran_in(*a as u16).total_cmp(&self.ran_in(*b as u16));
+                by_use.then(claimed[*b].total_cmp(&claimed[*a]).then(b.cmp(a)))
+            })? as u16;
+        match now {
+            Some(home) if self.ran_in(most) <= SWITCH_FACTOR * self.ran_in(home) => Some(home),
+            _ => Some(most),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::testing::{Machine, machines};
+    use proptest::prelude::*;
+
+    const TWO_LLCS: Machine = Machine {
+        nodes: 1,
+        llcs: 2,
+        cores: 4,
+        smt: 1,
+    };
+
+    fn usage(tgid: u32, llc: u16, ran_ms: u64) -> Usage {
+        Usage {
+            tgid,
+            llc,
+            ran_ns: ran_ms * MS,
+        }
+    }
+
+    /// Windows of 10 ms, each with the same usage.
+    fn windows(groups: &mut Groups, map: &Map, first: u64, nr: u64, usages: &[Usage]) {
+        for window in first..first + nr {
+            groups.observe(map, usages.iter().copied(), window * 10 * MS);
+        }
+    }
+
+    #[test]
+    fn a_group_lives_where_it_runs_most() {
+        let (map, mut groups) = (TWO_LLCS.map(), Groups::default());
+        windows(&mut groups, &map, 1, 5, &[usage(7, 0, 5), usage(7, 1, 8)]);
+        assert_eq!(groups.homes(), [Home { tgid: 7, llc: 1 }]);
+    }
+
+    #[test]
+    fn a_home_changes_for_twice_as_much_only_and_not_too_often() {
+        let (map, mut groups) = (TWO_LLCS.map(), Groups::default());
+        windows(&mut groups, &map, 1, 10, &[usage(7, 0, 10)]);
+        windows(
+            &mut groups,
+            &map,
+            11,
+            20,
+            &[usage(7, 0, 8), usage(7, 1, 12)],
+        );
+        assert_eq!(groups.homes(), [Home { tgid: 7, llc: 0 }]);
+        windows(
+            &mut groups,
+            &map,
+            31,
+            20,
+            &[usage(7, 0, 5), usage(7, 1, 15)],
+        );
+        assert_eq!(groups.homes(), [Home { tgid: 7, llc: 1 }]);
+        assert_eq!(groups.switches(), 1);
+        // Alternating load: one change in 50 ms at most.
+        for window in 0..100 {
+            let llc = (window / 3 % 2) as u16;
+            windows(&mut groups, &map, 51 + window, 1, &[usage(7, llc, 20)]);
+        }
+        assert!(groups.switches() <= 1 + 20, "{}", groups.switches());
+    }
+
+    #[test]
+    fn two_groups_that_do_not_fit_together_part() {
+        let (map, mut groups) = (TWO_LLCS.map(), Groups::default());
+        let both = [usage(7, 0, 22), usage(8, 0, 20)];
+        windows(&mut groups, &map, 1, 10, &both);
+        let expected = [Home { tgid: 7, llc: 0 }, Home { tgid: 8, llc: 1 }];
+        assert_eq!(groups.homes(), expected);
+    }
+
+    #[test]
+    fn who_outgrows_the_llc_has_no_home() {
+        let (map, mut groups) = (TWO_LLCS.map(), Groups::default());
+        windows(&mut groups, &map, 1, 10, &[usage(7, 0, 28)]);
+        assert_eq!(groups.homes().len(), 1);
+        windows(&mut groups, &map, 11, 10, &[usage(7, 0, 40)]);
+        assert!(groups.homes().is_empty());
+        // It has to shrink a little more than it grew.
+        windows(&mut groups, &map, 21, 10, &[usage(7, 0, 31)]);
+        assert!(groups.homes().is_empty());
+        windows(&mut groups, &map, 31, 10, &[usage(7, 0, 26)]);
+        assert_eq!(groups.homes().len(), 1);
+    }
+
+    #[test]
+    fn who_does_next_to_nothing_has_no_home_and_is_forgotten() {
+        let (map, mut groups) = (TWO_LLCS.map(), Groups::default());
+        let light = Usage {
+            ran_ns: MS / 2,
+            ..usage(7, 0, 0)
+        };
+        windows(&mut groups, &map, 1, 10, &[light]);
+        assert!(groups.homes().is_empty());
+        windows(&mut groups, &map, 11, 30, &[]);
+        assert!(groups.groups.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn homes_exist_and_are_not_crowded(
+            map in machines(),
+            windows in prop::collection::vec(
+                prop::collection::vec((0..40u32, any::<u16>(), 0..200 * MS), 0..60), 1..20),
+        ) {
+            let mut groups = Groups::default();
+            for (window, usages) in windows.into_iter().enumerate() {
+                let usages = usages
+                    .into_iter()
+                    .map(|(tgid, llc, ran_ns)| Usage { tgid, llc: llc % 8, ran_ns });
+                groups.observe(&map, usages, (window as u64 + 1) * 10 * MS);
+                let mut claimed = vec![(0.0, 0); map.llcs().len()];
+                for home in groups.homes() {
+                    let llc = &mut claimed[home.llc as usize];
+                    *llc = (llc.0 + groups.groups[&home.tgid].load, llc.1 + 1);
+                }
+                for (llc, (load, nr)) in map.llcs().iter().zip(claimed) {
+                    let cpus = llc.cells.len() as f64;
+                    prop_assert!(nr <= 1 || load <= CAPACITY * cpus + 1e-9);
+                    prop_assert!(load <= CAPACITY.max(OUTGROWN) * cpus + 1e-9);
+                }
+            }
+        }
+    }
+}
