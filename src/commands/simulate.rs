@@ -12,7 +12,7 @@ use crate::agent::price::Prices;
 use crate::exit::Error;
 use crate::sim::Scenario;
 use crate::sim::engine::costs::DEFAULT_COSTS_NS;
-use crate::sim::policy::{PREEMPT_GAP_NS, PolicyKind};
+use crate::sim::policy::{Footprints, PREEMPT_GAP_NS, PolicyKind};
 use crate::sim::report::Report;
 use crate::sim::table;
 use crate::sim::topology::Topology;
@@ -112,10 +112,9 @@ struct Steering {
     #[arg(long, value_name = "US", default_value_t = PREEMPT_GAP_NS / US, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     preempt_gap_us: u64,
 
-    /// Tell scx_hallows each task's footprint and where its memory is, as no
-    /// instrument does today: what would knowing be worth?
-    #[arg(long)]
-    footprints: bool,
+    /// What scx_hallows knows of how much cache a task uses.
+    #[arg(long, value_name = "HOW", default_value = "resident", value_parser = footprints())]
+    footprints: Footprints,
 }
 
 impl Simulate {
@@ -209,6 +208,10 @@ fn policies() -> impl TypedValueParser<Value = PolicyKind> {
     one_of(&PolicyKind::ALL, |kind| (kind.name(), kind.about()))
 }
 
+fn footprints() -> impl TypedValueParser<Value = Footprints> {
+    one_of(&Footprints::ALL, |kind| (kind.name(), kind.about()))
+}
+
 /// Parses the name of one of `all`, as `describe` gives it with its help.
 fn one_of<T: Copy + Send + Sync + 'static>(
     all: &'static [T],
@@ -292,7 +295,7 @@ mod tests {
         let line = "--topo 1x2x4x1 --workload mix,hogs --policy global,no-agent --runs 2 --seed 7 \
             --duration 50ms --load 0.5 --cost-us 1,2,3,4 --price-us 5,6,7,8.5 --period-ms 1 \
             --dwell 3 --slice-us 4000 --min-slice-us 250 --kappa 0.5 --hysteresis-us 40 \
-            --preempt-gap-us 500 --footprints";
+            --preempt-gap-us 500 --footprints known";
         let scenarios = parsed(line).unwrap();
         assert_eq!(scenarios.len(), 8);
         let (first, last) = (scenarios[0], scenarios[7]);
@@ -317,7 +320,10 @@ mod tests {
             (last.params.kappa, last.params.hysteresis_ns),
             (0.5, 40 * US)
         );
-        assert_eq!((last.preempt_gap_ns, last.footprints), (500 * US, true));
+        assert_eq!(
+            (last.preempt_gap_ns, last.footprints),
+            (500 * US, Footprints::Known)
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::agent::price::Prices;
 use engine::Engine;
 use engine::costs::Costs;
 use engine::machine::Machine;
-use policy::{PolicyKind, Settings};
+use policy::{Footprints, PolicyKind, Settings};
 use report::{Labels, Report};
 use topology::Topology;
 use workload::WorkloadKind;
@@ -49,8 +49,8 @@ pub struct Scenario {
     pub prices_ns: Prices,
     /// The shortest time between two preemptions on a CPU under scx_hallows.
     pub preempt_gap_ns: u64,
-    /// scx_hallows knows each task's footprint and where its memory is.
-    pub footprints: bool,
+    /// What scx_hallows knows of tasks' footprints.
+    pub footprints: Footprints,
 }
 
 impl Scenario {

@@ -20,7 +20,7 @@ pub fn scenario(topology: &str, workload: WorkloadKind, policy: PolicyKind) -> S
         costs_ns: DEFAULT_COSTS_NS,
         prices_ns: DEFAULT_COSTS_NS,
         preempt_gap_ns: PREEMPT_GAP_NS,
-        footprints: false,
+        footprints: Footprints::default(),
     }
 }
 
@@ -212,9 +212,9 @@ fn prices_that_know_footprints_beat_prices_of_none_beat_one_queue() {
         );
         assert!(worst < best, "{a:?} {b:?}");
     };
-    let eevdf = with(PolicyKind::EevdfLike, false);
-    below(with(PolicyKind::Hallows, true), eevdf);
-    below(eevdf, with(PolicyKind::Global, false));
+    let eevdf = with(PolicyKind::EevdfLike, Footprints::default());
+    below(with(PolicyKind::Hallows, Footprints::Known), eevdf);
+    below(eevdf, with(PolicyKind::Global, Footprints::default()));
 }
 
 #[test]

@@ -88,8 +88,43 @@ pub struct Settings {
     /// The shortest time between two preemptions of hogs on a CPU under
     /// scx_hallows.
     pub preempt_gap_ns: u64,
-    /// scx_hallows knows each task's footprint and where its memory is.
-    pub footprints: bool,
+    /// What scx_hallows knows of tasks' footprints.
+    pub footprints: Footprints,
+}
+
+/// What scx_hallows knows of how much cache a task uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Footprints {
+    /// Nothing: all are usual.
+    Unknown,
+    /// As built: the resident set tells, when a task is sent somewhere.
+    #[default]
+    Resident,
+    /// All, always, and where the task's memory is.
+    Known,
+}
+
+impl Footprints {
+    /// All of them.
+    pub const ALL: [Footprints; 3] = [Footprints::Unknown, Footprints::Resident, Footprints::Known];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Footprints::Unknown => "unknown",
+            Footprints::Resident => "resident",
+            Footprints::Known => "known",
+        }
+    }
+
+    /// What it is, in a line.
+    pub fn about(self) -> &'static str {
+        match self {
+            Footprints::Unknown => "all tasks are taken to be alike",
+            Footprints::Resident => "as built: the resident set tells, when a task is sent away",
+            Footprints::Known => "always, exactly, and where the task's memory is as well",
+        }
+    }
 }
 
 /// The gap of scx_hallows (`preempt_gap_ns` in BPF).

@@ -16,7 +16,7 @@ mod signal;
 mod task;
 mod track;
 
-use super::{Counted, Policy, Settings};
+use super::{Counted, Footprints, Policy, Settings};
 use crate::agent::orders::Orders;
 use crate::agent::params::Params;
 use crate::agent::place::{Map, Ring};
@@ -42,7 +42,7 @@ pub struct Hallows {
     /// What a move over each ring has to save.
     need_ns: Prices,
     preempt_gap_ns: u64,
-    footprints: bool,
+    footprints: Footprints,
     cells: Vec<Cell>,
     /// The CPUs' tracks, since when each has not moved (0: it never did), and
     /// those that hold work.

@@ -147,7 +147,7 @@ impl Hallows {
         let Some(peer) = self.random_peer(machine, cpu) else {
             return cpu;
         };
-        let need_ns = self.need_ns[Ring::Llc as usize];
+        let need_ns = self.price_of(machine, task, cpu, peer);
         if self.ahead_ns(peer, task) + need_ns < self.ahead_ns(cpu, task) {
             peer
         } else {

@@ -89,7 +89,7 @@ impl Hallows {
             machine.probe(cpu, from);
             let head = self.tracks[from].head()?;
             let age_ns = self.track_age(from, machine.now_ns);
-            if !worth(age_ns, self.price_of(machine, head, from, cpu)) {
+            if !worth(age_ns, self.price_to_steal(machine, head, from, cpu)) {
                 return None;
             }
             self.take_track(machine, cpu, from, "route")
@@ -112,7 +112,7 @@ impl Hallows {
         machine.probe(cpu, cells.start);
         if let Some(head) = self.express[llc].head() {
             let age_ns = now_ns - self.express_since_ns[llc];
-            if worth(age_ns, self.price_of(machine, head, cells.start, cpu)) {
+            if worth(age_ns, self.price_to_steal(machine, head, cells.start, cpu)) {
                 return self.take_express(machine, llc, detour_or_rescue(age_ns));
             }
         }
@@ -120,7 +120,7 @@ impl Hallows {
         let from = self.waiting.next(&cells, from)?;
         let head = self.tracks[from].head()?;
         let age_ns = self.track_age(from, now_ns);
-        if !worth(age_ns, self.price_of(machine, head, from, cpu)) {
+        if !worth(age_ns, self.price_to_steal(machine, head, from, cpu)) {
             return None;
         }
         self.take_track(machine, cpu, from, detour_or_rescue(age_ns))
