@@ -5,27 +5,28 @@ use std::fmt::Write;
 
 use super::report::Report;
 
-/// A column: its title, and its value if the report has one.
-type Column = (&'static str, fn(&Report) -> Option<f64>);
+/// A column: its title, the decimals of a small value, and the value if the
+/// report has one.
+type Column = (&'static str, usize, fn(&Report) -> Option<f64>);
 
 const COLUMNS: [Column; 15] = [
-    ("wait mean us", |it| some(it, it.wait.mean_us)),
-    ("p50", |it| some(it, it.wait.p50_us)),
-    ("p99", |it| some(it, it.wait.p99_us)),
-    ("moves/CPU/s SMT", |it| Some(it.migrations_per_cpu_s.smt)),
-    ("LLC", |it| Some(it.migrations_per_cpu_s.llc)),
-    ("node", |it| Some(it.migrations_per_cpu_s.node)),
-    ("machine", |it| Some(it.migrations_per_cpu_s.machine)),
-    ("overhead %", |it| Some(it.overhead_pct)),
-    ("remote %", |it| Some(it.remote_pct)),
-    ("busy %", |it| Some(it.busy_pct)),
-    ("wasted %", |it| Some(it.wasted_idle_pct)),
-    ("Jain", |it| it.jain),
-    ("all busy ms", |it| {
+    ("wait mean us", 2, |it| some(it, it.wait.mean_us)),
+    ("p50", 2, |it| some(it, it.wait.p50_us)),
+    ("p99", 2, |it| some(it, it.wait.p99_us)),
+    ("moves/CPU/s SMT", 2, |it| Some(it.migrations_per_cpu_s.smt)),
+    ("LLC", 2, |it| Some(it.migrations_per_cpu_s.llc)),
+    ("node", 2, |it| Some(it.migrations_per_cpu_s.node)),
+    ("machine", 2, |it| Some(it.migrations_per_cpu_s.machine)),
+    ("overhead %", 2, |it| Some(it.overhead_pct)),
+    ("remote %", 2, |it| Some(it.remote_pct)),
+    ("busy %", 2, |it| Some(it.busy_pct)),
+    ("wasted %", 2, |it| Some(it.wasted_idle_pct)),
+    ("Jain", 4, |it| it.jain),
+    ("all busy ms", 2, |it| {
         it.all_busy_ms.filter(|_| it.makespan_ms.is_some())
     }),
-    ("makespan ms", |it| it.makespan_ms),
-    ("flips/cell/s", |it| {
+    ("makespan ms", 2, |it| it.makespan_ms),
+    ("flips/cell/s", 2, |it| {
         (it.rounds > 0).then_some(it.flips_per_cell_s)
     }),
 ];
@@ -43,14 +44,14 @@ pub fn text(reports: &[Report]) -> String {
     let rows: Vec<&[Report]> = reports.chunk_by(same_scenario).collect();
     let columns: Vec<&Column> = COLUMNS
         .iter()
-        .filter(|(_, value)| reports.iter().any(|report| value(report).is_some()))
+        .filter(|(_, _, value)| reports.iter().any(|report| value(report).is_some()))
         .collect();
     let mut text = String::new();
     line(
         &mut text,
         "workload",
         "policy",
-        columns.iter().map(|(title, _)| (*title).into()),
+        columns.iter().map(|(title, ..)| (*title).into()),
     );
     line(
         &mut text,
@@ -59,7 +60,9 @@ pub fn text(reports: &[Report]) -> String {
         columns.iter().map(|_| "--:".into()),
     );
     for row in &rows {
-        let cells = columns.iter().map(|(_, value)| cell(row, *value));
+        let cells = columns
+            .iter()
+            .map(|(_, small, value)| cell(row, *small, *value));
         line(&mut text, row[0].workload, row[0].policy, cells);
     }
     if let [report] = reports {
@@ -80,7 +83,7 @@ fn line(text: &mut String, workload: &str, policy: &str, cells: impl Iterator<It
     ));
 }
 
-fn cell(row: &[Report], value: fn(&Report) -> Option<f64>) -> String {
+fn cell(row: &[Report], small: usize, value: fn(&Report) -> Option<f64>) -> String {
     let values: Vec<f64> = row.iter().filter_map(value).collect();
     if values.is_empty() {
         return "".into();
@@ -89,7 +92,7 @@ fn cell(row: &[Report], value: fn(&Report) -> Option<f64>) -> String {
     let mean = values.iter().sum::<f64>() / nr;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     let deviation = (squares / (nr - 1.0).max(1.0)).sqrt();
-    let digits = digits(mean);
+    let digits = digits(mean, small);
     let (mean, deviation) = (format!("{mean:.digits$}"), format!("{deviation:.digits$}"));
     if deviation.bytes().all(|byte| matches!(byte, b'0' | b'.')) {
         mean
@@ -98,15 +101,14 @@ fn cell(row: &[Report], value: fn(&Report) -> Option<f64>) -> String {
     }
 }
 
-/// Decimals that suit a number of this size; an index of fairness says what it
-/// says in the third and the fourth.
-fn digits(value: f64) -> usize {
+/// Decimals that suit a number of this size, `small` if it is at most 1.
+fn digits(value: f64, small: usize) -> usize {
     match value.abs() {
         0.0 => 0,
         value if value >= 100.0 => 0,
         value if value >= 10.0 => 1,
         value if value > 1.0 => 2,
-        _ => 4,
+        _ => small,
     }
 }
 
@@ -156,7 +158,7 @@ mod tests {
 
     #[test]
     fn numbers_keep_the_decimals_that_matter() {
-        let digits = [0.0, 1234.5, 12.34, 1.234, 0.99912].map(digits);
+        let digits = [0.0, 1234.5, 12.34, 1.234, 0.99912].map(|value| digits(value, 4));
         assert_eq!(digits, [0, 0, 1, 2, 4]);
     }
 }

@@ -58,7 +58,7 @@ impl Engine {
     /// before the end.
     pub fn play(&mut self, events: usize) -> bool {
         for _ in 0..events {
-            match self.machine.events.next() {
+            match self.machine.events.pop() {
                 Some((at_ns, event)) if at_ns <= self.end_ns && !self.workload.over() => {
                     self.machine.now_ns = at_ns;
                     self.happen(event);
