@@ -203,7 +203,11 @@ fn prices_that_know_footprints_beat_prices_of_none_beat_one_queue() {
             footprints,
             ..scenario("2x2x8x2", WorkloadKind::Exp, policy)
         };
-        [1, 2, 3].map(|seed| p99(&Scenario { seed, ..scenario }.run(|_| ())))
+        [1, 2, 3].map(|seed| {
+            let mut run = scenario;
+            run.seed = seed;
+            p99(&run.run(|_| ()))
+        })
     };
     let below = |a: [f64; 3], b: [f64; 3]| {
         let (worst, best) = (
