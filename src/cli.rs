@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The command line: what the user typed ([`Cli`]), and what it means once
-//! every value has been checked ([`Options`]).
+//! The command line: what the user typed ([`Cli`]), and what it means: a
+//! subcommand, or where the tunables come from ([`Sources`]) and what is fixed
+//! while the scheduler runs ([`Options`]).
 
+mod tunables;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, Parser};
+use clap::{ArgAction, Parser};
 use scx_utils::libbpf_clap_opts::LibbpfOpts;
 
-use crate::agent::params::Params;
 use crate::commands::Command;
+use crate::config::Sources;
 use crate::exit::Error;
-
-const NS_PER_US: u64 = 1_000;
-const NS_PER_MS: u64 = 1_000_000;
+use tunables::Tunables;
 
 /// Schedules this machine's tasks, with its CPUs as the cells of a cellular automaton.
 ///
@@ -70,11 +72,18 @@ pub struct Cli {
     #[arg(short, long)]
     pub debug: bool,
 
-    #[command(flatten)]
-    pub hysteresis: Hysteresis,
+    /// Run the BPF part alone, under its static defaults; the options under
+    /// Hysteresis then do nothing.
+    #[arg(long)]
+    pub no_agent: bool,
+
+    /// Read the configuration from FILE, which has to exist, instead of
+    /// /etc/scx_hallows/config.toml, which need not. Options override it.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 
     #[command(flatten)]
-    pub track: Track,
+    pub tunables: Tunables,
 
     #[command(flatten, next_help_heading = "Libbpf Options")]
     pub libbpf: LibbpfOpts,
@@ -83,98 +92,9 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
-/// When a CPU changes its state.
-///
-/// Negative numbers are values here, so that the refusal names the option.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Hysteresis")]
-pub struct Hysteresis {
-    /// Mean queue length, in waiting tasks, above which a CPU becomes
-    /// saturated, 0.01 to 64; more lets queues grow longer before others help.
-    #[arg(long, value_name = "TASKS", default_value_t = Params::default().saturate_enter, allow_negative_numbers = true)]
-    pub saturate_enter: f64,
-
-    /// Mean queue length, in waiting tasks, below which a CPU stops being
-    /// saturated, 0 to 64 and below --saturate-enter.
-    #[arg(long, value_name = "TASKS", default_value_t = Params::default().saturate_leave, allow_negative_numbers = true)]
-    pub saturate_leave: f64,
-
-    /// Idle share of the time above which a CPU becomes hungry for work, 0.01
-    /// to 1.
-    #[arg(long, value_name = "SHARE", default_value_t = Params::default().hungry_enter, allow_negative_numbers = true)]
-    pub hungry_enter: f64,
-
-    /// Idle share of the time below which a CPU stops being hungry, 0 to 1 and
-    /// below --hungry-enter.
-    #[arg(long, value_name = "SHARE", default_value_t = Params::default().hungry_leave, allow_negative_numbers = true)]
-    pub hungry_leave: f64,
-
-    /// Windows in a row for which a CPU must want to leave a state before it
-    /// does, 1 to 100; more is steadier and slower to react.
-    #[arg(long, value_name = "WINDOWS", default_value_t = Params::default().dwell, allow_negative_numbers = true)]
-    pub dwell: u32,
-
-    /// Length of a window in milliseconds, 4 to 100; it stretches to 100 while
-    /// no CPU changes its state.
-    #[arg(
-        long,
-        value_name = "MS",
-        default_value_t = Params::default().period_ns / NS_PER_MS,
-        allow_negative_numbers = true
-    )]
-    pub period_ms: u64,
-}
-
-/// How tasks wait on a track and what it takes to move one to another.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Track")]
-pub struct Track {
-    /// Time slice of a task in microseconds, 100 to 100000; shorter answers
-    /// faster, longer switches less.
-    #[arg(
-        long,
-        value_name = "US",
-        default_value_t = Params::default().slice_ns / NS_PER_US,
-        allow_negative_numbers = true
-    )]
-    pub slice_us: u64,
-
-    /// Shortest time slice in microseconds, for long queues, 50 to 100000 and
-    /// no more than --slice-us.
-    #[arg(
-        long,
-        value_name = "US",
-        default_value_t = Params::default().min_slice_ns / NS_PER_US,
-        allow_negative_numbers = true
-    )]
-    pub min_slice_us: u64,
-
-    /// Factor on the price of moving a task, 0 to 16; 0 moves work freely, more
-    /// keeps it near its caches.
-    #[arg(long, value_name = "FACTOR", default_value_t = Params::default().kappa, allow_negative_numbers = true)]
-    pub kappa: f64,
-
-    /// Waiting time in microseconds that a move must save beyond its price, 0
-    /// to 5000.
-    #[arg(
-        long,
-        value_name = "US",
-        default_value_t = Params::default().hysteresis_ns / NS_PER_US,
-        allow_negative_numbers = true
-    )]
-    pub hysteresis_us: u64,
-
-    /// Run the BPF part alone, under its static defaults; the options under
-    /// Hysteresis then do nothing.
-    #[arg(long)]
-    pub no_agent: bool,
-}
-
-/// What the scheduler needs to start, every value checked.
+/// What is fixed while the scheduler runs.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The numbers that steer agent and BPF.
-    pub params: Params,
     /// Schedule SCHED_EXT tasks only.
     pub partial: bool,
     /// Print decisions to the trace pipe.
@@ -201,45 +121,21 @@ impl Cli {
         })
     }
 
-    /// The numbers that steer agent and BPF.
-    ///
-    /// # Errors
-    /// [`Error::Usage`], naming the option that is out of its range.
-    pub fn params(&self) -> Result<Params, Error> {
-        let (hysteresis, track) = (&self.hysteresis, &self.track);
-        let params = Params {
-            saturate_enter: hysteresis.saturate_enter,
-            saturate_leave: hysteresis.saturate_leave,
-            hungry_enter: hysteresis.hungry_enter,
-            hungry_leave: hysteresis.hungry_leave,
-            dwell: hysteresis.dwell,
-            period_ns: hysteresis.period_ms.saturating_mul(NS_PER_MS),
-            slice_ns: track.slice_us.saturating_mul(NS_PER_US),
-            min_slice_ns: track.min_slice_us.saturating_mul(NS_PER_US),
-            kappa: track.kappa,
-            hysteresis_ns: track.hysteresis_us.saturating_mul(NS_PER_US),
-            ..Params::default()
-        };
-        params
-            .validate()
-            .map_err(|error| Error::Usage(format!("{error:#}")))?;
-        Ok(params)
+    /// Where the numbers that steer agent and BPF come from.
+    pub fn sources(&self) -> Sources {
+        Sources::new(self.config.clone(), self.tunables.given.clone())
     }
 
-    /// What the scheduler needs to start.
-    ///
-    /// # Errors
-    /// Those of [`params`](Self::params).
-    pub fn options(&self) -> Result<Options, Error> {
-        Ok(Options {
-            params: self.params()?,
+    /// What is fixed while the scheduler runs.
+    pub fn options(&self) -> Options {
+        Options {
             partial: self.partial,
             debug: self.debug,
             exit_dump_len: self.exit_dump_len,
-            no_agent: self.track.no_agent,
+            no_agent: self.no_agent,
             verbose: self.verbose,
             libbpf: self.libbpf.clone(),
-        })
+        }
     }
 }
 
@@ -255,10 +151,16 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// clap's several lines in one: the error, its tips, and where to read on.
 fn usage(rendered: &str) -> Error {
-    let lines = rendered.lines().map(str::trim).filter(|line| {
-        !line.is_empty() && !line.starts_with("Usage:") && !line.starts_with("For more information")
-    });
-    let text = lines.collect::<Vec<_>>().join("; ");
+    let lines = rendered.lines().map(str::trim);
+    let lines =
+        lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let mut text = String::new();
+    for line in lines.filter(|line| !line.is_empty()) {
+        if !text.is_empty() {
+            text.push_str(if text.ends_with(':') { " " } else { "; " });
+        }
+        text.push_str(line);
+    }
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     Error::Usage(format!("{text} (see --help)"))
 }
@@ -266,6 +168,9 @@ fn usage(rendered: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::params::Params;
+    use crate::config::KEYS;
+    use crate::config::change::change;
     use clap::CommandFactory;
 
     fn parsed(arguments: &[&str]) -> Cli {
@@ -284,36 +189,51 @@ mod tests {
     }
 
     #[test]
-    fn no_arguments_are_the_default_parameters() {
-        assert_eq!(parsed(&[]).params(), Ok(Params::default()));
+    fn no_arguments_set_nothing() {
+        assert!(parsed(&[]).tunables.given.is_empty());
     }
 
     #[test]
-    fn each_option_reaches_its_parameter() {
-        let arguments = "--saturate-enter 2 --saturate-leave 1 --hungry-enter 0.5 \
-            --hungry-leave 0.25 --dwell 3 --period-ms 20 --slice-us 4000 --min-slice-us 250 \
-            --kappa 0.5 --hysteresis-us 40";
-        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+    fn each_key_is_an_option_with_the_default_of_the_key() {
+        let command = Cli::command();
+        for key in KEYS {
+            let flag = key.flag();
+            let option = command
+                .get_arguments()
+                .find(|option| option.get_long() == Some(&flag))
+                .expect(&flag);
+            let default = key.default().to_string();
+            assert_eq!(option.get_default_values(), [default.as_str()]);
+            let given = parsed(&[&format!("--{flag}"), &default]).tunables.given;
+            let given: Vec<_> = given.iter().map(|(key, value)| (key.name, value)).collect();
+            assert_eq!(given, [(key.name, &key.default())]);
+        }
+    }
+
+    #[test]
+    fn several_options_are_given_in_one_go() {
+        let given = parsed(&["--slice-us", "4000", "--kappa", "0.5"])
+            .tunables
+            .given;
+        let (params, _) = change(&Params::default(), &given).unwrap();
         let expected = Params {
-            saturate_enter: 2.0,
-            saturate_leave: 1.0,
-            hungry_enter: 0.5,
-            hungry_leave: 0.25,
-            dwell: 3,
-            period_ns: 20_000_000,
             slice_ns: 4_000_000,
-            min_slice_ns: 250_000,
             kappa: 0.5,
-            hysteresis_ns: 40_000,
             ..Params::default()
         };
-        assert_eq!(parsed(&arguments).params(), Ok(expected));
+        assert_eq!(params, expected);
+    }
+
+    #[test]
+    fn a_subcommand_takes_no_options_of_the_scheduler() {
+        assert!(parsed(&["get", "kappa"]).command.is_some());
+        assert!(refused(&["--kappa", "2", "get"]).contains("'get'"));
+        assert!(refused(&["get", "--kappa", "2"]).contains("'--kappa'"));
     }
 
     #[test]
     fn switches_reach_the_options() {
         let options = parsed(&["-vvpd", "--no-agent", "--exit-dump-len", "65536"]).options();
-        let options = options.unwrap();
         assert!(options.partial && options.debug && options.no_agent);
         assert_eq!((options.verbose, options.exit_dump_len), (2, 65_536));
     }
@@ -337,6 +257,14 @@ mod tests {
             refused(&["--dwel", "2"]),
             "unexpected argument '--dwel' found; \
              tip: a similar argument exists: '--dwell' (see --help)"
+        );
+        assert_eq!(
+            refused(&["now"]),
+            "unrecognized subcommand 'now' (see --help)"
+        );
+        assert_eq!(
+            refused(&["set"]),
+            "the following required arguments were not provided: <KEY=VALUE>... (see --help)"
         );
         let both = refused(&["--stats", "1", "--monitor", "1"]);
         assert!(

@@ -12,12 +12,15 @@ pub mod bpf_skel;
 pub mod cli;
 #[cfg(feature = "bpf")]
 pub mod commands;
+pub mod config;
 pub mod exit;
 #[cfg(feature = "bpf")]
 pub mod logging;
 pub mod preflight;
 #[cfg(feature = "bpf")]
 pub mod scheduler;
+#[cfg(feature = "bpf")]
+pub mod signals;
 pub mod sim;
 #[cfg(feature = "bpf")]
 pub mod stats;

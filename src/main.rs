@@ -4,16 +4,16 @@
 use std::io::{self, Write};
 use std::mem::MaybeUninit;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use scx_hallows::cli::{Cli, Options};
 use scx_hallows::commands::print;
+use scx_hallows::config::Live;
 use scx_hallows::exit::Error;
 use scx_hallows::logging;
 use scx_hallows::preflight::Preflight;
 use scx_hallows::scheduler::Scheduler;
+use scx_hallows::signals::Signals;
 use scx_hallows::stats::{Monitor, server_data};
 use scx_utils::build_id;
 use tracing::{info, warn};
@@ -31,9 +31,6 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Error> {
     let cli = Cli::read()?;
-    if let Some(command) = &cli.command {
-        return command.run();
-    }
     if cli.version {
         let version = build_id::full_version(env!("CARGO_PKG_VERSION"));
         return print(format!("scx_hallows {version}\n").as_bytes());
@@ -43,31 +40,36 @@ fn run() -> Result<(), Error> {
         server_data().describe_meta(&mut text, None)?;
         return print(&text);
     }
-    let options = cli.options()?;
-    logging::init(cli.verbose)?;
-    let shutdown = shutdown_on_signal()?;
-    if let Some(interval) = cli.monitor {
-        return Monitor::new(interval, &shutdown).watch(&mut io::stdout());
+    if let Some(command) = &cli.command {
+        return command.run();
     }
+    if let Some(interval) = cli.monitor {
+        logging::init(cli.verbose)?;
+        let signals = Signals::ending()?;
+        return Monitor::new(interval, signals.shutdown()).watch(&mut io::stdout());
+    }
+    let mut live = Live::start(cli.sources())?;
+    logging::init(cli.verbose)?;
+    let signals = Signals::reloading()?;
     Preflight::default().check()?;
     if let Some(interval) = cli.stats {
-        let shutdown = Arc::clone(&shutdown);
+        let shutdown = signals.shared_shutdown();
         thread::spawn(move || {
             if let Err(error) = Monitor::new(interval, &shutdown).follow(&mut io::stdout()) {
                 warn!("--stats ends: {error}");
             }
         });
     }
-    schedule(&options, &shutdown)
+    schedule(&cli.options(), &mut live, &signals)
 }
 
 /// Schedules until a signal or the kernel ends it.
-fn schedule(options: &Options, shutdown: &AtomicBool) -> Result<(), Error> {
+fn schedule(options: &Options, live: &mut Live, signals: &Signals) -> Result<(), Error> {
     loop {
         let mut object = MaybeUninit::uninit();
-        let mut scheduler =
-            Scheduler::init(options, &mut object).map_err(|error| hint(error, options.verbose))?;
-        if !scheduler.run(shutdown)?.should_restart() || shutdown.load(Ordering::Relaxed) {
+        let mut scheduler = Scheduler::init(options, live.params(), &mut object)
+            .map_err(|error| hint(error, options.verbose))?;
+        if !scheduler.run(live, signals)?.should_restart() || signals.is_shutdown() {
             return Ok(());
         }
         info!("the set of CPUs changed, starting again");
@@ -82,13 +84,4 @@ fn hint(error: anyhow::Error, verbose: u8) -> Error {
         )),
         other => other,
     }
-}
-
-/// A flag that SIGINT, SIGTERM and SIGHUP set.
-fn shutdown_on_signal() -> Result<Arc<AtomicBool>, Error> {
-    let shutdown = Arc::new(AtomicBool::new(false));
-    let handler = Arc::clone(&shutdown);
-    ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed))
-        .map_err(|error| Error::Failed(format!("cannot handle signals: {error}")))?;
-    Ok(shutdown)
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Loads the BPF side, attaches it, and runs the agent until something ends it.
 
+use std::fs;
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::unix::fs::PermissionsExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,14 +18,19 @@ use tracing::{debug, info, warn};
 
 use crate::agent::group_maps::GroupMaps;
 use crate::agent::memory::{Memory, Tunables};
+use crate::agent::params::Params;
 use crate::agent::place::Map;
 use crate::agent::steer::Agent;
 use crate::agent::{price, sysfs};
 use crate::bpf_intf;
 use crate::bpf_skel::{BpfSkel, BpfSkelBuilder, OpenBpfSkel, types};
 use crate::cli::Options;
+use crate::config::Live;
+use crate::config::change::Change;
+use crate::signals::Signals;
 use crate::stats::{
-    CellView, Metrics, NR_STATS, Server, Snapshot, Totals, WAIT_BUCKETS, server_data,
+    CellView, Metrics, NR_STATS, Reply, Request, SOCKET, Server, Snapshot, Totals, WAIT_BUCKETS,
+    server_data,
 };
 
 const MOVE_PUSH: usize = bpf_intf::hallows_move_MOVE_PUSH as usize;
@@ -40,17 +46,23 @@ pub struct Scheduler<'a> {
     map: Map,
     memory: Memory,
     agent: Option<Agent>,
+    next_round: Instant,
     server: Option<Server>,
     started: Instant,
 }
 
 impl<'a> Scheduler<'a> {
-    /// Loads the program, with the machine's map written into it, and attaches it.
+    /// Loads the program, with the machine's map written into it, and attaches
+    /// it. `params` are valid.
     ///
     /// # Errors
     /// The topology can't be read, the kernel refuses the program, or another
     /// scheduler is attached.
-    pub fn init(options: &Options, open: &'a mut MaybeUninit<OpenObject>) -> Result<Self> {
+    pub fn init(
+        options: &Options,
+        params: &Params,
+        open: &'a mut MaybeUninit<OpenObject>,
+    ) -> Result<Self> {
         try_set_rlimit_infinity();
         let builder = BpfSkelBuilder::default();
         let libbpf = options.libbpf.clone().into_bpf_open_opts();
@@ -62,18 +74,16 @@ impl<'a> Scheduler<'a> {
         let mut skel = scx_ops_load!(skel, hallows_ops, uei)?;
         // SAFETY: the memory goes into the same struct as the skeleton.
         let memory = unsafe { Memory::of(&mut skel)? };
-        let prices_ns = price::static_ns(&map, &options.params);
-        memory.tune(&Tunables::new(&options.params, &prices_ns));
+        let prices_ns = price::static_ns(&map, params);
+        memory.tune(&Tunables::new(params, &prices_ns));
         let link = scx_ops_attach!(skel, hallows_ops)?;
         let agent = match options.no_agent {
             true => None,
-            false => Some(Agent::new(&map, options.params, GroupMaps::of(&skel)?)),
+            false => Some(Agent::new(&map, *params, GroupMaps::of(&skel)?)),
         };
-        let server = StatsServer::new(server_data())
-            .launch()
-            .inspect_err(|error| {
-                warn!("no statistics: can't listen on the socket of scx_stats: {error:#}");
-            });
+        let server = listen().inspect_err(|error| {
+            warn!("no statistics: can't listen on the socket of scx_stats: {error:#}");
+        });
         info!(
             "scheduling {} CPUs in {} LLCs on {} nodes",
             map.cells().len(),
@@ -86,33 +96,38 @@ impl<'a> Scheduler<'a> {
             agent,
             map,
             memory,
+            next_round: Instant::now(),
             server: server.ok(),
             started: Instant::now(),
         })
     }
 
-    /// Steers, and answers requests for statistics, until `shutdown` is set or
-    /// the kernel ejects the scheduler.
+    /// Steers by the parameters of `live`, and answers requests for statistics
+    /// and changes of them, until a signal ends it or the kernel ejects the
+    /// scheduler.
     ///
     /// # Errors
     /// The kernel ejected the scheduler because of an error.
-    pub fn run(&mut self, shutdown: &AtomicBool) -> Result<UserExitInfo> {
-        let mut next_round = Instant::now();
-        while !shutdown.load(Ordering::Relaxed) && !uei_exited!(&self.skel, uei) {
+    pub fn run(&mut self, live: &mut Live, signals: &Signals) -> Result<UserExitInfo> {
+        while !signals.is_shutdown() && !uei_exited!(&self.skel, uei) {
+            if signals.take_reload() {
+                self.reload(live);
+            }
             let now = Instant::now();
             if let Some(agent) = &mut self.agent
-                && now >= next_round
+                && now >= self.next_round
             {
                 agent.round(&self.map, &self.memory);
-                next_round = now + Duration::from_nanos(agent.period_ns());
+                self.next_round = now + Duration::from_nanos(agent.period_ns());
             }
             let wait = match &self.agent {
-                Some(_) => next_round
+                Some(_) => self
+                    .next_round
                     .saturating_duration_since(Instant::now())
                     .min(MAX_WAIT),
                 None => MAX_WAIT,
             };
-            self.answer(wait);
+            self.answer(live, wait);
         }
         debug!("detaching");
         drop(self.link.take());
@@ -130,21 +145,61 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Waits for a request for statistics, `wait` at most, and answers it. A
-    /// server that ended costs the statistics, not the scheduler.
-    fn answer(&mut self, wait: Duration) {
+    /// Makes `params`, which are valid, hold from now on.
+    fn apply(&mut self, params: &Params) {
+        let tunables = match &mut self.agent {
+            Some(agent) => {
+                agent.set_params(&self.map, *params);
+                agent.tunables()
+            }
+            None => Tunables::new(params, &price::static_ns(&self.map, params)),
+        };
+        self.memory.tune(&tunables);
+        // The new period begins at once, not when the old one is over.
+        self.next_round = Instant::now();
+    }
+
+    /// Takes up the configuration file as it is now.
+    fn reload(&mut self, live: &mut Live) {
+        match live.reload() {
+            Ok(changes) => {
+                info!("configuration read again: {}", told(&changes));
+                self.apply(live.params());
+            }
+            Err(error) => warn!("the old values stay: {error}"),
+        }
+    }
+
+    /// Waits for a client's request, `wait` at most, and answers it. A server
+    /// that ended costs the statistics, not the scheduler.
+    fn answer(&mut self, live: &mut Live, wait: Duration) {
         let Some(server) = &self.server else {
             thread::sleep(wait);
             return;
         };
-        let (snapshots, requests) = server.channels();
+        let (replies, requests) = server.channels();
         let lost = match requests.recv_timeout(wait) {
-            Ok(()) => snapshots.send(self.snapshot()).is_err(),
+            Ok(request) => replies.send(self.reply(live, &request)).is_err(),
             Err(error) => !error.is_timeout(),
         };
         if lost {
             warn!("the statistics server ended: no statistics from here on");
             self.server = None;
+        }
+    }
+
+    fn reply(&mut self, live: &mut Live, request: &Request) -> Reply {
+        match request {
+            Request::Snapshot => Reply::Snapshot(Box::new(self.snapshot())),
+            Request::Params => Reply::Params(*live.params()),
+            Request::Set(settings) => {
+                let outcome = live.set(settings);
+                if let Ok(changes) = &outcome {
+                    info!("set: {}", told(changes));
+                    self.apply(live.params());
+                }
+                Reply::Set(outcome)
+            }
         }
     }
 
@@ -200,6 +255,24 @@ impl<'a> Scheduler<'a> {
                 .map_or(0, |agent| agent.homes().0 as u64),
         }
     }
+}
+
+/// The changes in one line.
+fn told(changes: &[Change]) -> String {
+    if changes.is_empty() {
+        return "nothing changed".to_owned();
+    }
+    let texts: Vec<String> = changes.iter().map(Change::to_string).collect();
+    texts.join(", ")
+}
+
+/// Listens for clients of this user: they can change parameters, so that the
+/// umask is not what keeps others out.
+fn listen() -> Result<Server> {
+    let server = StatsServer::new(server_data()).launch()?;
+    fs::set_permissions(SOCKET, fs::Permissions::from_mode(0o700))
+        .with_context(|| format!("close {SOCKET} to other users"))?;
+    Ok(server)
 }
 
 /// Writes what is fixed while the program is loaded.

@@ -4,11 +4,15 @@
 //! The scheduler hands out cumulative [`Snapshot`]s; each client of the server
 //! gets [`Metrics`], the difference to the snapshot it saw last.
 
+mod client;
 mod ledger;
 mod monitor;
 mod price;
 mod server;
+#[cfg(test)]
+mod testing;
 mod text;
+pub mod tuning;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,10 +24,11 @@ use crate::agent::estimator::Estimate;
 use crate::agent::hysteresis::CellState;
 use crate::bpf_intf as intf;
 
+pub use client::SOCKET;
 pub use ledger::{Ledger, MoveMetrics, NR_MOVES};
 pub use monitor::Monitor;
 pub use price::PriceMetrics;
-pub use server::{Server, server_data};
+pub use server::{Reply, Request, Server, server_data};
 
 /// Number of counters in [`Totals::count`].
 pub const NR_STATS: usize = intf::hallows_stat_NR_HALLOWS_STATS as usize;

@@ -6,7 +6,7 @@
 #![cfg(feature = "bpf")]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// How a run of the command ended.
@@ -48,7 +48,13 @@ fn help_has_a_heading_for_each_part() {
     let ended = hallows(&["--help"]);
     assert_eq!(ended.code, Some(0));
     let mut rest = ended.stdout.as_str();
-    for heading in ["Options:", "Hysteresis:", "Track:", "Libbpf Options:"] {
+    for heading in [
+        "Options:",
+        "Hysteresis:",
+        "Track:",
+        "Moves:",
+        "Libbpf Options:",
+    ] {
         let at = rest.find(&format!("\n{heading}\n")).expect(heading);
         rest = &rest[at..];
     }
@@ -70,8 +76,12 @@ fn help_tells_every_default() {
         ("--period-ms <MS>", "10"),
         ("--slice-us <US>", "3000"),
         ("--min-slice-us <US>", "500"),
+        ("--target-latency-us <US>", "6000"),
         ("--kappa <FACTOR>", "1"),
         ("--hysteresis-us <US>", "30"),
+        ("--price <HOW>", "learn"),
+        ("--price-us <US,US,US,US>", "auto"),
+        ("--affinity <SWITCH>", "on"),
     ] {
         let at = text.find(option).expect(option);
         let default = format!("[default: {default}]");
@@ -102,7 +112,7 @@ fn help_stats_describes_totals_and_cells() {
     assert_eq!(ended.code, Some(0));
     for name in [
         "[Metrics",
-        "[CellMetrics]",
+        "[CellMetrics",
         "dispatch_rescue",
         "idle_wait_max_us",
         "busy_pct",
@@ -128,8 +138,12 @@ fn a_bad_value_is_refused_by_the_name_of_its_option() {
             &["99", "100001", "-1", "18446744073709551615"],
         ),
         ("--min-slice-us", &["49", "3001", "-1"]),
+        ("--target-latency-us", &["99", "1000001"]),
         ("--kappa", &["-0.5", "17", "x"]),
         ("--hysteresis-us", &["5001", "-1"]),
+        ("--price", &["free", ""]),
+        ("--price-us", &["1,2,3", "4,3,2,1", "0,0,0,1001", "-1"]),
+        ("--affinity", &["yes"]),
         ("--exit-dump-len", &["-1", "x"]),
         ("--stats", &["0", "-1", "nan", "86401", "x"]),
         ("--monitor", &["0", "-1", "x"]),
@@ -155,6 +169,120 @@ fn leave_has_to_stay_below_enter() {
     }
 }
 
+/// A configuration file of the test's own, removed at its end.
+struct File(PathBuf);
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn file(test: &str, text: &str) -> File {
+    let name = format!("hallows-cli-{}-{test}.toml", std::process::id());
+    let file = File(std::env::temp_dir().join(name));
+    fs::write(&file.0, text).expect("write a file");
+    file
+}
+
+#[test]
+fn a_bad_file_is_refused_with_its_line() {
+    let time = "must be a whole number from 100 to 100000";
+    for (text, line, told) in [
+        (
+            "\nslise_us = 1",
+            2,
+            "unknown key 'slise_us', did you mean 'slice_us'?",
+        ),
+        ("slice_us = 99", 1, &format!("slice_us 99: {time}")),
+        (
+            "slice_us = \"3ms\"",
+            1,
+            &format!("slice_us \"3ms\": {time}"),
+        ),
+        ("dwell = 1\n\nkappa", 3, ""),
+        (
+            "saturate_enter = 0.3",
+            1,
+            "saturate_leave 0.35 is above saturate_enter 0.3",
+        ),
+    ] {
+        let file = file("bad", text);
+        let path = file.0.to_str().expect("a path in UTF-8");
+        let refused = refusal(&["--config", path], 2);
+        assert!(
+            refused.starts_with(&format!("{path}:{line}: {told}")),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_was_asked_for_has_to_exist() {
+    let line = refusal(&["--config", "/nonexistent/hallows.toml"], 2);
+    assert!(
+        line.starts_with("cannot read /nonexistent/hallows.toml: "),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_flag_mends_a_file_and_breaks_one() {
+    let file = file("flag", "slice_us = 600\nmin_slice_us = 600");
+    let path = file.0.to_str().expect("a path in UTF-8");
+    let line = refusal(&["--config", path, "--slice-us", "500"], 2);
+    assert!(
+        line.starts_with(&format!(
+            "{path}:2: min_slice_us 600 is above --slice-us 500"
+        )),
+        "{line}"
+    );
+    // What both together make sense of is not refused for its values.
+    fs::write(&file.0, "slice_us = 400").expect("write a file");
+    if !may_schedule() {
+        let ended = hallows(&["--config", path, "--min-slice-us", "300"]);
+        assert_ne!(ended.code, Some(2), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn config_prints_a_file_that_can_be_used() {
+    let ended = hallows(&["config"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    for line in ["#slice_us = 3000", "#kappa = 1.0", "# --- Hysteresis ---"] {
+        assert!(ended.stdout.lines().any(|it| it == line), "{line}");
+    }
+    let broken = format!("{}\nfoo = 1\n", ended.stdout);
+    let line = broken.lines().count();
+    let file = file("default", &broken);
+    let path = file.0.to_str().expect("a path in UTF-8");
+    let refused = refusal(&["--config", path], 2);
+    assert!(
+        refused.starts_with(&format!("{path}:{line}: unknown key 'foo'")),
+        "{refused}"
+    );
+}
+
+#[test]
+fn get_and_set_check_before_they_ask() {
+    for (arguments, told) in [
+        (&["get", "slise_us"] as &[_], "did you mean 'slice_us'?"),
+        (&["set", "slise_us=1"], "did you mean 'slice_us'?"),
+        (
+            &["set", "slice_us=1"],
+            "slice_us 1: must be a whole number from 100 to 100000",
+        ),
+        (&["set", "slice_us"], "'slice_us' is not KEY=VALUE"),
+        (&["set", "dwell=3", "dwell=3"], "dwell is given twice"),
+        (&["set"], "<KEY=VALUE>"),
+        (&["get", "--slice-us", "300"], "'--slice-us'"),
+        (&["--slice-us", "300", "get"], "'get'"),
+    ] {
+        let line = refusal(arguments, 2);
+        assert!(line.contains(told), "{arguments:?}: {line}");
+    }
+}
+
 #[test]
 fn what_is_not_an_option_is_refused() {
     assert!(refusal(&["--dwel", "3"], 2).contains("'--dwell'"));
@@ -164,13 +292,20 @@ fn what_is_not_an_option_is_refused() {
 }
 
 #[test]
-fn monitor_without_a_scheduler_says_so() {
+fn without_a_scheduler_its_clients_say_so() {
     if Path::new("/var/run/scx/root/stats").exists() {
         eprintln!("skipped: a scheduler offers statistics here");
         return;
     }
-    let line = refusal(&["--monitor", "1"], 69);
-    assert!(line.contains("start scx_hallows first"), "{line}");
+    for arguments in [
+        &["--monitor", "1"] as &[_],
+        &["get"],
+        &["get", "--json"],
+        &["set", "dwell=3"],
+    ] {
+        let line = refusal(arguments, 69);
+        assert!(line.contains("start scx_hallows first"), "{line}");
+    }
 }
 
 #[test]
@@ -182,6 +317,11 @@ fn a_machine_that_cannot_schedule_says_why() {
     } else {
         eprintln!("skipped: the scheduler would start here");
     }
+}
+
+/// Whether the scheduler would start here.
+fn may_schedule() -> bool {
+    Path::new("/sys/kernel/sched_ext/state").exists() && may_load()
 }
 
 /// Whether this process, and so the command, holds any capability.

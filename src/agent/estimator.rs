@@ -65,6 +65,14 @@ impl Estimator {
         }
     }
 
+    /// Forgets what was learnt, and goes by other static prices.
+    pub fn restart(&mut self, fixed: Prices) {
+        *self = Estimator {
+            last: self.last,
+            ..Estimator::new(fixed)
+        };
+    }
+
     /// Takes note of the sums as they are now; to be called once a second.
     /// Sums that went back, as those of a new program, are a new beginning.
     pub fn observe(&mut self, now: &BurstSums) {
@@ -163,10 +171,10 @@ mod tests {
     /// Sums of bursts of about `base` units, longer by `cost` per ring.
     fn sums(nr: u64, base: u64, cost: [u64; NR_RINGS]) -> BurstSums {
         let mut sums = BurstSums::default();
-        for ring in 0..NR_RINGS {
+        for (ring, cost) in cost.into_iter().enumerate() {
             for burst in 0..nr {
                 // Lengths spread evenly from 0 to twice the mean.
-                let length = 2 * base * burst / nr.max(1) + cost[ring];
+                let length = 2 * base * burst / nr.max(1) + cost;
                 sums.nr[ring] += 1;
                 sums.sum[ring] += length;
                 sums.sum_sq[ring] += length * length;

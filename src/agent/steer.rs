@@ -103,6 +103,17 @@ impl Agent {
         (self.groups.homes().len(), self.groups.switches())
     }
 
+    /// Steers by other parameters from the next round on. `params` are valid.
+    /// Prices that are to come from elsewhere than before begin anew.
+    pub fn set_params(&mut self, map: &Map, params: Params) {
+        let origin = |params: &Params| (params.price_learn, params.prices_ns);
+        if origin(&params) != origin(&self.params) {
+            self.estimator.restart(price::static_ns(map, &params));
+        }
+        self.params = params;
+        self.controller.set_params(params);
+    }
+
     /// How long to wait for the next round, in nanoseconds.
     pub fn period_ns(&self) -> u64 {
         self.controller.period_ns()

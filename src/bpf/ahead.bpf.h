@@ -6,13 +6,12 @@
 #define __HALLOWS_AHEAD_BPF_H
 
 /*
- * Work ahead of @p on @cpu, in deadline order: a latency-critical task
+ * Work ahead of a task on @cpu, in deadline order: a latency-critical one
  * overtakes a queue of hogs, so they don't count for it.
  */
-static __always_inline u64 ahead_ns(s32 cpu, const struct task_struct *p, const struct task_ctx *tctx)
+__noinline u64 ahead_of_kind_ns(s32 cpu, bool express)
 {
 	struct cell *cell = cell_of(cpu);
-	bool express = is_express(p, tctx);
 	u64 run_ns, ahead = 0;
 
 	if (!cell)
@@ -25,6 +24,11 @@ static __always_inline u64 ahead_ns(s32 cpu, const struct task_struct *p, const 
 	if (!(cell->flags & CELL_HOG))
 		return ahead + cell->curr_avg_ns;
 	return ahead + (express ? short_slice_ns() : full_slice_ns() / 2);
+}
+
+static __always_inline u64 ahead_ns(s32 cpu, const struct task_struct *p, const struct task_ctx *tctx)
+{
+	return ahead_of_kind_ns(cpu, is_express(p, tctx));
 }
 
 #endif

@@ -20,7 +20,7 @@ static __always_inline bool enqueue_idle(struct task_struct *p, struct task_ctx 
 	if (to < 0)
 		return false;
 	count_idle(p, tctx, cpu, to, now);
-	queue_on_track(p, tctx, to, orders->slice_ns, enq_flags, now);
+	queue_on_track(p, tctx, to, orders->slice_ns, enq_flags);
 	scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
 	return true;
 }
@@ -37,7 +37,7 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 		    !has_whole_llc(p, llc_of(cpu));
 
 	if (stay)
-		queue_behind(p, tctx, to, orders->slice_ns, enq_flags, now);
+		queue_behind(p, tctx, to, orders->slice_ns, enq_flags);
 	else
 		queue_on_express(p, tctx, llc_of(cpu), orders->slice_ns, enq_flags, now);
 	explain(p, tctx, stay ? WHY_TRACK : WHY_EXPRESS, cpu, to, 0, now);
@@ -58,7 +58,7 @@ static __always_inline bool go_home(struct task_struct *p, struct task_ctx *tctx
 
 	if (to < 0)
 		return false;
-	queue_behind(p, tctx, to, orders->slice_ns, enq_flags & ~SCX_ENQ_LAST, now);
+	queue_behind(p, tctx, to, orders->slice_ns, enq_flags & ~SCX_ENQ_LAST);
 	/* who changes places does so now, lest this CPU idle and take it back */
 	scx_bpf_kick_cpu(to, woke ? SCX_KICK_IDLE : SCX_KICK_PREEMPT);
 	return true;
@@ -85,7 +85,7 @@ static __always_inline void enqueue_movable(struct task_struct *p, struct task_c
 		enqueue_express(p, tctx, cpu, to, enq_flags, orders, now);
 		return;
 	}
-	queue_behind(p, tctx, to, orders->slice_ns, enq_flags, now);
+	queue_behind(p, tctx, to, orders->slice_ns, enq_flags);
 	explain(p, tctx, WHY_TRACK, cpu, to, 0, now);
 	/* only the task's own CPU is looked at by the core */
 	if (to != cpu)
@@ -104,11 +104,11 @@ static __always_inline void enqueue_pinned(struct task_struct *p, struct task_ct
 
 	if (scx_bpf_test_and_clear_cpu_idle(cpu)) {
 		count(STAT_IDLE_SELF);
-		queue_on_track(p, tctx, cpu, orders->slice_ns, enq_flags, now);
+		queue_on_track(p, tctx, cpu, orders->slice_ns, enq_flags);
 		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
 		return;
 	}
-	queue_behind(p, tctx, cpu, orders->slice_ns, enq_flags, now);
+	queue_behind(p, tctx, cpu, orders->slice_ns, enq_flags);
 	explain(p, tctx, WHY_PINNED, cpu, cpu, 0, now);
 	if ((enq_flags & SCX_ENQ_WAKEUP) && is_express(p, tctx) && can_preempt(cpu, now)) {
 		count(STAT_PREEMPT);

@@ -47,8 +47,8 @@ static __always_inline u32 nr_tasks(s32 cpu)
  * Spends a token on sending @p, which would wait on @cpu, to where the agent
  * says. Returns that CPU, or -1 if the move would not help.
  */
-static __always_inline s32 push_target(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
-				       const struct orders *orders, u64 now)
+static __noinline s32 push_target(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
+				  const struct orders *orders, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 	s32 to = orders->push_cpu;
@@ -114,7 +114,7 @@ static __always_inline s32 pull(s32 from, s32 cpu, u64 now)
 }
 
 /* The end of a slice: spends a token on pulling a task from where the agent says. */
-static __noinline bool take_fair(s32 cpu, s32 from, u64 now)
+__noinline bool take_fair(s32 cpu, s32 from, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 	s32 why = REJECT_GAP;

@@ -69,7 +69,8 @@ static __always_inline s32 cpu_in_slot(u32 llc, u32 slot)
 	return cpu ? *cpu : -1;
 }
 
-static __always_inline u32 ring_between(s32 a, s32 b)
+/* The distance between two CPUs: enum hallows_ring. */
+__noinline u32 ring_between(s32 a, s32 b)
 {
 	const volatile struct cpu_place *pa = place_of(a), *pb = place_of(b);
 

@@ -28,7 +28,7 @@ static __always_inline s32 any_peer(s32 cpu, u32 llc)
 	return peer == cpu ? -1 : peer;
 }
 
-static __noinline bool take_lagging(s32 cpu, u32 llc, u64 now)
+__noinline bool take_lagging(s32 cpu, u32 llc, u64 now)
 {
 	s32 peer = any_peer(cpu, llc);
 	struct cell *cell = cell_of(cpu), *other = cell_of(peer);

@@ -197,7 +197,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	if (may_leave(p, tctx, cpu, now))
 		cell->flags |= CELL_AWAY;
 	cell_sample(cell, nr_waiting(cpu), now);
-	explain_run(p, tctx, cpu, tctx->queued_ns ? now - tctx->queued_ns : 0, now);
+	explain_run(p, tctx, cpu, now);
 	ring = ring_between(tctx->last_cpu, cpu);
 	if (tctx->last_cpu != NO_CPU)
 		count(STAT_MOVE_SELF + ring);

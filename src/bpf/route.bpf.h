@@ -69,7 +69,7 @@ static __always_inline bool worth(u64 age, u64 price)
  * Tracks of the LLC whose CPU somebody else has, if they wait longer than ours.
  * A bit whose CPU is back is stale, and cleared here.
  */
-static __noinline bool take_held(s32 cpu, u32 llc, u64 now)
+__noinline bool take_held(s32 cpu, u32 llc, u64 now)
 {
 	const volatile struct llc_place *home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
 	struct yard *yard = yard_of(llc);
@@ -122,7 +122,7 @@ static __always_inline bool worth_taking(s32 from)
  * Tracks of the own LLC with work that others may take, beginning anywhere: from
  * a fixed start, tracks whose heads can't move here would hide the rest.
  */
-static __noinline bool take_peer(s32 cpu, u32 llc, u32 scan_k, u64 now)
+__noinline bool take_peer(s32 cpu, u32 llc, u32 scan_k, u64 now)
 {
 	const volatile struct llc_place *home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
 	struct yard *yard = yard_of(llc);
@@ -158,7 +158,7 @@ static __always_inline s32 take_stop(s32 cpu, s32 from, u32 stop, u64 now)
 	return take_track_at(from, STAT_ROUTE, stop, now) ? PULLED : REJECT_MASK;
 }
 
-static __always_inline bool take_route(s32 cpu, u64 now)
+__noinline bool take_route(s32 cpu, u64 now)
 {
 	const volatile struct signal *signal = signal_of(cpu);
 	u32 seq, nr, i;
@@ -190,7 +190,7 @@ static __always_inline bool take_route(s32 cpu, u64 now)
 }
 
 /* The first waiting track of @llc after @from whose wait pays for the way. */
-static __always_inline bool take_far(s32 cpu, u32 llc, u64 now)
+__noinline bool take_far(s32 cpu, u32 llc, u64 now)
 {
 	const volatile struct llc_place *home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
 	struct yard *yard = yard_of(llc);
@@ -214,7 +214,7 @@ static __always_inline bool take_far(s32 cpu, u32 llc, u64 now)
 }
 
 /* The static route: other LLCs, nearest ring first, written before load. */
-static __always_inline bool take_detour(s32 cpu, u32 llc, u64 now)
+__noinline bool take_detour(s32 cpu, u32 llc, u64 now)
 {
 	const volatile struct llc_place *home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
 	const volatile u16 *stop;

@@ -42,25 +42,27 @@ static __always_inline bool signal_fresh(const volatile struct signal *signal, u
 }
 
 /* Fills @orders for @cpu: the agent's if they are fresh and whole. */
-static __always_inline void read_orders(s32 cpu, struct orders *orders, u64 now)
+__noinline int read_orders(s32 cpu, struct orders *orders, u64 now)
 {
 	const volatile struct signal *signal = signal_of(cpu);
 	struct orders wish;
 	u32 seq;
 
-	orders->slice_ns = full_slice_ns();
-	orders->scan_k = DEFAULT_SCAN_K;
-	orders->idle_lvl = RING_SMT;
-	orders->state = CELL_BALANCED;
-	orders->seq = 0;
-	orders->push_tok = 0;
-	orders->fair_tok = 0;
-	orders->fresh = false;
+	if (!orders)
+		return -EINVAL;
+	*orders = (struct orders){
+		.slice_ns = full_slice_ns(),
+		.scan_k = DEFAULT_SCAN_K,
+		.idle_lvl = RING_SMT,
+		.state = CELL_BALANCED,
+		.push_cpu = NO_CPU,
+		.fair_cpu = NO_CPU,
+	};
 	if (!signal)
-		return;
+		return 0;
 	seq = signal->seq;
 	if ((seq & 1) || !signal_fresh(signal, now))
-		return;
+		return 0;
 	barrier();
 	wish.slice_ns = signal->slice_ns;
 	wish.scan_k = signal->scan_k;
@@ -72,7 +74,7 @@ static __always_inline void read_orders(s32 cpu, struct orders *orders, u64 now)
 	wish.fair_tok = signal->fair_tok;
 	barrier();
 	if (signal->seq != seq)
-		return;
+		return 0;
 	if (wish.slice_ns >= short_slice_ns() && wish.slice_ns <= full_slice_ns())
 		orders->slice_ns = wish.slice_ns;
 	orders->scan_k = wish.scan_k < MAX_SCAN_K ? wish.scan_k : MAX_SCAN_K;
@@ -84,6 +86,7 @@ static __always_inline void read_orders(s32 cpu, struct orders *orders, u64 now)
 	orders->fair_tok = wish.fair_tok < MAX_TOKENS ? wish.fair_tok : MAX_TOKENS;
 	orders->seq = seq;
 	orders->fresh = true;
+	return 0;
 }
 
 #endif

@@ -146,9 +146,11 @@ static __always_inline u64 yard_fold(struct yard *yard, u32 nr_cpus)
 }
 
 /* Queues @p on the track of @cpu, ordered on that CPU's clock. */
-static __always_inline void queue_on_track(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
-					   u64 slice, u64 enq_flags, u64 now)
+static __noinline void queue_on_track(struct task_struct *p, struct task_ctx *tctx, s32 cpu, u64 slice,
+				      u64 enq_flags)
 {
+	u64 now = scx_bpf_now();
+
 	rebase_vtime(p, tctx, cpu);
 	tctx->queued_ns = now;
 	tctx->on_express = false;
@@ -163,9 +165,9 @@ static __always_inline void queue_on_track(struct task_struct *p, struct task_ct
 
 /* The same on a CPU that nobody claimed for it: others may have to help. */
 static __always_inline void queue_behind(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
-					 u64 slice, u64 enq_flags, u64 now)
+					 u64 slice, u64 enq_flags)
 {
-	queue_on_track(p, tctx, cpu, slice, enq_flags, now);
+	queue_on_track(p, tctx, cpu, slice, enq_flags);
 	if (cell_taken(cpu))
 		yard_set(cpu, YARD_HELD, true);
 }

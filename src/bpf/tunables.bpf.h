@@ -44,7 +44,7 @@ static __always_inline u64 need_ns(u32 ring)
 }
 
 /* The same for a task with a @footprint, in quarters of the usual one. */
-static __always_inline u64 need_scaled_ns(u32 ring, u32 footprint)
+__noinline u64 need_scaled_ns(u32 ring, u32 footprint)
 {
 	u64 need = need_ns(ring), h = tunables.hysteresis_ns;
 

@@ -45,53 +45,69 @@ static __always_inline void count_dispatch(enum hallows_stat stat, s32 from, u32
 	}
 }
 
-static __always_inline void tell(const struct why_event *event)
+/*
+ * Tells of a placement; @trip has the CPUs and the home, 16 bits each from the
+ * lowest: from, cpu, home. Its own program to the verifier, since it is called
+ * from everywhere.
+ */
+__noinline int tell_placed(u32 why, u64 trip, u64 saved_ns, u64 price_ns, u64 now)
 {
-	bpf_ringbuf_output(&whys, (void *)event, sizeof(*event), 0);
+	struct why_event event = {};
+
+	event.at_ns = now;
+	event.saved_ns = saved_ns;
+	event.price_ns = price_ns;
+	event.pid = why_pid;
+	event.why = why;
+	event.from = trip;
+	event.cpu = trip >> 16;
+	event.home = trip >> 32;
+	return bpf_ringbuf_output(&whys, &event, sizeof(event), 0);
 }
 
-/* @p was at @from and is placed at @cpu. */
+/* The same of a run, which began on the CPU where this is called. */
+__noinline int tell_run(u64 trip, bool queued, u64 waited_ns, u64 price_ns, u64 now)
+{
+	struct source *source = ARRAY_ELEM_PTR(sources, bpf_get_smp_processor_id(), MAX_CPUS);
+	struct why_event event = {};
+
+	if (!source)
+		return 0;
+	event.at_ns = now;
+	event.waited_ns = waited_ns;
+	event.price_ns = price_ns;
+	event.pid = why_pid;
+	event.why = WHY_RUN;
+	event.source = queued ? source->stat : NR_HALLOWS_STATS;
+	event.from = queued ? source->from : trip;
+	event.stop = source->stop;
+	event.cpu = trip >> 16;
+	event.home = trip >> 32;
+	return bpf_ringbuf_output(&whys, &event, sizeof(event), 0);
+}
+
+static __always_inline u64 trip_of(const struct task_ctx *tctx, s32 from, s32 cpu)
+{
+	return (u16)from | (u64)(u16)cpu << 16 | (u64)tctx->home_llc << 32;
+}
+
+/* @p was at @from and is placed at @cpu, which saves it @saved_ns of waiting. */
 static __always_inline void explain(const struct task_struct *p, const struct task_ctx *tctx,
 				    enum hallows_why why, s32 from, s32 cpu, u64 saved_ns, u64 now)
 {
-	struct why_event event = {};
-
-	if (!asked(p))
-		return;
-	event.at_ns = now;
-	event.saved_ns = saved_ns;
-	event.price_ns = price_of(tctx, ring_between(from, cpu), now);
-	event.pid = p->pid;
-	event.why = why;
-	event.from = from;
-	event.cpu = cpu;
-	event.home = tctx->home_llc;
-	tell(&event);
+	if (asked(p))
+		tell_placed(why, trip_of(tctx, from, cpu), saved_ns,
+			    price_of(tctx, ring_between(from, cpu), now), now);
 }
 
-/* @p begins to run on @cpu; @waited_ns: since it was queued. */
-static __always_inline void explain_run(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
-					u64 waited_ns, u64 now)
+/* @p begins to run on @cpu. */
+static __always_inline void explain_run(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu, u64 now)
 {
-	struct why_event event = {};
-	struct source *source;
+	u64 since = tctx->queued_ns;
 
-	if (!asked(p))
-		return;
-	source = ARRAY_ELEM_PTR(sources, cpu, MAX_CPUS);
-	if (!source)
-		return;
-	event.at_ns = now;
-	event.waited_ns = waited_ns;
-	event.price_ns = price_of(tctx, ring_between(tctx->last_cpu, cpu), now);
-	event.pid = p->pid;
-	event.why = WHY_RUN;
-	event.source = tctx->queued_ns ? source->stat : NR_HALLOWS_STATS;
-	event.from = tctx->queued_ns ? source->from : tctx->last_cpu;
-	event.stop = source->stop;
-	event.cpu = cpu;
-	event.home = tctx->home_llc;
-	tell(&event);
+	if (asked(p))
+		tell_run(trip_of(tctx, tctx->last_cpu, cpu), since, since ? now - since : 0,
+			 price_of(tctx, ring_between(tctx->last_cpu, cpu), now), now);
 }
 
 #endif

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The subcommands, a file each. Without one, `scx_hallows` schedules.
 
+mod config;
+mod get;
+mod set;
 mod simulate;
 
 use std::io::{self, Write};
@@ -12,6 +15,9 @@ use crate::exit::Error;
 /// What `scx_hallows` does instead of scheduling.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
+    Config(config::Config),
+    Get(get::Get),
+    Set(set::Set),
     Simulate(simulate::Simulate),
 }
 
@@ -22,6 +28,9 @@ impl Command {
     /// Those of the subcommand.
     pub fn run(&self) -> Result<(), Error> {
         match self {
+            Command::Config(it) => it.run(),
+            Command::Get(it) => it.run(),
+            Command::Set(it) => it.run(),
             Command::Simulate(it) => it.run(),
         }
     }

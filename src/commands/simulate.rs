@@ -189,7 +189,7 @@ impl Steering {
         };
         checked
             .validate()
-            .map_err(|error| Error::Usage(format!("{error:#}")))?;
+            .map_err(|fault| Error::Usage(fault.describe(|key| format!("--{}", key.flag()))))?;
         Ok(params)
     }
 }

@@ -12,13 +12,8 @@ use scx_stats::serde_json;
 use tracing::{debug, info};
 
 use super::Metrics;
+use super::client::{self, SOCKET};
 use crate::exit::Error;
-
-/// Where `scx_stats` servers listen unless told otherwise.
-const SOCKET: &str = "/var/run/scx/root/stats";
-
-/// How long to wait for an answer; a stopped scheduler must not block Ctrl-C.
-const ANSWER_MS: u64 = 2000;
 
 /// How long Ctrl-C may go unnoticed between two prints.
 const NAP: Duration = Duration::from_millis(50);
@@ -57,7 +52,8 @@ impl<'a> Monitor<'a> {
     /// than `scx_hallows` does, [`Error::Permission`] when the socket is closed
     /// to this user.
     pub fn watch(&self, out: &mut impl Write) -> Result<(), Error> {
-        let client = self.connect().map_err(|error| self.no_server(&error))?;
+        let client = client::connect(&self.socket)
+            .map_err(|error| client::no_server(&self.socket, &error))?;
         if self.print(client, out)? == Ended::Reader {
             return Ok(());
         }
@@ -71,7 +67,7 @@ impl<'a> Monitor<'a> {
     /// [`Error::Unavailable`] when another scheduler than `scx_hallows` answers.
     pub fn follow(&self, out: &mut impl Write) -> Result<(), Error> {
         while self.pause() {
-            match self.connect() {
+            match client::connect(&self.socket) {
                 Ok(client) => {
                     if self.print(client, out)? == Ended::Reader {
                         return Ok(());
@@ -88,7 +84,9 @@ impl<'a> Monitor<'a> {
         while !self.shutdown.load(Ordering::Relaxed) {
             let metrics: Metrics = match client.request("stats", vec![]) {
                 Ok(metrics) => metrics,
-                Err(error) if error.is::<serde_json::Error>() => return Err(self.foreign(&error)),
+                Err(error) if error.is::<serde_json::Error>() => {
+                    return Err(client::foreign(&self.socket, &error));
+                }
                 Err(error) => {
                     info!("the scheduler gave no statistics ({error:#}), asking again");
                     return Ok(Ended::Connection);
@@ -108,12 +106,6 @@ impl<'a> Monitor<'a> {
         Ok(Ended::Connection)
     }
 
-    fn connect(&self) -> anyhow::Result<StatsClient> {
-        StatsClient::new()
-            .set_path(&self.socket)
-            .connect(Some(ANSWER_MS))
-    }
-
     /// Waits for the interval, false when shutdown cuts it short.
     fn pause(&self) -> bool {
         let start = Instant::now();
@@ -125,26 +117,6 @@ impl<'a> Monitor<'a> {
             sleep(left.min(NAP));
         }
         false
-    }
-
-    fn no_server(&self, error: &anyhow::Error) -> Error {
-        let socket = self.socket.display();
-        match error.downcast_ref::<io::Error>().map(io::Error::kind) {
-            Some(io::ErrorKind::PermissionDenied) => Error::Permission(format!(
-                "no permission to read statistics from {socket}: run it with sudo"
-            )),
-            Some(io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => Error::Unavailable(
-                format!("no scheduler offers statistics at {socket}: start scx_hallows first"),
-            ),
-            _ => Error::Unavailable(format!("cannot read statistics from {socket}: {error:#}")),
-        }
-    }
-
-    fn foreign(&self, error: &anyhow::Error) -> Error {
-        Error::Unavailable(format!(
-            "the scheduler at {} is not this version of scx_hallows: {error:#}",
-            self.socket.display()
-        ))
     }
 }
 
@@ -159,28 +131,12 @@ enum Ended {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Server, Snapshot, server_data};
+    use super::super::testing::{Socket, socket};
+    use super::super::{Reply, Request, Server, Snapshot, server_data};
     use super::*;
     use std::io::{BufRead, BufReader};
     use std::os::unix::net::UnixListener;
-    use std::sync::atomic::AtomicU32;
     use std::thread;
-
-    /// A socket path of the test's own, removed at its end.
-    struct Socket(PathBuf);
-
-    impl Drop for Socket {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_file(&self.0);
-        }
-    }
-
-    fn socket() -> Socket {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("hallows-stats-{}-{unique}", std::process::id());
-        Socket(std::env::temp_dir().join(name))
-    }
 
     /// A server that answers `answers` requests, each a second later than the last.
     fn serve(socket: &Socket, answers: u64) -> Server {
@@ -188,15 +144,16 @@ mod tests {
             .set_path(&socket.0)
             .launch()
             .unwrap();
-        let (snapshots, requests) = server.channels();
+        let (replies, requests) = server.channels();
         thread::spawn(move || {
-            for (uptime, ()) in (1..=answers).zip(requests) {
+            for (uptime, request) in (1..=answers).zip(requests) {
+                assert!(matches!(request, Request::Snapshot));
                 let mut now = Snapshot {
                     uptime: Duration::from_secs(uptime),
                     ..Snapshot::default()
                 };
                 now.totals.count[0] = 100 * uptime;
-                snapshots.send(now).unwrap();
+                replies.send(Reply::Snapshot(now.into())).unwrap();
             }
         });
         server
@@ -253,7 +210,7 @@ mod tests {
         let error = monitor.watch(&mut io::sink()).unwrap_err();
         assert_eq!(error.code(), 69);
         assert!(
-            error.to_string().contains("no scheduler offers statistics"),
+            error.to_string().contains("no scheduler answers"),
             "{error}"
         );
     }

@@ -3,25 +3,51 @@
 
 use scx_stats::prelude::*;
 
-use super::{CellMetrics, Metrics, MoveMetrics, PriceMetrics, Snapshot};
+use super::{CellMetrics, Metrics, MoveMetrics, PriceMetrics, Snapshot, tuning};
+use crate::agent::params::Params;
+use crate::config::change::{Change, Setting};
 
-/// The server. Its channels carry a `()` for each request, and want the
-/// scheduler's [`Snapshot`] back; a client waits until it comes.
-pub type Server = StatsServer<(), Snapshot>;
+/// The server. Its channels carry a [`Request`] each, and want the scheduler's
+/// [`Reply`] to it back; a client waits until it comes.
+pub type Server = StatsServer<Request, Reply>;
+
+/// What a client wants of the scheduler.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// A [`Reply::Snapshot`].
+    Snapshot,
+    /// A [`Reply::Params`].
+    Params,
+    /// All of these settings or none, and a [`Reply::Set`].
+    Set(Vec<Setting>),
+}
+
+/// What the scheduler answers.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// Everything counted, now.
+    Snapshot(Box<Snapshot>),
+    /// The parameters that hold.
+    Params(Params),
+    /// What each setting changed, in their order, or why nothing was.
+    Set(Result<Vec<Change>, String>),
+}
 
 /// What the server offers: the target `top`, a [`Metrics`] over the time since
-/// the same connection asked last.
-pub fn server_data() -> StatsServerData<(), Snapshot> {
-    let open: Box<dyn StatsOpener<(), Snapshot>> = Box::new(|_| {
+/// the same connection asked last, and the targets of [`tuning`].
+pub fn server_data() -> StatsServerData<Request, Reply> {
+    let open: Box<dyn StatsOpener<Request, Reply>> = Box::new(|_| {
         // A new client's first interval starts when the scheduler was loaded,
         // so that a single request already tells something.
         let mut prev = Snapshot::default();
-        let read: Box<dyn StatsReader<(), Snapshot>> =
-            Box::new(move |_args, (requests, snapshots)| {
-                requests.send(())?;
-                let now = snapshots.recv()?;
+        let read: Box<dyn StatsReader<Request, Reply>> =
+            Box::new(move |_args, (requests, replies)| {
+                requests.send(Request::Snapshot)?;
+                let Reply::Snapshot(now) = replies.recv()? else {
+                    anyhow::bail!("the scheduler answered something else");
+                };
                 let metrics = Metrics::between(&prev, &now);
-                prev = now;
+                prev = *now;
                 metrics.to_json()
             });
         Ok(read)
@@ -32,4 +58,6 @@ pub fn server_data() -> StatsServerData<(), Snapshot> {
         .add_meta(MoveMetrics::meta())
         .add_meta(PriceMetrics::meta())
         .add_ops("top", StatsOps { open, close: None })
+        .add_ops(tuning::GET, tuning::get_ops())
+        .add_ops(tuning::SET, tuning::set_ops())
 }

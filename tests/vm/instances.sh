@@ -7,19 +7,6 @@
 
 . /vm/lib.sh
 
-# refused STATUS WORDS COMMAND...: ends at once with one line that has the words.
-refused() {
-	wanted=$1 words=$2
-	shift 2
-	timeout 20 "$@" >/tmp/refusal 2>&1
-	status=$?
-	cat /tmp/refusal
-	[ $status = "$wanted" ] || fail "$*: exit status $status, wanted $wanted"
-	[ "$(wc -l </tmp/refusal)" = 1 ] || fail "$*: more than one line"
-	grep -q "$words" /tmp/refusal || fail "$*: no word of $words"
-	say "refused with $status"
-}
-
 echo 'nobody:x:65534:65534::/:/bin/sh' >>/etc/passwd
 refused 77 CAP_BPF su nobody -s /bin/sh -c scx_hallows
 refused 69 'no scheduler' scx_hallows --monitor 1

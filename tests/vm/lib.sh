@@ -47,6 +47,19 @@ check() {
 	fi
 }
 
+# refused STATUS WORDS COMMAND...: ends at once with one line that has the words.
+refused() {
+	wanted=$1 words=$2
+	shift 2
+	timeout 20 "$@" >/tmp/refusal 2>&1
+	status=$?
+	cat /tmp/refusal
+	[ $status = "$wanted" ] || fail "$*: exit status $status, wanted $wanted"
+	[ "$(wc -l </tmp/refusal)" = 1 ] || fail "$*: more than one line"
+	grep -q "$words" /tmp/refusal || fail "$*: no word of $words"
+	say "refused with $status"
+}
+
 # --- the scheduler ---
 
 attached() {

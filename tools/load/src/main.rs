@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use hallows_load::cmd::{affinity_churn, fifo, hogs, periodic, pingpong, shares, spread};
+use hallows_load::cmd::{affinity_churn, fifo, haunt, hogs, periodic, pingpong, shares, spread};
 use hallows_load::report::Report;
 
 /// Loads and probes that exercise a CPU scheduler and report what it did.
@@ -28,6 +28,7 @@ struct Cli {
 enum Load {
     Periodic(periodic::Args),
     Hogs(hogs::Args),
+    Haunt(haunt::Args),
     Shares(shares::Args),
     Spread(spread::Args),
     AffinityChurn(affinity_churn::Args),
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     let code = match &cli.load {
         Load::Periodic(args) => finish(periodic::run(args), cli.json),
         Load::Hogs(args) => finish(hogs::run(args), cli.json),
+        Load::Haunt(args) => finish(haunt::run(args), cli.json),
         Load::Shares(args) => finish(shares::run(args), cli.json),
         Load::Spread(args) => finish(spread::run(args), cli.json),
         Load::AffinityChurn(args) => finish(affinity_churn::run(args), cli.json),

@@ -3,6 +3,7 @@
 
 pub mod affinity_churn;
 pub mod fifo;
+pub mod haunt;
 pub mod hogs;
 pub mod periodic;
 pub mod pingpong;

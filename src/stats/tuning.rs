@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Reading and changing the tunables of a running scheduler, over the
+//! statistics server: both ends of it.
+//!
+//! Target `tuning` answers with an object of all keys and their values. Target
+//! `tune` takes `KEY: "VALUE"` arguments and answers with a [`Tuned`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use scx_stats::prelude::*;
+use scx_stats::serde_json::{self, Map, Value as Json};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::client;
+use super::server::{Reply, Request};
+use crate::agent::params::Params;
+use crate::config::change::{Change, Setting, change, setting};
+use crate::config::{KEYS, Key, Value};
+use crate::exit::Error;
+
+/// Target of a request for all values.
+pub(super) const GET: &str = "tuning";
+/// Target of a request to change some.
+pub(super) const SET: &str = "tune";
+/// The argument that names the target; all others are keys.
+const TARGET: &str = "target";
+
+/// What became of a request to change values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tuned {
+    /// All of them hold now.
+    Changed(Vec<Step>),
+    /// None does, for this reason.
+    Refused(String),
+}
+
+/// A value that was set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Whose.
+    pub key: String,
+    /// What it was, as a flag has it.
+    pub old: String,
+    /// What it is.
+    pub new: String,
+}
+
+/// `value` as JSON.
+pub fn json(value: &Value) -> Json {
+    match value {
+        Value::Float(value) => (*value).into(),
+        Value::Integer(value) => (*value).into(),
+        Value::List(values) => values.as_slice().into(),
+        Value::Word(word) => word.as_str().into(),
+    }
+}
+
+type Ops = StatsOps<Request, Reply>;
+
+pub(super) fn get_ops() -> Ops {
+    let open: Box<dyn StatsOpener<Request, Reply>> = Box::new(|_| {
+        let read: Box<dyn StatsReader<Request, Reply>> = Box::new(|_args, (requests, replies)| {
+            requests.send(Request::Params)?;
+            let Reply::Params(params) = replies.recv()? else {
+                bail!("the scheduler answered something else");
+            };
+            let values = KEYS
+                .iter()
+                .map(|key| (key.name.to_owned(), json(&key.get(&params))));
+            Ok(Json::Object(values.collect()))
+        });
+        Ok(read)
+    });
+    StatsOps { open, close: None }
+}
+
+pub(super) fn set_ops() -> Ops {
+    let open: Box<dyn StatsOpener<Request, Reply>> = Box::new(|_| {
+        let read: Box<dyn StatsReader<Request, Reply>> = Box::new(|args, (requests, replies)| {
+            let settings = match settings(args) {
+                Ok(settings) => settings,
+                Err(reason) => return Ok(serde_json::to_value(Tuned::Refused(reason))?),
+            };
+            requests.send(Request::Set(settings))?;
+            let Reply::Set(outcome) = replies.recv()? else {
+                bail!("the scheduler answered something else");
+            };
+            Ok(serde_json::to_value(Tuned::from(outcome))?)
+        });
+        Ok(read)
+    });
+    StatsOps { open, close: None }
+}
+
+fn settings(args: &BTreeMap<String, String>) -> Result<Vec<Setting>, String> {
+    let keys = args.iter().filter(|(name, _)| *name != TARGET);
+    keys.map(|(name, value)| setting(name, value)).collect()
+}
+
+impl From<Result<Vec<Change>, String>> for Tuned {
+    fn from(outcome: Result<Vec<Change>, String>) -> Tuned {
+        let step = |change: Change| Step {
+            key: change.key.name.to_owned(),
+            old: change.old.to_string(),
+            new: change.new.to_string(),
+        };
+        match outcome {
+            Ok(changes) => Tuned::Changed(changes.into_iter().map(step).collect()),
+            Err(reason) => Tuned::Refused(reason),
+        }
+    }
+}
+
+/// A client that reads and changes the tunables of a running scheduler.
+#[derive(Debug)]
+pub struct Tuner {
+    socket: PathBuf,
+}
+
+impl Tuner {
+    /// For the scheduler that listens at `socket`.
+    pub fn at(socket: impl Into<PathBuf>) -> Tuner {
+        Tuner {
+            socket: socket.into(),
+        }
+    }
+
+    /// The parameters that hold now.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when no scheduler answers, or another one than
+    /// this version of `scx_hallows`; [`Error::Permission`] when the socket is
+    /// closed to this user.
+    pub fn get(&self) -> Result<Params, Error> {
+        let values: Map<String, Json> = self.ask(GET, vec![])?;
+        let read = |key: &'static Key| {
+            let value = values
+                .get(key.name)
+                .ok_or_else(|| format!("no {}", key.name))?;
+            // A flag's parser reads JSON's spelling of a value as well.
+            setting(key.name, &value.to_string())
+        };
+        let settings: Result<Vec<Setting>, String> = KEYS.iter().map(read).collect();
+        settings
+            .and_then(|settings| change(&Params::default(), &settings))
+            .map(|(params, _)| params)
+            .map_err(|text| client::foreign(&self.socket, &anyhow::Error::msg(text)))
+    }
+
+    /// Changes all of `settings` or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the scheduler refuses, else those of
+    /// [`get`](Self::get).
+    pub fn set(&self, settings: &[Setting]) -> Result<Vec<Step>, Error> {
+        let args = settings
+            .iter()
+            .map(|(key, value)| (key.name.to_owned(), value.to_string()));
+        match self.ask(SET, args.collect())? {
+            Tuned::Changed(steps) => Ok(steps),
+            Tuned::Refused(reason) => Err(Error::Usage(reason)),
+        }
+    }
+
+    fn ask<T: DeserializeOwned>(
+        &self,
+        target: &str,
+        mut args: Vec<(String, String)>,
+    ) -> Result<T, Error> {
+        args.push((TARGET.to_owned(), target.to_owned()));
+        let mut server = client::connect(&self.socket)
+            .map_err(|error| client::no_server(&self.socket, &error))?;
+        server.request("stats", args).map_err(|error| {
+            // An scx_stats server without the target answers with an errno.
+            if error.is::<serde_json::Error>() || error.is::<StatsErrno>() {
+                client::foreign(&self.socket, &error)
+            } else {
+                client::no_server(&self.socket, &error)
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Socket, socket};
+    use super::super::{Server, server_data};
+    use super::*;
+    use std::thread;
+
+    /// A server that answers like a scheduler until the test's end.
+    fn serve(socket: &Socket) -> Server {
+        let server = Server::new(server_data())
+            .set_path(&socket.0)
+            .launch()
+            .unwrap();
+        let (replies, requests) = server.channels();
+        thread::spawn(move || {
+            let mut params = Params::default();
+            for request in requests {
+                let reply = match request {
+                    Request::Snapshot => Reply::Snapshot(Default::default()),
+                    Request::Params => Reply::Params(params),
+                    Request::Set(settings) => {
+                        let changed = change(&params, &settings);
+                        Reply::Set(changed.map(|(new, changes)| {
+                            params = new;
+                            changes
+                        }))
+                    }
+                };
+                if replies.send(reply).is_err() {
+                    break;
+                }
+            }
+        });
+        server
+    }
+
+    fn set(tuner: &Tuner, texts: &[(&str, &str)]) -> Result<Vec<Step>, Error> {
+        let settings: Vec<_> = texts.iter().map(|(k, v)| setting(k, v).unwrap()).collect();
+        tuner.set(&settings)
+    }
+
+    #[test]
+    fn what_is_set_holds() {
+        let socket = socket();
+        let _server = serve(&socket);
+        let tuner = Tuner::at(&socket.0);
+        assert_eq!(tuner.get(), Ok(Params::default()));
+        let steps = set(&tuner, &[("kappa", "0.5"), ("slice_us", "4000")]).unwrap();
+        let told: Vec<_> = steps
+            .iter()
+            .map(|step| format!("{} {} {}", step.key, step.old, step.new))
+            .collect();
+        assert_eq!(told, ["kappa 1 0.5", "slice_us 3000 4000"]);
+        let expected = Params {
+            kappa: 0.5,
+            slice_ns: 4_000_000,
+            ..Params::default()
+        };
+        assert_eq!(tuner.get(), Ok(expected));
+    }
+
+    #[test]
+    fn a_refused_set_changes_nothing() {
+        let socket = socket();
+        let _server = serve(&socket);
+        let tuner = Tuner::at(&socket.0);
+        let error = set(&tuner, &[("kappa", "0.5"), ("slice_us", "400")]).unwrap_err();
+        assert_eq!(error.code(), 2);
+        assert!(
+            error.to_string().starts_with("min_slice_us 500 is above"),
+            "{error}"
+        );
+        assert_eq!(tuner.get(), Ok(Params::default()));
+    }
+
+    #[test]
+    fn the_server_checks_for_itself() {
+        let socket = socket();
+        let _server = serve(&socket);
+        let tuner = Tuner::at(&socket.0);
+        for (name, value) in [("dwel", "1"), ("dwell", "0"), ("dwell", "\n")] {
+            let args = vec![(name.to_owned(), value.to_owned())];
+            let Tuned::Refused(reason) = tuner.ask(SET, args).unwrap() else {
+                panic!("{name} {value} was set");
+            };
+            assert!(reason.contains("dwel"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn without_a_scheduler_there_is_nothing_to_tune() {
+        let socket = socket();
+        let error = Tuner::at(&socket.0).get().unwrap_err();
+        assert_eq!(error.code(), 69);
+        assert!(
+            error.to_string().contains("start scx_hallows first"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn another_scheduler_is_not_tuned() {
+        let socket = socket();
+        let _server = StatsServer::<(), ()>::new(StatsServerData::new())
+            .set_path(&socket.0)
+            .launch()
+            .unwrap();
+        let error = Tuner::at(&socket.0).get().unwrap_err();
+        assert_eq!(error.code(), 69);
+        assert!(error.to_string().contains("not this version"), "{error}");
+    }
+}
