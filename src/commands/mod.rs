@@ -18,7 +18,7 @@ pub enum Command {
     Config(config::Config),
     Get(get::Get),
     Set(set::Set),
-    Simulate(simulate::Simulate),
+    Simulate(Box<simulate::Simulate>),
 }
 
 impl Command {

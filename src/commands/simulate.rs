@@ -189,7 +189,7 @@ impl Steering {
         };
         checked
             .validate()
-            .map_err(|fault| Error::Usage(fault.describe(|key| format!("--{}", key.flag()))))?;
+            .map_err(|fault| Error::Usage(fault.to_string()))?;
         Ok(params)
     }
 }
