@@ -21,6 +21,7 @@ pub mod preflight;
 pub mod scheduler;
 #[cfg(feature = "bpf")]
 pub mod signals;
+pub mod sim;
 #[cfg(feature = "bpf")]
 pub mod stats;
 #[cfg(feature = "bpf")]

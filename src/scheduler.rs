@@ -72,6 +72,7 @@ impl<'a> Scheduler<'a> {
         let mut skel = scx_ops_open!(builder, open, hallows_ops, libbpf)?;
         // After the open, which notes the hotplug sequence: a later change restarts us.
         let map = sysfs::read_map()?;
+        map.fits_memory()?;
         configure(&mut skel, &map, options)?;
         let mut skel = scx_ops_load!(skel, hallows_ops, uei)?;
         // SAFETY: the memory goes into the same struct as the skeleton.

@@ -333,3 +333,16 @@ fn may_load() -> bool {
         .expect("CapEff");
     u64::from_str_radix(mask.trim(), 16).expect("a bit mask") != 0
 }
+
+#[test]
+fn simulating_needs_no_kernel() {
+    let arguments = ["simulate", "--topo", "1x1x2x2", "--duration", "10ms"];
+    let table = hallows(&arguments);
+    assert_eq!((table.code, table.stderr.as_str()), (Some(0), ""));
+    assert!(table.stdout.starts_with("| workload | policy |"));
+    let json = hallows(&[arguments.as_slice(), &["--json", "--runs", "2"]].concat());
+    let reports: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(reports[1]["seed"], 2);
+    assert_eq!(reports[0]["cpus"], 4);
+    assert!(refusal(&["simulate", "--topo", "4x4"], 2).contains("--topo"));
+}

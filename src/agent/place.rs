@@ -7,12 +7,13 @@
 //! node, are ranges. CPU ids may be sparse; a CPU that is not listed does not
 //! exist.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use anyhow::{Result, ensure};
 
-/// CPU ids that the scheduler's memory has room for.
+/// CPU ids that the scheduler's memory has room for. A [`Map`] may have more:
+/// what writes that memory asks [`Map::fits_memory`] first.
 pub const MAX_CPUS: usize = 1024;
 /// Stands for "no CPU" and "no LLC" in 16-bit ids.
 pub const NO_CPU: u16 = 0xffff;
@@ -123,15 +124,14 @@ impl Map {
     /// [`SLIT_REMOTE`]: firmware without a SLIT is common.
     ///
     /// # Errors
-    /// No CPU, a CPU listed twice, more than [`MAX_CPUS`] CPUs, or an id that
-    /// does not fit.
+    /// No CPU, a CPU listed twice, or an id that does not fit into 16 bits.
     pub fn new(cpus: &[CpuSpec], nodes: &[NodeSpec]) -> Result<Map> {
         check(cpus)?;
         let mut cpus = cpus.to_vec();
         cpus.sort_unstable_by_key(|c| (c.node, c.llc, c.cpu));
         let mut map = Map {
             cells: Vec::with_capacity(cpus.len()),
-            cell_of: vec![NO_CPU; MAX_CPUS],
+            cell_of: vec![NO_CPU; cpus.iter().map(|c| c.cpu as usize + 1).max().unwrap_or(0)],
             core_of: Vec::with_capacity(cpus.len()),
             core_sizes: Vec::new(),
             llcs: Vec::new(),
@@ -224,6 +224,22 @@ impl Map {
         stops.take(DETOUR_LEN).collect()
     }
 
+    /// Does the memory that the scheduler shares with the kernel have room for
+    /// these CPUs?
+    ///
+    /// # Errors
+    /// A CPU id of [`MAX_CPUS`] or above.
+    pub fn fits_memory(&self) -> Result<()> {
+        let last = self.cell_of.len() - 1;
+        ensure!(
+            last < MAX_CPUS,
+            "CPU {last} is above the highest id that scx_hallows handles, {}: boot with \
+             nr_cpus={MAX_CPUS}",
+            MAX_CPUS - 1
+        );
+        Ok(())
+    }
+
     /// The cells, sorted by node, LLC and CPU id.
     pub fn cells(&self) -> &[Place] {
         &self.cells
@@ -276,28 +292,16 @@ impl Map {
 
 fn check(cpus: &[CpuSpec]) -> Result<()> {
     ensure!(!cpus.is_empty(), "the machine has no online CPU");
-    ensure!(
-        cpus.len() <= MAX_CPUS,
-        "the machine has {} CPUs, scx_hallows handles {MAX_CPUS}: boot with nr_cpus={MAX_CPUS}",
-        cpus.len()
-    );
-    let mut seen = [false; MAX_CPUS];
+    let mut seen = BTreeSet::new();
     for spec in cpus {
         ensure!(
-            (spec.cpu as usize) < MAX_CPUS,
-            "CPU {} is above the highest id that scx_hallows handles, {}: boot with \
-             nr_cpus={MAX_CPUS}",
+            spec.cpu < NO_CPU as u32 && spec.node < NO_CPU as u32,
+            "CPU {} on node {}: ids above {} are out of range",
             spec.cpu,
-            MAX_CPUS - 1
+            spec.node,
+            NO_CPU - 1
         );
-        ensure!(
-            spec.node < NO_CPU as u32,
-            "CPU {}: node {} is out of range",
-            spec.cpu,
-            spec.node
-        );
-        ensure!(!seen[spec.cpu as usize], "CPU {} is listed twice", spec.cpu);
-        seen[spec.cpu as usize] = true;
+        ensure!(seen.insert(spec.cpu), "CPU {} is listed twice", spec.cpu);
     }
     Ok(())
 }

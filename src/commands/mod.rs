@@ -4,6 +4,7 @@
 mod config;
 mod get;
 mod set;
+mod simulate;
 mod why;
 
 use std::io::{self, Write};
@@ -18,6 +19,7 @@ pub enum Command {
     Config(config::Config),
     Get(get::Get),
     Set(set::Set),
+    Simulate(Box<simulate::Simulate>),
     Why(why::Why),
 }
 
@@ -31,6 +33,7 @@ impl Command {
             Command::Config(it) => it.run(),
             Command::Get(it) => it.run(),
             Command::Set(it) => it.run(),
+            Command::Simulate(it) => it.run(),
             Command::Why(it) => it.run(),
         }
     }

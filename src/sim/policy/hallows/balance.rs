@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Balance while no CPU is idle (`grant.bpf.h` and `lag.bpf.h`): moves that the
+//! agent granted, and pulls from CPUs that lag within the LLC.
+
+use super::signal::Obeyed;
+use super::{Hallows, Ring};
+use crate::sim::engine::machine::Machine;
+use crate::sim::engine::task::TaskId;
+
+/// A peer that is no farther behind is left alone; nobody is owed more.
+const LAG_SLICES: u64 = 2;
+const LAG_MAX_SLICES: u64 = 8;
+
+impl Hallows {
+    /// Tasks on `cpu`, the running one included.
+    fn nr_tasks(&self, cpu: usize) -> usize {
+        self.tracks[cpu].len() + usize::from(self.cells[cpu].run_since_ns > 0)
+    }
+
+    /// Spends a token on sending `task`, which would wait on `cpu`, to where the
+    /// agent says, if that helps.
+    pub(super) fn push_target(
+        &mut self,
+        machine: &mut Machine,
+        task: TaskId,
+        cpu: usize,
+        orders: &Obeyed,
+    ) -> Option<usize> {
+        let to = usize::from(orders.push?.cpu);
+        self.spend(cpu, |orders| &mut orders.push);
+        machine.probe(cpu, to);
+        if self.nr_tasks(cpu) + 1 < self.nr_tasks(to) + 2 {
+            self.count("push rejected: gap");
+            return None;
+        }
+        let price_ns = self.price_of(machine, task, cpu, to);
+        if self.ahead_ns(to, task) + price_ns >= self.ahead_ns(cpu, task) {
+            self.count("push rejected: price");
+            return None;
+        }
+        self.count("push");
+        Some(to)
+    }
+
+    /// The end of a slice: spends a token on pulling a task from where the agent
+    /// says, if that CPU has two more.
+    pub(super) fn take_fair(
+        &mut self,
+        machine: &mut Machine,
+        cpu: usize,
+        orders: &Obeyed,
+    ) -> Option<TaskId> {
+        let from = usize::from(orders.fair?.cpu);
+        self.spend(cpu, |orders| &mut orders.fair);
+        if self.nr_tasks(from) < self.nr_tasks(cpu) + 2 {
+            machine.probe(cpu, from);
+            self.count("fair rejected: gap");
+            return None;
+        }
+        self.pull(machine, cpu, from, "fair")
+    }
+
+    /// The end of a slice: compares the service of the own tasks with that of a
+    /// random CPU of the LLC.
+    pub(super) fn take_lagging(&mut self, machine: &mut Machine, cpu: usize) -> Option<TaskId> {
+        let peer = machine.random_in_llc(cpu);
+        if peer == cpu || machine.cpus[peer].current.is_none() {
+            return None;
+        }
+        machine.search(Ring::Llc);
+        let slice_ns = self.params.slice_ns;
+        let (own_ns, peer_ns) = (self.cells[cpu].pace_ns, self.cells[peer].pace_ns);
+        if own_ns + LAG_MAX_SLICES * slice_ns < peer_ns {
+            self.cells[cpu].pace_ns = peer_ns - LAG_MAX_SLICES * slice_ns;
+            return None;
+        }
+        let behind = own_ns > peer_ns + LAG_SLICES * slice_ns;
+        if !behind || self.tracks[peer].len() <= self.tracks[cpu].len() {
+            return None;
+        }
+        self.pull(machine, cpu, peer, "lag pull")
+    }
+
+    /// Takes the first task of the track of `from`. It had less than those here,
+    /// and gets a slice of credit for that.
+    fn pull(
+        &mut self,
+        machine: &mut Machine,
+        cpu: usize,
+        from: usize,
+        decision: &'static str,
+    ) -> Option<TaskId> {
+        let task = self.take_track(machine, cpu, from, decision)?;
+        let time = &mut self.tasks[task as usize];
+        time.vtime_ns = time.vtime_ns.wrapping_sub(self.params.slice_ns);
+        Some(task)
+    }
+}

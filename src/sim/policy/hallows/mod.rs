@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! scx_hallows: what its BPF side does, in the terms of the simulator, under
+//! signals of the agent's own code.
+//!
+//! The modules are named as the headers in `src/bpf` that they model, and each
+//! function does what the one of its name does there. What a simulation has no
+//! part of is left out: higher scheduling classes, affinity, weights, wakers.
+
+mod balance;
+mod cell;
+mod place;
+mod price;
+mod rescue;
+mod route;
+mod signal;
+mod task;
+mod track;
+
+use super::{Counted, Footprints, Policy, Settings};
+use crate::agent::orders::Orders;
+use crate::agent::params::Params;
+use crate::agent::place::{Map, Ring};
+use crate::agent::price::{Prices, need_ns};
+use crate::agent::round::Controller;
+use crate::agent::window::Sample;
+use crate::sim::engine::bits::Bits;
+use crate::sim::engine::machine::Machine;
+use crate::sim::engine::task::TaskId;
+use crate::sim::engine::track::Track;
+use cell::Cell;
+use signal::{Obeyed, Signal};
+use task::TaskTime;
+
+/// A task whose bursts are shorter than this is latency-critical.
+const EXPRESS_MAX_NS: u64 = 1_000_000;
+/// What waited longer is moved whatever the move costs.
+const WAIT_MAX_NS: u64 = 4_000_000;
+
+/// The scheduler.
+pub struct Hallows {
+    params: Params,
+    /// What a move over each ring has to save.
+    need_ns: Prices,
+    preempt_gap_ns: u64,
+    footprints: Footprints,
+    cells: Vec<Cell>,
+    /// The CPUs' tracks, since when each has not moved (0: it never did), and
+    /// those that hold work.
+    tracks: Vec<Track>,
+    track_since_ns: Vec<u64>,
+    waiting: Bits,
+    /// The LLCs' express tracks, and since when the first on them waits.
+    express: Vec<Track>,
+    express_since_ns: Vec<u64>,
+    /// The CPU whose track each idle CPU is to try first.
+    invited_by: Vec<Option<usize>>,
+    tasks: Vec<TaskTime>,
+    signals: Vec<Signal>,
+    agent: Option<Controller>,
+    samples: Vec<Sample>,
+    counted: Counted,
+}
+
+impl Hallows {
+    /// The scheduler of `map`, with its agent or without.
+    pub fn new(map: &Map, settings: &Settings, agent: bool) -> Hallows {
+        let (nr, llcs) = (map.cells().len(), map.llcs().len());
+        let params = settings.params;
+        Hallows {
+            params,
+            need_ns: need_ns(&settings.prices_ns, params.kappa, params.hysteresis_ns),
+            preempt_gap_ns: settings.preempt_gap_ns,
+            footprints: settings.footprints,
+            cells: vec![Cell::default(); nr],
+            tracks: vec![Track::default(); nr],
+            track_since_ns: vec![0; nr],
+            waiting: Bits::new(nr),
+            express: vec![Track::default(); llcs],
+            express_since_ns: vec![0; llcs],
+            invited_by: vec![None; nr],
+            tasks: Vec::new(),
+            signals: vec![Signal::default(); nr],
+            agent: agent.then(|| Controller::new(map, params)),
+            samples: Vec::with_capacity(nr),
+            counted: Counted::default(),
+        }
+    }
+
+    fn count(&mut self, decision: &'static str) {
+        *self.counted.decisions.entry(decision).or_default() += 1;
+    }
+
+    /// `cpu` has nothing to run: the LLC, the agent's route, the static one.
+    fn look_around(
+        &mut self,
+        machine: &mut Machine,
+        cpu: usize,
+        orders: &Obeyed,
+    ) -> Option<TaskId> {
+        if self.tracks[cpu].is_empty() {
+            self.waiting.set(cpu, false);
+        }
+        let found = self
+            .take_peer(machine, cpu, orders.scan_k)
+            .or_else(|| self.take_route(machine, cpu))
+            .or_else(|| self.take_detour(machine, cpu))
+            .or_else(|| self.take_peer(machine, cpu, signal::MAX_SCAN_K));
+        if found.is_none() {
+            self.cells[cpu].declined = self.yard_fold(machine, cpu);
+        }
+        found
+    }
+}
+
+impl Policy for Hallows {
+    fn init(&mut self, machine: &mut Machine) {
+        for (cpu, cell) in self.cells.iter_mut().enumerate() {
+            cell.goes_idle(0, machine.now_ns);
+            self.track_since_ns[cpu] = 0;
+        }
+        if self.agent.is_some() {
+            self.round(machine);
+        }
+    }
+
+    fn wake(&mut self, machine: &mut Machine, task: TaskId) {
+        let home = machine.task(task).cpu;
+        let orders = self.read_orders(home, machine.now_ns);
+        self.wakes(task, home);
+        let idle = if machine.idle.claim(home) {
+            Some(home)
+        } else {
+            self.pick_idle_for(machine, task, home, &orders)
+        };
+        match idle {
+            Some(cpu) => machine.run_on(cpu, task, orders.slice_ns),
+            None => self.enqueue_woken(machine, task, home, &orders),
+        }
+    }
+
+    fn requeue(&mut self, machine: &mut Machine, cpu: usize, task: TaskId) {
+        let orders = self.read_orders(cpu, machine.now_ns);
+        let to = self.track_for(machine, task, cpu, &orders);
+        self.queue_on_track(machine, task, to, orders.slice_ns);
+        if to != cpu {
+            machine.kick(to);
+        }
+    }
+
+    fn pick(&mut self, machine: &mut Machine, cpu: usize, prev: Option<TaskId>) -> Option<TaskId> {
+        let orders = self.read_orders(cpu, machine.now_ns);
+        if let Some(prev) = prev {
+            self.charge(machine, prev, cpu);
+        }
+        let found = self
+            .take_invited(machine, cpu)
+            .or_else(|| {
+                // A slice ended: is there somebody elsewhere who had less?
+                prev?;
+                self.take_fair(machine, cpu, &orders)
+                    .or_else(|| self.take_lagging(machine, cpu))
+            })
+            .or_else(|| self.take_head(machine, cpu, prev, orders.slice_ns));
+        if found.is_some() {
+            return found;
+        }
+        if let Some(prev) = prev {
+            self.advance_clock(cpu, prev);
+            machine.task_mut(prev).slice_ns = orders.slice_ns;
+            return None;
+        }
+        self.look_around(machine, cpu, &orders)
+    }
+
+    fn running(&mut self, machine: &mut Machine, cpu: usize, task: TaskId) {
+        self.rebase_vtime(task, cpu);
+        self.advance_clock(cpu, task);
+        let express = self.is_express(task);
+        let used_ns = machine.task(task).cpu_ns;
+        let time = &mut self.tasks[task as usize];
+        time.exec_start_ns = used_ns;
+        time.granted_ns = machine.task(task).slice_ns;
+        let (avg_burst_ns, nr_queued) = (time.avg_burst_ns, self.tracks[cpu].len());
+        self.cells[cpu].runs(avg_burst_ns, !express, nr_queued as u32, machine.now_ns);
+    }
+
+    fn stopping(&mut self, machine: &mut Machine, cpu: usize, task: TaskId, runnable: bool) {
+        self.charge(machine, task, cpu);
+        self.burst_stops(task, runnable);
+        let time = &mut self.tasks[task as usize];
+        let express = std::mem::take(&mut time.on_express);
+        let granted_ns = time.granted_ns;
+        let cell = &mut self.cells[cpu];
+        let ran_ns = machine.now_ns - cell.run_since_ns;
+        cell.stops(ran_ns);
+        if runnable && ran_ns < granted_ns {
+            cell.preempted_ns = machine.now_ns;
+        }
+        if express && cell.nr_queued > 0 {
+            cell.express_ns += ran_ns;
+        }
+    }
+
+    fn idle(&mut self, machine: &mut Machine, cpu: usize) {
+        let nr_queued = self.tracks[cpu].len() as u32;
+        self.cells[cpu].goes_idle(nr_queued, machine.now_ns);
+        let express = !self.express[machine.llc(cpu)].is_empty();
+        let news = self.yard_fold(machine, cpu) & !self.cells[cpu].declined;
+        if nr_queued > 0 || express || news != 0 {
+            machine.kick(cpu);
+        }
+    }
+
+    fn tick(&mut self, machine: &mut Machine, cpu: usize) {
+        let (llc, now_ns) = (machine.llc(cpu), machine.now_ns);
+        let nr_queued = self.tracks[cpu].len() as u32;
+        self.cells[cpu].sample(nr_queued, now_ns);
+        if self.cells[cpu].express_ns < self.params.slice_ns
+            && !self.express[llc].is_empty()
+            && self.can_preempt(cpu, now_ns)
+        {
+            machine.preempt(cpu);
+        }
+        let age_ns = self.track_age(cpu, now_ns);
+        if nr_queued > 0 && age_ns > 0 {
+            let idle_lvl = self.read_orders(cpu, now_ns).idle_lvl;
+            self.hand_off(machine, cpu, age_ns, idle_lvl);
+        }
+    }
+
+    fn round(&mut self, machine: &mut Machine) {
+        self.steer(machine);
+    }
+
+    fn measure(&mut self, _machine: &mut Machine) {
+        self.counted = Counted::default();
+    }
+
+    fn counted(&self) -> Counted {
+        self.counted.clone()
+    }
+}

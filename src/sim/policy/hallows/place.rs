@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Placement: on which CPU, or which track, a task that can't run at once waits.
+
+use super::signal::Obeyed;
+use super::{EXPRESS_MAX_NS, Hallows, Ring};
+use crate::agent::hysteresis::CellState;
+use crate::sim::engine::machine::Machine;
+use crate::sim::engine::task::TaskId;
+use crate::sim::policy::reach::claim_within;
+
+/// Peers that may preempt their hog for a latency-critical task.
+const HOG_CHOICES: usize = 2;
+/// Tracks among which a task that never ran finds the shortest.
+const BIRTH_CHOICES: usize = 4;
+
+impl Hallows {
+    /// Work ahead of `task` on `cpu`, in deadline order: a latency-critical task
+    /// overtakes a queue of hogs.
+    pub(super) fn ahead_ns(&self, cpu: usize, task: TaskId) -> u64 {
+        let cell = &self.cells[cpu];
+        let express = self.is_express(task);
+        let run_ns = cell.avg_run_ns.min(self.params.slice_ns);
+        let mut ahead = 0;
+        if !express || run_ns < EXPRESS_MAX_NS {
+            ahead = self.tracks[cpu].len() as u64 * run_ns;
+        }
+        match (cell.hog, express) {
+            (false, _) => ahead + cell.curr_avg_ns,
+            (true, true) => ahead + self.params.min_slice_ns,
+            (true, false) => ahead + self.params.slice_ns / 2,
+        }
+    }
+
+    /// A hog makes way at once, but not twice within the gap.
+    pub(super) fn can_preempt(&self, cpu: usize, now_ns: u64) -> bool {
+        let cell = &self.cells[cpu];
+        cell.hog && cell.run_since_ns > 0 && cell.preempted_ns + self.preempt_gap_ns < now_ns
+    }
+
+    fn random_peer(&self, machine: &mut Machine, cpu: usize) -> Option<usize> {
+        let peer = machine.random_in_llc(cpu);
+        machine.probe(cpu, peer);
+        (peer != cpu).then_some(peer)
+    }
+
+    /// A CPU of the LLC whose hog can make way: its own, else one of two.
+    fn preemptible_near(&self, machine: &mut Machine, cpu: usize) -> Option<usize> {
+        if self.can_preempt(cpu, machine.now_ns) {
+            return Some(cpu);
+        }
+        (0..HOG_CHOICES).find_map(|_| {
+            let peer = self.random_peer(machine, cpu)?;
+            self.can_preempt(peer, machine.now_ns).then_some(peer)
+        })
+    }
+
+    /// Claims an idle CPU: in the LLC, else as far as pays.
+    pub(super) fn pick_idle_for(
+        &mut self,
+        machine: &mut Machine,
+        task: TaskId,
+        cpu: usize,
+        orders: &Obeyed,
+    ) -> Option<usize> {
+        let idle = claim_within(machine, cpu, Ring::Llc);
+        if idle.is_some() {
+            return idle;
+        }
+        let saved_ns = self.ahead_ns(cpu, task);
+        self.pick_idle_far(machine, task, cpu, saved_ns, orders.idle_lvl)
+    }
+
+    /// Claims an idle CPU for `task` beyond the LLC of `home`, at most as far as
+    /// waiting `saved_ns` there is worth.
+    pub(super) fn pick_idle_far(
+        &self,
+        machine: &mut Machine,
+        task: TaskId,
+        home: usize,
+        saved_ns: u64,
+        idle_lvl: u8,
+    ) -> Option<usize> {
+        [Ring::Node, Ring::Machine].into_iter().find_map(|ring| {
+            let pays = saved_ns > self.price_over(machine, task, home, ring);
+            (idle_lvl <= ring as u8 && pays).then(|| claim_within(machine, home, ring))?
+        })
+    }
+
+    /// Queues a task that woke up and found no idle CPU.
+    pub(super) fn enqueue_woken(
+        &mut self,
+        machine: &mut Machine,
+        task: TaskId,
+        cpu: usize,
+        orders: &Obeyed,
+    ) {
+        let to = if machine.task(task).born {
+            self.track_for(machine, task, cpu, orders)
+        } else {
+            self.birth_track(machine, cpu)
+        };
+        if !self.is_express(task) {
+            self.queue_on_track(machine, task, to, orders.slice_ns);
+            if to != cpu {
+                machine.kick(to);
+            }
+            return;
+        }
+        let hog = self.preemptible_near(machine, cpu);
+        let stay = hog == Some(to) || self.ahead_ns(to, task) < self.params.min_slice_ns;
+        if stay {
+            self.queue_on_track(machine, task, to, orders.slice_ns);
+        } else {
+            self.queue_on_express(machine, task, machine.llc(cpu), orders.slice_ns);
+        }
+        match hog {
+            Some(hog) if !stay || hog == to => {
+                self.count("preempted");
+                machine.preempt(hog);
+            }
+            _ if stay && to != cpu => machine.kick(to),
+            _ => {}
+        }
+    }
+
+    fn acts_saturated(&self, cpu: usize, orders: &Obeyed) -> bool {
+        let cell = &self.cells[cpu];
+        orders.state == CellState::Saturated
+            || u64::from(cell.nr_queued) * cell.avg_run_ns > 3 * self.params.slice_ns
+    }
+
+    /// The CPU on whose track `task` waits: where the agent wants it; else where
+    /// it is, unless that CPU is saturated and a random peer has less ahead.
+    pub(super) fn track_for(
+        &mut self,
+        machine: &mut Machine,
+        task: TaskId,
+        cpu: usize,
+        orders: &Obeyed,
+    ) -> usize {
+        if let Some(to) = self.push_target(machine, task, cpu, orders) {
+            return to;
+        }
+        if !self.acts_saturated(cpu, orders) {
+            return cpu;
+        }
+        let Some(peer) = self.random_peer(machine, cpu) else {
+            return cpu;
+        };
+        let need_ns = self.price_of(machine, task, cpu, peer);
+        if self.ahead_ns(peer, task) + need_ns < self.ahead_ns(cpu, task) {
+            peer
+        } else {
+            cpu
+        }
+    }
+
+    /// Where a task begins its life: the shortest of a few tracks anywhere.
+    fn birth_track(&self, machine: &mut Machine, cpu: usize) -> usize {
+        let mut best = cpu;
+        for _ in 0..BIRTH_CHOICES {
+            let other = machine.rng.usize(0..self.tracks.len());
+            machine.probe(cpu, other);
+            if self.tracks[other].len() < self.tracks[best].len() {
+                best = other;
+            }
+        }
+        best
+    }
+}

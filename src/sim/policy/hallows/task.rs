@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Tasks: virtual time, burst length, class. All weights are equal.
+
+use super::cell::ewma;
+use super::{EXPRESS_MAX_NS, Hallows};
+use crate::sim::engine::machine::Machine;
+use crate::sim::engine::task::TaskId;
+
+/// `struct task_ctx`, as far as it is modelled.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskTime {
+    pub vtime_ns: u64,
+    pub exec_start_ns: u64,
+    pub burst_ns: u64,
+    pub avg_burst_ns: u64,
+    pub granted_ns: u64,
+    pub clock_cpu: usize,
+    pub on_express: bool,
+}
+
+impl Hallows {
+    /// `task` woke up; it is met for the first time on `cpu`.
+    pub(super) fn wakes(&mut self, task: TaskId, cpu: usize) {
+        let at = task as usize;
+        while self.tasks.len() <= at {
+            self.tasks.push(TaskTime {
+                vtime_ns: self.cells[cpu].vclock_ns,
+                exec_start_ns: 0,
+                burst_ns: 0,
+                // Not latency-critical until it has shown it.
+                avg_burst_ns: 2 * EXPRESS_MAX_NS,
+                granted_ns: 0,
+                clock_cpu: cpu,
+                on_express: false,
+            });
+        }
+        self.tasks[at].on_express = false;
+    }
+
+    pub(super) fn is_express(&self, task: TaskId) -> bool {
+        self.tasks[task as usize].avg_burst_ns < EXPRESS_MAX_NS
+    }
+
+    /// Reads the virtual time of `task` on the clock of `cpu`, at most one slice
+    /// of credit behind it and two slices of debt ahead.
+    pub(super) fn rebase_vtime(&mut self, task: TaskId, cpu: usize) {
+        let slice_ns = self.params.slice_ns as i64;
+        let time = &mut self.tasks[task as usize];
+        let from_ns = self.cells[time.clock_cpu].vclock_ns;
+        let lag = time.vtime_ns.wrapping_sub(from_ns) as i64;
+        let lag = lag.clamp(-slice_ns, 2 * slice_ns);
+        time.vtime_ns = self.cells[cpu].vclock_ns.wrapping_add_signed(lag);
+        time.clock_cpu = cpu;
+    }
+
+    /// The virtual deadline of the next request of `task`.
+    pub(super) fn deadline_of(&self, task: TaskId, slice_ns: u64) -> u64 {
+        let time = &self.tasks[task as usize];
+        time.vtime_ns.wrapping_add(time.avg_burst_ns.min(slice_ns))
+    }
+
+    /// Charges `task` for what it ran on `cpu` since it was last charged.
+    pub(super) fn charge(&mut self, machine: &Machine, task: TaskId, cpu: usize) {
+        let used_ns = machine.task(task).cpu_ns;
+        let time = &mut self.tasks[task as usize];
+        let ran_ns = used_ns - time.exec_start_ns;
+        time.exec_start_ns = used_ns;
+        time.vtime_ns = time.vtime_ns.wrapping_add(ran_ns);
+        time.burst_ns += ran_ns;
+        self.cells[cpu].busy_ns += ran_ns;
+    }
+
+    /// The clock of `cpu` follows whom it chose to run, a slice at a time.
+    pub(super) fn advance_clock(&mut self, cpu: usize, task: TaskId) {
+        let time = &self.tasks[task as usize];
+        let clock_ns = self.cells[cpu].vclock_ns;
+        let step = time.vtime_ns.wrapping_sub(clock_ns) as i64;
+        if !time.on_express && step > 0 {
+            let step = (step as u64).min(self.params.slice_ns);
+            self.cells[cpu].vclock_ns = clock_ns.wrapping_add(step);
+            self.cells[cpu].pace_ns += step;
+        }
+    }
+
+    /// A burst ends when the task sleeps; one longer than thought counts before.
+    pub(super) fn burst_stops(&mut self, task: TaskId, runnable: bool) {
+        let time = &mut self.tasks[task as usize];
+        if !runnable || time.burst_ns > time.avg_burst_ns {
+            time.avg_burst_ns = ewma(time.avg_burst_ns, time.burst_ns);
+        }
+        if !runnable {
+            time.burst_ns = 0;
+        }
+    }
+}
