@@ -34,10 +34,15 @@ const WARMUP_ONE_IN: u64 = 10;
 /// What to simulate.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
+    /// The machine.
     pub topology: Topology,
+    /// What runs.
     pub workload: WorkloadKind,
+    /// Who schedules.
     pub policy: PolicyKind,
+    /// Seed of the random numbers.
     pub seed: u64,
+    /// Simulated time.
     pub duration_ns: u64,
     /// Overrides [`WorkloadKind::default_load`]; in (0, 1] times the machine.
     pub load: Option<f64>,

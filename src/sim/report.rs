@@ -14,16 +14,23 @@ use crate::agent::place::Ring;
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "bpf", derive(serde::Serialize))]
 pub struct Report {
+    /// The machine, as on the command line.
     pub topology: String,
+    /// Its number of CPUs.
     pub cpus: u32,
+    /// Name of the workload.
     pub workload: &'static str,
+    /// Name of the policy.
     pub policy: &'static str,
+    /// Seed of the random numbers.
     pub seed: u64,
     /// Load that was asked for, none if the workload takes all it can get.
     pub load: Option<f64>,
     /// Measured time.
     pub measured_ms: f64,
+    /// How long bursts waited to begin.
     pub wait: Wait,
+    /// Runs that began on another CPU than the last one.
     pub migrations_per_cpu_s: Migrations,
     /// Refilling caches after moves.
     pub overhead_pct: f64,
@@ -31,6 +38,7 @@ pub struct Report {
     pub remote_pct: f64,
     /// Looking at other CPUs and waiting for locks.
     pub decision_pct: f64,
+    /// Running tasks, overheads included.
     pub busy_pct: f64,
     /// Idle while as many tasks waited that could have run there.
     pub wasted_idle_pct: f64,
@@ -40,8 +48,9 @@ pub struct Report {
     pub all_busy_ms: Option<f64>,
     /// Until the last task was done, for workloads that end.
     pub makespan_ms: Option<f64>,
-    /// Rounds of the agent, and changes of states by cell and second.
+    /// Rounds of the agent, 0 if there is none.
     pub rounds: u64,
+    /// Changes of cells' states.
     pub flips_per_cell_s: f64,
     /// Decisions of the policy by their kind.
     pub decisions: BTreeMap<&'static str, u64>,
@@ -51,6 +60,7 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "bpf", derive(serde::Serialize))]
 pub struct Wait {
+    /// Bursts that began.
     pub bursts: u64,
     pub mean_us: f64,
     pub p50_us: f64,

@@ -33,14 +33,23 @@ pub struct Cpu {
 /// The machine. CPUs are known by the index of their cell.
 #[derive(Debug)]
 pub struct Machine {
+    /// Where the CPUs are.
     pub map: Map,
+    /// The present.
     pub now_ns: u64,
+    /// The CPUs.
     pub cpus: Vec<Cpu>,
+    /// All tasks there ever were.
     pub tasks: Vec<Task>,
+    /// CPUs that idle and are nobody's yet.
     pub idle: IdleCpus,
+    /// The only source of chance.
     pub rng: fastrand::Rng,
+    /// What the hardware charges.
     pub costs: Costs,
+    /// What is measured.
     pub metrics: Metrics,
+    /// What happens next.
     pub events: Events,
     spent_ns: u64,
 }

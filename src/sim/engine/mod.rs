@@ -21,8 +21,11 @@ const TICK_NS: u64 = 1_000_000;
 
 /// A simulation that runs.
 pub struct Engine {
+    /// The machine.
     pub machine: Machine,
+    /// Who schedules.
     pub policy: Box<dyn Policy>,
+    /// What runs.
     pub workload: Box<dyn Workload>,
     end_ns: u64,
 }

@@ -21,9 +21,13 @@ pub enum Kind {
 /// Where a task is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
+    /// Wants nothing.
     Asleep,
+    /// Waits for a CPU.
     Queued,
+    /// Has one.
     Running,
+    /// Has exited.
     Gone,
 }
 

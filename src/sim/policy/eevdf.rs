@@ -48,6 +48,7 @@ pub struct EevdfLike {
 }
 
 impl EevdfLike {
+    /// Empty queues.
     pub fn new(map: &Map, slice_ns: u64) -> EevdfLike {
         let nr = map.cells().len();
         EevdfLike {

@@ -17,6 +17,7 @@ pub struct Global {
 }
 
 impl Global {
+    /// An empty queue.
     pub fn new(slice_ns: u64) -> Global {
         Global {
             slice_ns,

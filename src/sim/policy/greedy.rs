@@ -19,6 +19,7 @@ pub struct Greedy {
 }
 
 impl Greedy {
+    /// Empty queues.
     pub fn new(map: &Map, slice_ns: u64) -> Greedy {
         let nr = map.cells().len();
         Greedy {

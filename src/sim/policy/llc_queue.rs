@@ -43,6 +43,7 @@ pub struct LlcQueue {
 }
 
 impl LlcQueue {
+    /// Empty queues.
     pub fn new(map: &Map, slice_ns: u64) -> LlcQueue {
         LlcQueue {
             slice_ns,
