@@ -54,12 +54,23 @@ static __always_inline struct yard *yard_of(u32 llc)
 	return ARRAY_ELEM_PTR(yards, llc, MAX_LLCS);
 }
 
-/* How long the track of @cpu has not moved. */
+/*
+ * How long the track of @cpu has not moved; or the work on it, if that is more
+ * than anybody should wait for: a long track that many drain moves all the time,
+ * and would look fresh to each of them.
+ */
 static __always_inline u64 track_age(s32 cpu, u64 now)
 {
 	struct track_state *track = track_of(cpu);
-	u64 since = track ? track->since_ns : 0;
+	struct cell *cell = cell_of(cpu);
+	u64 since = track ? track->since_ns : 0, run_ns, ahead;
 
+	if (cell) {
+		run_ns = cell->avg_run_ns < full_slice_ns() ? cell->avg_run_ns : full_slice_ns();
+		ahead = nr_waiting(cpu) * run_ns;
+		if (ahead > wait_max_ns)
+			return ahead;
+	}
 	return since && time_before(since, now) ? now - since : 0;
 }
 

@@ -227,3 +227,12 @@ fn who_wakes_up_for_a_moment_overtakes_hogs() {
     let (hallows, eevdf) = (with(PolicyKind::Hallows), with(PolicyKind::EevdfLike));
     assert!(hallows < eevdf, "{hallows} {eevdf}");
 }
+
+#[test]
+fn a_hot_spot_is_drained_from_afar() {
+    for policy in [PolicyKind::Hallows, PolicyKind::NoAgent] {
+        let scenario = scenario("2x2x8x2", WorkloadKind::Hotspot, policy);
+        let (wasted, _) = over_seeds(&scenario, |report| report.wasted_idle_pct);
+        assert!(wasted < 3.0, "{wasted}");
+    }
+}

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Tracks: the queues that work waits on, and the bits that say which do.
 
-use super::Hallows;
+use super::{Hallows, WAIT_MAX_NS};
 use crate::sim::engine::costs::Lock;
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
 impl Hallows {
-    /// How long the track of `cpu` has not moved.
+    /// How long the track of `cpu` has not moved; or the work on it, if that is
+    /// more than anybody should wait for.
     pub(super) fn track_age(&self, cpu: usize, now_ns: u64) -> u64 {
+        let run_ns = self.cells[cpu].avg_run_ns.min(self.params.slice_ns);
+        let ahead_ns = self.tracks[cpu].len() as u64 * run_ns;
         match self.track_since_ns[cpu] {
+            _ if ahead_ns > WAIT_MAX_NS => ahead_ns,
             0 => 0,
             since_ns => now_ns - since_ns,
         }
