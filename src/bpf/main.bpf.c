@@ -140,8 +140,10 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 			scx_bpf_task_set_slice(prev, full_slice_ns());
 		return;
 	}
-	if (tctx)
+	if (tctx) {
 		charge(prev, tctx, cell);
+		group_charge(prev, tctx, cpu);
+	}
 	read_orders(cpu, &orders, now);
 	renew_grants(cell, &orders);
 	count(orders.fresh ? STAT_FRESH : STAT_STALE);

@@ -59,7 +59,7 @@ static __always_inline struct yard *yard_of(u32 llc)
  * than anybody should wait for: a long track that many drain moves all the time,
  * and would look fresh to each of them.
  */
-static __always_inline u64 track_age(s32 cpu, u64 now)
+__noinline u64 track_age(s32 cpu, u64 now)
 {
 	struct track_state *track = track_of(cpu);
 	struct cell *cell = cell_of(cpu);

@@ -11,8 +11,8 @@
 
 # Threads that wake each other all over the machine, for some seconds.
 gossip() {
-	load periodic hallows-load periodic --threads 8 --for 4s
-	until hackbench -g 2 -l 100 >/dev/null; kill -0 "$pid_periodic" 2>/dev/null && false; do :; done
+	load periodic hallows-load periodic --threads 8 --for 3s
+	hackbench -g 2 -l 400 >/dev/null
 	finish periodic
 }
 
