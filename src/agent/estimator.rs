@@ -2,9 +2,9 @@
 //! Prices learnt on line: what moves cost on this machine, under this load.
 //!
 //! A burst, from wake-up to sleep, that began on another CPU than the last one
-//! refills caches first, so it is longer. The mean length of bursts that moved
-//! over a ring, less the mean of those that stayed, is the price of that ring,
-//! and no hardware counter is needed. It is believed once its standard error is
+//! refills caches first, so it is longer. By how much bursts that moved over a
+//! ring exceed their tasks' averages, less the same of those that stayed, is the
+//! price of that ring, and no hardware counter is needed. It is believed once its standard error is
 //! small; where caches are not modelled, as in most virtual machines, it is 0.
 
 use super::place::NR_RINGS;
@@ -25,7 +25,8 @@ const MAX_ERROR: f64 = 0.25;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BurstSums {
     pub nr: [u64; NR_RINGS],
-    pub sum: [u64; NR_RINGS],
+    /// Differences to the tasks' averages; may fall.
+    pub sum: [i64; NR_RINGS],
     pub sum_sq: [u64; NR_RINGS],
 }
 
@@ -77,13 +78,14 @@ impl Estimator {
     /// Sums that went back, as those of a new program, are a new beginning.
     pub fn observe(&mut self, now: &BurstSums) {
         for ring in 0..NR_RINGS {
+            let since = |now: u64, last: u64| now.saturating_sub(last) as f64;
             let grown = [
-                now.nr[ring].checked_sub(self.last.nr[ring]),
-                now.sum[ring].checked_sub(self.last.sum[ring]),
-                now.sum_sq[ring].checked_sub(self.last.sum_sq[ring]),
+                since(now.nr[ring], self.last.nr[ring]),
+                now.sum[ring].wrapping_sub(self.last.sum[ring]) as f64,
+                since(now.sum_sq[ring], self.last.sum_sq[ring]),
             ];
             for (sum, grown) in self.sums[ring].iter_mut().zip(grown) {
-                *sum = *sum * DECAY + grown.unwrap_or(0) as f64;
+                *sum = *sum * DECAY + grown;
             }
         }
         self.last = *now;
@@ -168,22 +170,22 @@ mod tests {
     use crate::agent::price::DEFAULT_PRICES_NS;
     use proptest::prelude::*;
 
-    /// Sums of bursts of about `base` units, longer by `cost` per ring.
-    fn sums(nr: u64, base: u64, cost: [u64; NR_RINGS]) -> BurstSums {
+    /// Sums of bursts that differ by up to `spread` units from their tasks'
+    /// averages, and more by `cost` per ring.
+    fn sums(nr: i64, spread: i64, cost: [i64; NR_RINGS]) -> BurstSums {
         let mut sums = BurstSums::default();
         for (ring, cost) in cost.into_iter().enumerate() {
             for burst in 0..nr {
-                // Lengths spread evenly from 0 to twice the mean.
-                let length = 2 * base * burst / nr.max(1) + cost;
+                let off = 2 * spread * burst / nr.max(1) - spread + cost;
                 sums.nr[ring] += 1;
-                sums.sum[ring] += length;
-                sums.sum_sq[ring] += length * length;
+                sums.sum[ring] += off;
+                sums.sum_sq[ring] += (off * off) as u64;
             }
         }
         sums
     }
 
-    fn learn(nr: u64, base: u64, cost: [u64; NR_RINGS]) -> Estimator {
+    fn learn(nr: i64, base: i64, cost: [i64; NR_RINGS]) -> Estimator {
         let mut estimator = Estimator::new(DEFAULT_PRICES_NS);
         estimator.observe(&sums(nr, base, cost));
         estimator
@@ -253,7 +255,7 @@ mod tests {
             for raw in sums {
                 let mut sums = BurstSums::default();
                 sums.nr.copy_from_slice(&raw[..NR_RINGS]);
-                sums.sum.copy_from_slice(&raw[NR_RINGS..2 * NR_RINGS]);
+                sums.sum = std::array::from_fn(|ring| raw[NR_RINGS + ring] as i64);
                 sums.sum_sq.copy_from_slice(&raw[2 * NR_RINGS..]);
                 estimator.observe(&sums);
                 let prices = estimator.prices_ns();

@@ -135,7 +135,7 @@ impl Memory {
             let bursts = self.stats(cpu).bursts;
             for ring in 0..NR_RINGS {
                 sums.nr[ring] = sums.nr[ring].wrapping_add(bursts.nr[ring]);
-                sums.sum[ring] = sums.sum[ring].wrapping_add(bursts.sum[ring]);
+                sums.sum[ring] = sums.sum[ring].wrapping_add(bursts.sum[ring] as i64);
                 sums.sum_sq[ring] = sums.sum_sq[ring].wrapping_add(bursts.sum_sq[ring]);
             }
         }

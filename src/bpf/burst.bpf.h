@@ -28,14 +28,15 @@ static __always_inline void burst_starts(struct task_ctx *tctx, u32 ring)
 		tctx->burst_ring = NR_RINGS;
 }
 
-/* Adds a whole burst to the sums, if it was short and never moved. */
+/* Adds a whole burst to the sums, if it was short and moved at its start only. */
 static __always_inline void count_burst(const struct task_ctx *tctx, s32 cpu)
 {
 	struct cell_stats *stats = ARRAY_ELEM_PTR(cell_stats, cpu, MAX_CPUS);
-	u64 length = tctx->burst_ns >> 10, *nr, *sum, *sum_sq;
+	s64 off = (s64)(tctx->burst_ns >> 10) - (tctx->avg_burst_ns >> 10);
+	u64 longest = full_slice_ns() / 3, *nr, *sum, *sum_sq;
 	u32 ring = tctx->burst_ring;
 
-	if (!stats || ring >= NR_RINGS || !length || tctx->burst_ns > full_slice_ns() / 3)
+	if (!stats || ring >= NR_RINGS || tctx->burst_ns > longest || tctx->avg_burst_ns > longest)
 		return;
 	nr = MEMBER_VPTR(*stats, .bursts.nr[ring]);
 	sum = MEMBER_VPTR(*stats, .bursts.sum[ring]);
@@ -43,8 +44,8 @@ static __always_inline void count_burst(const struct task_ctx *tctx, s32 cpu)
 	if (!nr || !sum || !sum_sq)
 		return;
 	(*nr)++;
-	*sum += length;
-	*sum_sq += length * length;
+	*sum += off;
+	*sum_sq += off * off;
 }
 
 /*
@@ -78,11 +79,12 @@ static __always_inline void burst_stops(const struct task_struct *p, struct task
 {
 	bool sleeps = !runnable && p->__state;
 
+	if (sleeps)
+		count_burst(tctx, cpu);
 	if (sleeps || tctx->burst_ns > tctx->avg_burst_ns)
 		tctx->avg_burst_ns = ewma(tctx->avg_burst_ns, tctx->burst_ns);
 	if (!sleeps)
 		return;
-	count_burst(tctx, cpu);
 	tctx->burst_ns = 0;
 	tctx->slept_ns = now;
 	if (!(tctx->nr_bursts++ % 64))

@@ -241,12 +241,13 @@ struct ledger {
 
 /*
  * Bursts, from wake-up to sleep, by the distance from the CPU of the last one:
- * how much longer they are after a move is what the move cost. In units of
- * 1024 ns, so that the sum of squares lasts.
+ * how much longer they are after a move is what the move cost. Each counts by
+ * how far it is from its task's average, since tasks with long bursts may move
+ * more than others. In units of 1024 ns, so that the sum of squares lasts.
  */
 struct bursts {
 	u64 nr[NR_RINGS];
-	u64 sum[NR_RINGS];
+	u64 sum[NR_RINGS];	/* signed, two's complement */
 	u64 sum_sq[NR_RINGS];
 	u64 _pad;
 };

@@ -120,9 +120,10 @@ impl Metrics {
         writeln!(out)
     }
 
-    /// The prices of moves, nearest ring first; learnt ones with their error.
+    /// The prices of moves, nearest ring first, once one could be learnt; those
+    /// that are have their standard error.
     fn print_prices(&self, out: &mut impl Write) -> io::Result<()> {
-        if self.prices.values().all(|price| price.learnt == 0) {
+        if self.prices.values().all(|price| price.samples == 0.0) {
             return Ok(());
         }
         write!(out, "price/us  ")?;
@@ -134,6 +135,7 @@ impl Metrics {
             if price.learnt == 1 {
                 write!(out, " +-{:.1}", price.error_us)?;
             }
+            write!(out, " of {:.0}", price.samples)?;
         }
         writeln!(out)
     }
@@ -261,7 +263,7 @@ wake/s      self 0  smt 0  llc 0  node 0  machine 0  sync 0  no idle 20k
 run at/s    self 0  smt 0  llc 0  node 0  machine 1.2M
 queue/s     track 150  express 50  preempted 0  invited 0  reenqueued 0
 push/s      requested 5.0  applied 4.0  expired 0.5  mask 0  pinned 0  gone 0  gap 0.5  price 0
-price/us    smt 1.5 +-0.2  llc 20.0
+price/us    smt 1.5 +-0.2 of 4000  llc 20.0 of 0
 agent       period 10 ms  windows/s 100  flips/s 0.5  fresh 99 %  homes 2  express 25 % of queued  longest wait beside an idle CPU 812 us
 
 ";

@@ -11,14 +11,15 @@
 
 # Threads that wake each other all over the machine, for some seconds.
 gossip() {
-	load periodic hallows-load periodic --threads 8 --for 3s
-	hackbench -g 2 -l 400 >/dev/null
+	load periodic hallows-load periodic --threads 12 --for 6s
+	hackbench -g 2 -l 1000 >/dev/null
 	finish periodic
 }
 
 start
 gossip
 totals
+grep price/us $STATS.raw
 check "price of a move inside an LLC, us" "$(stat price/us.llc)" '<' 10
 stop
 
