@@ -70,13 +70,15 @@ impl Reader {
                 self.block.add_llc(strip.trim(), rest);
             }
             Some("dispatch/s") => self.block.dispatch = fields(rest),
-            Some("wake/s" | "run" | "queue/s") => {}
+            Some("run" | "price/us") => {}
             Some("agent") => {
                 let fields = fields(rest);
                 self.block.windows = value(&fields, "windows/s");
                 self.block.flips = value(&fields, "flips/s");
                 self.block.fresh_pct = value(&fields, "fresh");
             }
+            // Wake-ups, queues, and moves of each kind.
+            Some(rate) if rate.ends_with("/s") => {}
             Some("") if self.block != Block::default() => {
                 return Line::Block(std::mem::take(&mut self.block));
             }
@@ -127,7 +129,9 @@ dispatch/s  own 4500  express 0.3  peer 0  route 1.5  detour 0  rescue 0  kept 5
 wake/s      self 0  smt 0  llc 0  node 0  machine 0  sync 0  no idle 20k
 run at/s    self 0  smt 0  llc 0  node 0  machine 1.2M
 queue/s     track 150  express 50  preempted 0  invited 0  reenqueued 0
-agent       period 10 ms  windows/s 100  flips/s 0.5  fresh 99 %  express 25 % of queued  longest wait beside an idle CPU 812 us
+fair/s      requested 5.3  applied 0.7  expired 0  mask 0  pinned 0  gone 0  gap 4.7  price 0
+price/us    smt 0.0 +-0.4 of 4000  llc 20.0 of 0
+agent       period 10 ms  windows/s 100  flips/s 0.5  fresh 99 %  homes 2  express 25 % of queued  longest wait beside an idle CPU 812 us
 ";
 
     #[test]
