@@ -17,6 +17,7 @@ pub mod exit;
 #[cfg(feature = "bpf")]
 pub mod logging;
 pub mod preflight;
+pub mod recording;
 #[cfg(feature = "bpf")]
 pub mod scheduler;
 #[cfg(feature = "bpf")]

@@ -27,7 +27,9 @@ use crate::bpf_skel::{BpfSkel, BpfSkelBuilder, OpenBpfSkel, types};
 use crate::cli::Options;
 use crate::config::Live;
 use crate::config::change::Change;
+use crate::recording::Header;
 use crate::signals::Signals;
+use crate::stats::tape::{Buffer, Piece};
 use crate::stats::{
     CellView, Metrics, NR_STATS, Reply, Request, SOCKET, Server, Snapshot, Totals, WAIT_BUCKETS,
     server_data,
@@ -48,6 +50,7 @@ pub struct Scheduler<'a> {
     map: Map,
     memory: Memory,
     watch: Watch,
+    tape: Buffer,
     agent: Option<Agent>,
     next_round: Instant,
     server: Option<Server>,
@@ -100,6 +103,7 @@ impl<'a> Scheduler<'a> {
             agent,
             map,
             watch,
+            tape: Buffer::default(),
             memory,
             next_round: Instant::now(),
             server: server.ok(),
@@ -123,6 +127,9 @@ impl<'a> Scheduler<'a> {
                 && now >= self.next_round
             {
                 agent.round(&self.map, &self.memory);
+                if self.tape.is_wanted() {
+                    self.tape.push(agent.frame());
+                }
                 self.next_round = now + Duration::from_nanos(agent.period_ns());
             }
             let wait = match &self.agent {
@@ -194,6 +201,17 @@ impl<'a> Scheduler<'a> {
         }
     }
 
+    /// What the agent saw since this was called last.
+    fn tape(&mut self, params: &Params) -> Option<Box<Piece>> {
+        self.agent.as_ref()?;
+        let (frames, missed) = self.tape.take();
+        Some(Box::new(Piece {
+            header: Header::new(&self.map, params),
+            frames,
+            missed,
+        }))
+    }
+
     /// Decisions about the task `pid`; none when they can't be read.
     fn why(&mut self, pid: u32) -> Vec<Event> {
         self.watch.ask(&self.memory, pid).unwrap_or_else(|error| {
@@ -206,6 +224,7 @@ impl<'a> Scheduler<'a> {
         match request {
             Request::Snapshot => Reply::Snapshot(Box::new(self.snapshot())),
             Request::Params => Reply::Params(*live.params()),
+            Request::Tape => Reply::Tape(self.tape(live.params())),
             Request::Why(pid) => Reply::Why(self.why(*pid)),
             Request::Set(settings) => {
                 let outcome = live.set(settings);

@@ -9,6 +9,7 @@ mod ledger;
 mod monitor;
 mod price;
 mod server;
+pub mod tape;
 #[cfg(test)]
 mod testing;
 mod text;

@@ -31,4 +31,4 @@ pub mod sysfs;
 pub mod window;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

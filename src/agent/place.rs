@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
 
 /// CPU ids that the scheduler's memory has room for. A [`Map`] may have more:
 /// what writes that memory asks [`Map::fits_memory`] first.
@@ -49,7 +50,7 @@ pub enum Ring {
 
 /// A CPU as the operating system describes it. Core and LLC ids need to be
 /// unique only within their node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CpuSpec {
     pub cpu: u32,
     pub core: u32,
@@ -58,7 +59,7 @@ pub struct CpuSpec {
 }
 
 /// A NUMA node, with or without CPUs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeSpec {
     pub id: u32,
     /// SLIT distance to each listed node, in the order of the list.

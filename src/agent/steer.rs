@@ -9,6 +9,7 @@ use tracing::warn;
 use super::estimator::{Estimate, Estimator};
 use super::group::Groups;
 use super::group_maps::GroupMaps;
+use super::matching::Grant;
 use super::memory::{Memory, Tunables};
 use super::orders::Orders;
 use super::params::Params;
@@ -16,6 +17,7 @@ use super::place::{Map, NR_RINGS};
 use super::price::{self, Prices};
 use super::round::{Controller, Totals};
 use super::window::Sample;
+use crate::recording::Frame;
 
 /// How often prices are learnt.
 const LEARN_EVERY: Duration = Duration::from_secs(1);
@@ -27,6 +29,7 @@ pub struct Agent {
     epoch: Instant,
     controller: Controller,
     samples: Vec<Sample>,
+    sampled_ns: u64,
     estimator: Estimator,
     learnt: Instant,
     groups: Groups,
@@ -41,6 +44,7 @@ impl Agent {
             epoch: Instant::now(),
             controller: Controller::new(map, params),
             samples: Vec::with_capacity(map.cells().len()),
+            sampled_ns: 0,
             estimator: Estimator::new(price::static_ns(map, &params)),
             learnt: Instant::now(),
             groups: Groups::default(),
@@ -56,6 +60,7 @@ impl Agent {
         self.samples
             .extend(cells.iter().map(|place| memory.sample(place.cpu.into())));
         let now_ns = self.epoch.elapsed().as_nanos() as u64;
+        self.sampled_ns = now_ns;
         let expires_ns = self.controller.round(map, &self.samples, now_ns);
         for (place, orders) in cells.iter().zip(self.controller.orders()) {
             memory.publish(place.cpu.into(), orders, expires_ns);
@@ -81,6 +86,22 @@ impl Agent {
         let usages = self.group_maps.take_usages()?;
         self.groups.observe(map, usages, now_ns);
         self.group_maps.publish(self.groups.homes(), now_ns)
+    }
+
+    /// What the last round saw and decided.
+    pub fn frame(&self) -> Frame {
+        let orders = self.controller.orders().iter();
+        let tokens = |of: fn(&Orders) -> Option<Grant>| {
+            let grants = self.controller.orders().iter().filter_map(of);
+            grants.map(|grant| u64::from(grant.tokens)).sum()
+        };
+        Frame {
+            monotonic_ns: self.sampled_ns,
+            samples: self.samples.clone(),
+            states: orders.map(|orders| orders.state as u8).collect(),
+            push_tokens: tokens(|orders| orders.push),
+            fair_tokens: tokens(|orders| orders.fair),
+        }
     }
 
     /// What BPF should go by, by the prices known now.

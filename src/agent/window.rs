@@ -6,6 +6,8 @@
 //! last write is extrapolated: an idle CPU stays idle and has no queue, a busy
 //! one stays busy and its queue keeps its length.
 
+use serde::{Deserialize, Serialize};
+
 /// Flag of a cell whose CPU a higher scheduling class has (`CELL_HELD`).
 pub const CELL_HELD: u32 = 4;
 
@@ -14,7 +16,7 @@ const MAX_QUEUE: f64 = 4_194_304.0;
 
 /// A reading of the part of `struct cell` that the automaton needs, all times
 /// in nanoseconds of the cells' clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// When the cell was last written.
     pub updated_ns: u64,

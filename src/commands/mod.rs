@@ -3,6 +3,8 @@
 
 mod config;
 mod get;
+mod record;
+mod replay;
 mod set;
 mod simulate;
 mod why;
@@ -18,6 +20,8 @@ use crate::exit::Error;
 pub enum Command {
     Config(config::Config),
     Get(get::Get),
+    Record(record::Record),
+    Replay(replay::Replay),
     Set(set::Set),
     Simulate(Box<simulate::Simulate>),
     Why(why::Why),
@@ -32,6 +36,8 @@ impl Command {
         match self {
             Command::Config(it) => it.run(),
             Command::Get(it) => it.run(),
+            Command::Record(it) => it.run(),
+            Command::Replay(it) => it.run(),
             Command::Set(it) => it.run(),
             Command::Simulate(it) => it.run(),
             Command::Why(it) => it.run(),

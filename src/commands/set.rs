@@ -26,7 +26,7 @@ impl Set {
     /// # Errors
     /// [`Error::Usage`] for what can't be, else those of [`Tuner::set`].
     pub fn run(&self) -> Result<(), Error> {
-        let settings = self.settings().map_err(Error::Usage)?;
+        let settings = settings(&self.settings).map_err(Error::Usage)?;
         let mut steps = Tuner::at(SOCKET).set(&settings)?;
         steps.sort_by_key(|step| settings.iter().position(|(key, _)| key.name == step.key));
         let lines = steps
@@ -34,39 +34,41 @@ impl Set {
             .map(|step| format!("{}: {} -> {}\n", step.key, step.old, step.new));
         print(lines.collect::<String>().as_bytes())
     }
+}
 
-    fn settings(&self) -> Result<Vec<Setting>, String> {
-        let mut settings: Vec<Setting> = Vec::new();
-        for text in &self.settings {
-            let Some((name, value)) = text.split_once('=') else {
-                return Err(format!("'{text}' is not KEY=VALUE"));
-            };
-            let new = setting(name.trim(), value)?;
-            if settings.iter().any(|(key, _)| key.name == new.0.name) {
-                return Err(format!("{} is given twice", new.0.name));
-            }
-            settings.push(new);
+/// Reads `KEY=VALUE` arguments.
+///
+/// # Errors
+/// One line: what is not KEY=VALUE, no key, no value of it, or given twice.
+pub(super) fn settings(texts: &[String]) -> Result<Vec<Setting>, String> {
+    let mut settings: Vec<Setting> = Vec::new();
+    for text in texts {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(format!("'{text}' is not KEY=VALUE"));
+        };
+        let new = setting(name.trim(), value)?;
+        if settings.iter().any(|(key, _)| key.name == new.0.name) {
+            return Err(format!("{} is given twice", new.0.name));
         }
-        Ok(settings)
+        settings.push(new);
     }
+    Ok(settings)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn settings(texts: &[&str]) -> Result<Vec<String>, String> {
-        let set = Set {
-            settings: texts.iter().map(|&text| text.to_owned()).collect(),
-        };
+    fn read(texts: &[&str]) -> Result<Vec<String>, String> {
+        let texts: Vec<_> = texts.iter().map(|&text| text.to_owned()).collect();
         let told = |(key, value): &Setting| format!("{} {value}", key.name);
-        Ok(set.settings()?.iter().map(told).collect())
+        Ok(settings(&texts)?.iter().map(told).collect())
     }
 
     #[test]
     fn a_setting_is_a_key_and_a_value() {
         assert_eq!(
-            settings(&["slice_us=2000", "kappa = 0.5"]).unwrap(),
+            read(&["slice_us=2000", "kappa = 0.5"]).unwrap(),
             ["slice_us 2000", "kappa 0.5"]
         );
         for (texts, told) in [
@@ -81,7 +83,7 @@ mod tests {
             ),
             (&["dwell=3", "dwell=4"], "dwell is given twice"),
         ] {
-            assert_eq!(settings(texts).unwrap_err(), told);
+            assert_eq!(read(texts).unwrap_err(), told);
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use scx_stats::prelude::*;
 
-use super::{CellMetrics, Metrics, MoveMetrics, PriceMetrics, Snapshot, tuning, why};
+use super::tape::Piece;
+use super::{CellMetrics, Metrics, MoveMetrics, PriceMetrics, Snapshot, tape, tuning, why};
 use crate::agent::params::Params;
 use crate::config::change::{Change, Setting};
 use crate::why::Event;
@@ -19,6 +20,8 @@ pub enum Request {
     Snapshot,
     /// A [`Reply::Params`].
     Params,
+    /// A [`Reply::Tape`].
+    Tape,
     /// Decisions about this task, and a [`Reply::Why`].
     Why(u32),
     /// All of these settings or none, and a [`Reply::Set`].
@@ -32,6 +35,8 @@ pub enum Reply {
     Snapshot(Box<Snapshot>),
     /// The parameters that hold.
     Params(Params),
+    /// What the agent saw since this was asked last, `None` without an agent.
+    Tape(Option<Box<Piece>>),
     /// The decisions since this was asked last.
     Why(Vec<Event>),
     /// What each setting changed, in their order, or why nothing was.
@@ -64,6 +69,7 @@ pub fn server_data() -> StatsServerData<Request, Reply> {
         .add_meta(PriceMetrics::meta())
         .add_ops("top", StatsOps { open, close: None })
         .add_ops(tuning::GET, tuning::get_ops())
+        .add_ops(tape::TAPE, tape::ops())
         .add_ops(why::WHY, why::ops())
         .add_ops(tuning::SET, tuning::set_ops())
 }

@@ -204,6 +204,7 @@ mod tests {
             for request in requests {
                 let reply = match request {
                     Request::Snapshot => Reply::Snapshot(Default::default()),
+                    Request::Tape => Reply::Tape(None),
                     Request::Why(_) => Reply::Why(Vec::new()),
                     Request::Params => Reply::Params(params),
                     Request::Set(settings) => {
