@@ -39,7 +39,7 @@ pub struct Estimate {
     pub mean_ns: f64,
     /// Its standard error, in nanoseconds.
     pub error_ns: f64,
-    /// It is good enough to go by.
+    /// It is, or was before, good enough to go by.
     pub learnt: bool,
 }
 
@@ -75,7 +75,6 @@ impl Estimator {
     }
 
     /// Takes note of the sums as they are now; to be called once a second.
-    /// Sums that went back, as those of a new program, are a new beginning.
     pub fn observe(&mut self, now: &BurstSums) {
         for ring in 0..NR_RINGS {
             let since = |now: u64, last: u64| now.saturating_sub(last) as f64;
@@ -91,10 +90,14 @@ impl Estimator {
         self.last = *now;
         for ring in 1..NR_RINGS {
             let estimate = self.estimate(ring);
-            self.estimates[ring] = estimate;
             if estimate.learnt {
                 self.learnt[ring] = Some(estimate.mean_ns.clamp(0.0, MAX_PRICE_NS as f64));
             }
+            self.estimates[ring] = Estimate {
+                // What was learnt holds when the samples fade.
+                learnt: self.learnt[ring].is_some(),
+                ..estimate
+            };
         }
     }
 

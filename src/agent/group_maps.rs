@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use anyhow::{Context, Result};
-use libbpf_rs::{MapCore, MapFlags, MapHandle};
+use libbpf_rs::{ErrorKind, MapCore, MapFlags, MapHandle};
 
 use super::group::{Home, Usage};
 use super::params::MS;
@@ -42,7 +42,7 @@ impl GroupMaps {
     /// Empties BPF's account of which process ran where.
     ///
     /// # Errors
-    /// The kernel refuses to read the map.
+    /// The map can't be read in batches.
     pub fn take_usages(&self) -> Result<Vec<Usage>> {
         let all = intf::hallows_limits_MAX_OCCUPANCY;
         let entries = self
@@ -69,7 +69,9 @@ impl GroupMaps {
         if homes == self.published && now_ns.saturating_sub(self.published_ns) < REFRESH_NS {
             return Ok(());
         }
-        self.forget(homes)?;
+        // If a write fails, the next one does not rely on what is in the map.
+        let before = std::mem::take(&mut self.published);
+        self.forget(&before, homes)?;
         if !homes.is_empty() {
             let expires_ns = now_ns + LIFETIME_NS;
             let keys: Vec<u8> = homes.iter().flat_map(|h| h.tgid.to_ne_bytes()).collect();
@@ -84,24 +86,23 @@ impl GroupMaps {
                 )
                 .context("tell BPF where processes should run")?;
         }
-        self.published.clear();
         self.published.extend_from_slice(homes);
         self.published_ns = now_ns;
         Ok(())
     }
 
-    /// Removes the homes that are not in `homes` any more.
-    fn forget(&self, homes: &[Home]) -> Result<()> {
+    /// Removes those of `before` that are not in `homes` any more.
+    fn forget(&self, before: &[Home], homes: &[Home]) -> Result<()> {
         let kept: HashSet<u32> = homes.iter().map(|home| home.tgid).collect();
-        let gone = self.published.iter().filter(|h| !kept.contains(&h.tgid));
-        let keys: Vec<u8> = gone.flat_map(|home| home.tgid.to_ne_bytes()).collect();
-        if keys.is_empty() {
-            return Ok(());
+        for home in before.iter().filter(|home| !kept.contains(&home.tgid)) {
+            match self.homes.delete(&home.tgid.to_ne_bytes()) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).context("tell BPF which processes may run anywhere");
+                }
+                _ => {}
+            }
         }
-        let count = (keys.len() / size_of::<u32>()) as u32;
-        self.homes
-            .delete_batch(&keys, count, MapFlags::ANY, MapFlags::ANY)
-            .context("tell BPF which processes may run anywhere")
+        Ok(())
     }
 }
 

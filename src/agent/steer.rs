@@ -131,6 +131,12 @@ impl Agent {
         if origin(&params) != origin(&self.params) {
             self.estimator.restart(price::static_ns(map, &params));
         }
+        if !params.affinity {
+            self.groups = Groups::default();
+            if let Err(error) = self.group_maps.publish(&[], self.controller.now_ns()) {
+                warn!("homes stay until they expire: {error:#}");
+            }
+        }
         self.params = params;
         self.controller.set_params(params);
     }

@@ -96,7 +96,7 @@ static __always_inline u64 price_of(const struct task_ctx *tctx, u32 ring, u64 n
 {
 	u32 footprint = tctx->footprint;
 
-	if (footprint > FOOTPRINT_MIN && tctx->slept_ns && now - tctx->slept_ns > COLD_SLEEP_NS)
+	if (footprint > FOOTPRINT_MIN && since_ns(tctx->slept_ns, now) > COLD_SLEEP_NS)
 		footprint /= 2;
 	return need_scaled_ns(ring, footprint);
 }

@@ -43,7 +43,7 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 	explain(p, tctx, stay ? WHY_TRACK : WHY_EXPRESS, cpu, to, 0, now);
 	if (hog >= 0 && (!stay || hog == to)) {
 		count(STAT_PREEMPT);
-		scx_bpf_kick_cpu(hog, SCX_KICK_PREEMPT);
+		make_way(hog);
 	} else if (stay && to != cpu) {
 		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
 	}
@@ -59,8 +59,14 @@ static __always_inline bool go_home(struct task_struct *p, struct task_ctx *tctx
 	if (to < 0)
 		return false;
 	queue_behind(p, tctx, to, orders->slice_ns, enq_flags & ~SCX_ENQ_LAST);
-	/* who changes places does so now, lest this CPU idle and take it back */
-	scx_bpf_kick_cpu(to, woke ? SCX_KICK_IDLE : SCX_KICK_PREEMPT);
+	if (woke)
+		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
+	else
+		/* who changes places does so now, lest this CPU idle and take it back */
+		make_way(to);
+	if (enq_flags & SCX_ENQ_LAST)
+		/* it looks for other work before it idles */
+		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
 	return true;
 }
 
@@ -80,6 +86,12 @@ static __always_inline void enqueue_movable(struct task_struct *p, struct task_c
 		count(STAT_NO_IDLE);
 	if (go_home(p, tctx, cpu, enq_flags, orders, now))
 		return;
+	to = push_target(p, tctx, cpu, orders, now);
+	if (to >= 0) {
+		queue_behind(p, tctx, to, orders->slice_ns, enq_flags);
+		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
+		return;
+	}
 	to = tctx->last_cpu == NO_CPU ? birth_track(p, cpu) : track_for(p, tctx, cpu, orders, now);
 	if (moves && is_express(p, tctx)) {
 		enqueue_express(p, tctx, cpu, to, enq_flags, orders, now);
@@ -112,7 +124,7 @@ static __always_inline void enqueue_pinned(struct task_struct *p, struct task_ct
 	explain(p, tctx, WHY_PINNED, cpu, cpu, 0, now);
 	if ((enq_flags & SCX_ENQ_WAKEUP) && is_express(p, tctx) && can_preempt(cpu, now)) {
 		count(STAT_PREEMPT);
-		scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
+		make_way(cpu);
 	} else if ((enq_flags & SCX_ENQ_REENQ) && p->nr_cpus_allowed > 1) {
 		guest = pick_idle_for(p, tctx, cpu, orders, now);
 		if (guest >= 0)

@@ -56,6 +56,8 @@ static __noinline s32 push_target(const struct task_struct *p, const struct task
 	struct cell *cell = cell_of(cpu);
 	s32 to = orders->push_cpu;
 	enum hallows_reject why;
+	bool idle = false;
+	u64 ahead, there;
 
 	if (!cell || !cell->push_left || cell->grant_seq != orders->seq)
 		return -1;
@@ -66,14 +68,22 @@ static __noinline s32 push_target(const struct task_struct *p, const struct task
 		why = REJECT_MASK;
 	else if (nr_sharing(cpu) + 1 < nr_sharing(to) + 2)
 		why = REJECT_GAP;
-	else if (ahead_ns(to, p, tctx) + price_of(tctx, ring_between(cpu, to), now) >=
-		 ahead_ns(cpu, p, tctx))
+	else if (leaves_home(tctx, cpu, to))
 		why = REJECT_PRICE;
 	else {
-		move_applied(MOVE_PUSH);
-		explain(p, tctx, WHY_PUSH, cpu, to, ahead_ns(cpu, p, tctx) - ahead_ns(to, p, tctx), now);
-		return to;
+		idle = scx_bpf_test_and_clear_cpu_idle(to);
+		there = idle ? 0 : ahead_ns(to, p, tctx);
+		ahead = ahead_ns(cpu, p, tctx);
+		if (there + price_of(tctx, ring_between(cpu, to), now) < ahead) {
+			move_applied(MOVE_PUSH);
+			explain(p, tctx, WHY_PUSH, cpu, to, ahead - there, now);
+			return to;
+		}
+		why = REJECT_PRICE;
 	}
+	if (idle)
+		/* it was claimed for nothing: it may idle on */
+		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
 	move_rejected(MOVE_PUSH, why);
 	return -1;
 }
@@ -102,6 +112,10 @@ static __always_inline s32 pull(s32 from, s32 cpu, u64 now)
 			continue;
 		}
 		tctx = task_ctx_of(p);
+		if (tctx && leaves_home(tctx, from, cpu)) {
+			why = REJECT_PRICE;
+			continue;
+		}
 		if (!scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, SCX_DSQ_LOCAL, 0)) {
 			why = REJECT_GONE;
 			continue;

@@ -81,11 +81,6 @@ static __always_inline u32 home_of(const struct task_struct *p, struct task_ctx 
 	return home->llc;
 }
 
-static __always_inline bool is_away(u32 home, s32 cpu)
-{
-	return home < MAX_LLCS && llc_of(cpu) != home;
-}
-
 /* Claims an idle CPU at home for @p, which wakes up away from it. */
 static __always_inline s32 pick_idle_home(const struct task_struct *p, const struct task_ctx *tctx, u32 home,
 					  s32 prev_cpu, u64 now)
@@ -121,7 +116,8 @@ static __always_inline s32 home_to_swap(const struct task_struct *p, u32 home)
 	bpf_for(i, 0, HOME_CHOICES) {
 		cpu = any_cpu_of(home);
 		cell = cell_of(cpu);
-		if (cpu < 0 || !cell || !(cell->flags & CELL_AWAY) || nr_waiting(cpu))
+		if (cpu < 0 || !cell || nr_waiting(cpu) ||
+		    (cell->flags & (CELL_HOG | CELL_AWAY | CELL_HELD | CELL_IDLE)) != (CELL_HOG | CELL_AWAY))
 			continue;
 		if (bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
 			return cpu;

@@ -136,7 +136,7 @@ struct home {
 struct track_state {
 	u64 since_ns;		/* when the track last moved, or began to wait */
 	u32 invited_by;		/* 1 + the CPU whose track to try first, 0: none */
-	u32 _pad0;
+	u32 make_way;		/* whoever runs was asked to make way for one of the track */
 	u64 _pad1[6];
 };
 

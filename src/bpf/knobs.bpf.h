@@ -41,6 +41,12 @@ static __always_inline const volatile struct cpu_place *place_of(s32 cpu)
 	return ARRAY_ELEM_PTR(cpu_places, cpu, MAX_CPUS);
 }
 
+/* Time since @then, as far as @now knows: another CPU's stamp may be later. */
+static __always_inline u64 since_ns(u64 then, u64 now)
+{
+	return then && time_before(then, now) ? now - then : 0;
+}
+
 /* The LLC of @cpu, MAX_LLCS if there is none. */
 static __always_inline u32 llc_of(s32 cpu)
 {

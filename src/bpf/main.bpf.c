@@ -130,6 +130,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	u32 llc = llc_of(cpu);
 	struct orders orders;
 	struct yard *yard;
+	bool asked_away;
 
 	if (!cell)
 		return;
@@ -149,13 +150,16 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	count(orders.fresh ? STAT_FRESH : STAT_STALE);
 	if (take_invited(cpu, now) || take_held(cpu, llc, now) || take_starved(cpu, cell, now))
 		return;
+	asked_away = made_way(cpu);
 	/* a slice ended: is there somebody elsewhere who had less? */
-	if (prev_wants && (take_fair(cpu, orders.fair_cpu, now) || take_lagging(cpu, llc, now)))
+	if (prev_wants && !asked_away && (take_fair(cpu, orders.fair_cpu, now) || take_lagging(cpu, llc, now)))
 		return;
-	if (take_head(prev, tctx, cell, cpu, llc, orders.slice_ns, now))
+	if (take_head(prev, tctx, cell, cpu, llc, orders.slice_ns, asked_away && (cell->flags & CELL_AWAY), now))
 		return;
-	if (prev_wants && tctx && leaves_for_home(prev, tctx, cpu, now))
+	if (prev_wants && tctx && leaves_for_home(prev, tctx, cpu, now)) {
+		cell->declined = 0;
 		return;
+	}
 	if (prev_wants) {
 		count_dispatch(STAT_KEPT, cpu, 0);
 		if (tctx)
@@ -334,6 +338,7 @@ s32 BPF_STRUCT_OPS_SLEEPABLE(hallows_init_task, struct task_struct *p, struct sc
 	tctx->last_cpu = NO_CPU;
 	tctx->footprint = FOOTPRINT_USUAL;
 	tctx->burst_ring = NR_RINGS;
+	tctx->home_llc = MAX_LLCS;
 	return 0;
 }
 

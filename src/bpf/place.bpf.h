@@ -82,17 +82,15 @@ static __always_inline bool acts_saturated(s32 cpu, const struct orders *orders)
 }
 
 /*
- * The CPU on whose track @p waits: where the agent wants it; else where it is,
- * unless that CPU is saturated and a random peer of the LLC has less ahead (two
- * choices: Mitzenmacher, 2001), or a higher class holds it.
+ * The CPU on whose track @p waits: where it is, unless that CPU is saturated
+ * and a random peer of the LLC has less ahead (two choices: Mitzenmacher, 2001),
+ * or a higher class holds it.
  */
 static __always_inline s32 track_for(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
 				     const struct orders *orders, u64 now)
 {
-	s32 peer = push_target(p, tctx, cpu, orders, now);
+	s32 peer;
 
-	if (peer >= 0)
-		return peer;
 	if (!cell_taken(cpu) && !acts_saturated(cpu, orders))
 		return cpu;
 	peer = random_peer(p, cpu);

@@ -34,10 +34,11 @@ static __always_inline bool take_express(u32 llc, enum hallows_stat stat, u64 no
 
 /*
  * Two heads: the express track's, unless express work has had more than a
- * slice here while the own track waited, and the own track's.
+ * slice here while the own track waited, and the own track's. @swaps: somebody
+ * came to change places with @prev.
  */
 static __always_inline bool take_head(struct task_struct *prev, struct task_ctx *prev_ctx,
-				      struct cell *cell, s32 cpu, u32 llc, u64 slice, u64 now)
+				      struct cell *cell, s32 cpu, u32 llc, u64 slice, bool swaps, u64 now)
 {
 	struct task_struct *head;
 	bool own = nr_waiting(cpu);
@@ -47,7 +48,7 @@ static __always_inline bool take_head(struct task_struct *prev, struct task_ctx 
 			return true;
 	if (!own)
 		return false;
-	if (prev_ctx && !(cell->flags & CELL_AWAY)) {
+	if (prev_ctx && !swaps) {
 		/* the task that ran so far goes on if its deadline is the earlier one */
 		head = __COMPAT_scx_bpf_dsq_peek(track_dsq(cpu));
 		if (head && time_before(deadline_of(prev, prev_ctx, slice), head->scx.dsq_vtime))
@@ -200,7 +201,7 @@ __noinline bool take_far(s32 cpu, u32 llc, u64 now)
 	if (!home || !yard || !home->nr_cpus)
 		return false;
 	from = cpu_in_slot(llc, 0);
-	age = now - yard->express_since_ns;
+	age = since_ns(yard->express_since_ns, now);
 	if (worth(age, price_between(cpu, from)) &&
 	    take_express(llc, age > wait_max_ns ? STAT_RESCUE : STAT_DETOUR, now))
 		return true;

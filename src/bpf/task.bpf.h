@@ -25,7 +25,7 @@ struct task_ctx {
 	u64 home_checked_ns;	/* when its home was last looked up */
 	u64 home_moved_ns;	/* when it last left a CPU to go there, */
 	u64 home_tried_ns;	/* and when it last asked for room there */
-	u16 home_llc;		/* NO_CPU: none */
+	u16 home_llc;		/* MAX_LLCS: none */
 	u32 cgroup_weight;	/* product of the weights of its cgroups, 100: neutral */
 	u32 granted_ns;		/* the slice it began its run with */
 	u32 weight_epoch;	/* the cgroup weights that this product is of */
@@ -67,6 +67,18 @@ static __always_inline bool is_pcpu_kthread(const struct task_struct *p)
 static __always_inline bool is_express(const struct task_struct *p, const struct task_ctx *tctx)
 {
 	return tctx->avg_burst_ns < express_max_ns || is_pcpu_kthread(p);
+}
+
+/* Is @cpu outside the LLC @home, MAX_LLCS: of nobody? */
+static __always_inline bool is_away(u32 home, s32 cpu)
+{
+	return home < MAX_LLCS && llc_of(cpu) != home;
+}
+
+/* Would it leave the LLC of its group? */
+static __always_inline bool leaves_home(const struct task_ctx *tctx, s32 from, s32 to)
+{
+	return is_away(tctx->home_llc, to) && !is_away(tctx->home_llc, from);
 }
 
 static __always_inline u64 task_weight(const struct task_struct *p, const struct task_ctx *tctx)

@@ -83,6 +83,27 @@ static __always_inline void track_moved(s32 cpu, u64 now)
 		track->since_ns = now;
 }
 
+/* Asks whoever runs on @cpu to make way for somebody who waits there or near. */
+static __always_inline void make_way(s32 cpu)
+{
+	struct track_state *track = track_of(cpu);
+
+	if (track)
+		track->make_way = 1;
+	scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
+}
+
+/* Was whoever ran on @cpu until now asked to? */
+static __always_inline bool made_way(s32 cpu)
+{
+	struct track_state *track = track_of(cpu);
+
+	if (!track || !track->make_way)
+		return false;
+	track->make_way = 0;
+	return true;
+}
+
 enum yard_bits {
 	YARD_WAITING,
 	YARD_HELD,

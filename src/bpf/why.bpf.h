@@ -103,10 +103,8 @@ static __always_inline void explain(const struct task_struct *p, const struct ta
 /* @p begins to run on @cpu. */
 static __always_inline void explain_run(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu, u64 now)
 {
-	u64 since = tctx->queued_ns;
-
 	if (asked(p))
-		tell_run(trip_of(tctx, tctx->last_cpu, cpu), since, since ? now - since : 0,
+		tell_run(trip_of(tctx, tctx->last_cpu, cpu), tctx->queued_ns, since_ns(tctx->queued_ns, now),
 			 price_of(tctx, ring_between(tctx->last_cpu, cpu), now), now);
 }
 

@@ -238,11 +238,6 @@ jain() {
 		awk '{sum += $1; squares += $1 * $1} END {print sum * sum / (NR * squares)}'
 }
 
-# asked KIND: how many such moves the agent asked for, a second.
-asked() {
-	stat "$1.requested" | grep . || echo 0
-}
-
 # moved KIND: how many such moves were made until the scheduler's end.
 moved() {
 	sed -n "s/.*moves, $1: .*applied \([0-9]*\),.*/\1/p" $LOG | tail -n 1
