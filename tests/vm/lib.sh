@@ -240,7 +240,7 @@ jain() {
 
 # moved KIND: how many such moves were made until the scheduler's end.
 moved() {
-	sed -n "s/.*moves, $1: .*applied \([0-9]*\),.*/\1/p" $LOG | tail -n 1
+	sed -n "s/.*moves, $1: .*applied \([0-9]*\),.*/\1/p" $LOG | tail -n 1 | grep . || echo 0
 }
 
 # Of the moves that the agent asked for, each was made, expired or was refused.
