@@ -11,7 +11,7 @@
 
 # Hogs are let out of the first LLC while the CPUs of the other run and sleep.
 let_out() {
-	load hogs taskset -c 0-3 hallows-load hogs 16 --for 1s
+	load hogs taskset -c 0-3 hallows-load hogs 8 --for 1s
 	load periodic taskset -c 4-7 hallows-load periodic --threads 8 --for 1s
 	{ sleep 0.3 && free hogs; } &
 	sample 0.8

@@ -76,8 +76,9 @@ impl Accel {
     /// Host cores that a VM with this many CPUs keeps busy.
     pub fn host_cores(self, cpus: u32) -> u32 {
         match self {
-            Self::Tcg(Mode::Rr) => 1,
-            Self::Tcg(Mode::Mttcg | Mode::Vtime { .. }) | Self::Kvm => cpus,
+            // On the virtual clock CPUs wait for one another more than they run.
+            Self::Tcg(Mode::Rr | Mode::Vtime { .. }) => 1,
+            Self::Tcg(Mode::Mttcg) | Self::Kvm => cpus,
         }
     }
 
