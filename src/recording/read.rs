@@ -58,7 +58,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Whether the recording ended in the middle of a window, as it does when
-    /// the recorder was killed. Known once [`Reader::next`] has returned `None`.
+    /// the recorder was killed. Known once [`Reader::next_frame`] has returned `None`.
     pub fn was_cut(&self) -> bool {
         self.cut
     }
@@ -67,7 +67,7 @@ impl<R: Read> Reader<R> {
     ///
     /// # Errors
     /// What comes is no window, or input fails.
-    pub fn next(&mut self) -> Result<Option<Frame>> {
+    pub fn next_frame(&mut self) -> Result<Option<Frame>> {
         let frame: Frame = match record(&mut self.input) {
             Ok(Some(frame)) => frame,
             Ok(None) => return Ok(None),

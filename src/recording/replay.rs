@@ -50,7 +50,7 @@ pub fn replay(reader: &mut Reader<impl Read>, settings: &[Setting]) -> Result<Ou
     };
     let mut last_states: Option<Vec<u8>> = None;
     let (mut first_ns, mut last_ns, mut same) = (None, 0, 0u64);
-    while let Some(frame) = reader.next()? {
+    while let Some(frame) = reader.next_frame()? {
         controller.round(&map, &frame.samples, frame.monotonic_ns);
         outcome.windows += 1;
         outcome.recorded_push_tokens += frame.push_tokens;
