@@ -4,7 +4,7 @@
  * while no CPU idles. The agent sees gaps between LLCs and nodes that nobody
  * here looks for; it sees them late, so each is checked live before a task moves.
  *
- * What is left of a grant stands in the cell, which its CPU writes: the signal
+ * What is left of a grant stands in the cell, under its CPU's rq lock: the signal
  * that it came with has another writer.
  */
 #ifndef __HALLOWS_GRANT_BPF_H

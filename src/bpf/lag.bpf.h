@@ -6,7 +6,7 @@
  * a CPU for itself. Each CPU counts the virtual service of its tasks (@pace_ns);
  * at the end of a slice it looks at one random peer, and if that one lags by
  * more than two slices and has more tasks, one of them comes over. The
- * two clocks then change places, so the third hog goes round.
+ * other CPU then gains on this one, so the third hog goes round.
  *
  * A pace is compared, never used as a key: it may jump to stay comparable.
  */
