@@ -59,6 +59,16 @@ UEI_DEFINE(uei);
 #include "dump.bpf.h"
 
 /*
+ * Kernels before 7.1 let a verdict outlive the scheduler that gave it, if the
+ * wake-up was still on its way to another CPU when the scheduler was unloaded.
+ * They queue the task by it, and warn of a second one.
+ */
+static __always_inline bool has_verdict(const struct task_struct *p)
+{
+	return bpf_core_field_exists(p->scx.ddsp_dsq_id) && p->scx.ddsp_dsq_id == SCX_DSQ_LOCAL;
+}
+
+/*
  * A task wakes up: a CPU that is idle, or that its waker is about to leave, runs
  * it at once. Otherwise the CPU returned is where ops.enqueue() begins.
  */
@@ -70,7 +80,7 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 	struct orders orders;
 	u32 home;
 
-	if (!tctx)
+	if (!tctx || has_verdict(p))
 		return prev_cpu;
 	tctx->queued_ns = 0;
 	tctx->on_express = false;
