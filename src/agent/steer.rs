@@ -34,6 +34,7 @@ pub struct Agent {
     learnt: Instant,
     groups: Groups,
     group_maps: GroupMaps,
+    lapses: u64,
 }
 
 impl Agent {
@@ -49,6 +50,7 @@ impl Agent {
             learnt: Instant::now(),
             groups: Groups::default(),
             group_maps,
+            lapses: 0,
         }
     }
 
@@ -65,6 +67,8 @@ impl Agent {
         for (place, orders) in cells.iter().zip(self.controller.orders()) {
             memory.publish(place.cpu.into(), orders, expires_ns);
         }
+        memory.speak_until(expires_ns);
+        self.note_lapses(memory);
         if self.params.price_learn && self.learnt.elapsed() >= LEARN_EVERY {
             self.learnt = Instant::now();
             let cpus = cells.iter().map(|place| place.cpu.into());
@@ -74,6 +78,15 @@ impl Agent {
         if let Err(error) = self.find_homes(map) {
             warn!("threads are not kept together from here on: {error:#}");
             self.params.affinity = false;
+        }
+    }
+
+    /// An agent that was stopped, or starved, learns of it here.
+    fn note_lapses(&mut self, memory: &Memory) {
+        let lapses = memory.lapses();
+        if lapses != self.lapses {
+            warn!("this agent fell silent: BPF scheduled on its own meanwhile");
+            self.lapses = lapses;
         }
     }
 
