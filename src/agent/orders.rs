@@ -26,6 +26,19 @@ pub struct Orders {
     pub route: Route,
 }
 
+impl Orders {
+    /// What a cell is told before the first window.
+    const NONE: Orders = Orders {
+        state: CellState::Balanced,
+        idle_lvl: NR_RINGS as u8,
+        scan_k: 0,
+        slice_ns: 0,
+        push: None,
+        fair: None,
+        route: Route::NONE,
+    };
+}
+
 /// How many tracks of its LLC a cell tries, by its state: each try takes the
 /// lock of another CPU's queue. A hungry cell pays with time that nobody wants,
 /// and the more heads it compares the better the one it takes. A saturated cell
@@ -57,16 +70,16 @@ impl Planner {
         self.saturated.fill(map, is(CellState::Saturated));
         self.hungry.fill(map, is(CellState::Hungry));
         self.matching.fill(map, states);
-        orders.clear();
-        orders.extend(states.cells.iter().enumerate().map(|(index, cell)| Orders {
-            state: cell.state,
-            idle_lvl: self.hungry.idle_lvl(map, index, cell.state),
-            scan_k: scan_k(map, index, cell.state),
-            slice_ns: slice_ns(params, cell),
-            push: self.matching.push(index),
-            fair: self.matching.fair(index),
-            route: self.saturated.route(map, index),
-        }));
+        orders.resize(states.cells.len(), Orders::NONE);
+        for (index, (cell, orders)) in states.cells.iter().zip(orders).enumerate() {
+            orders.state = cell.state;
+            orders.idle_lvl = self.hungry.idle_lvl(map, index, cell.state);
+            orders.scan_k = scan_k(map, index, cell.state);
+            orders.slice_ns = slice_ns(params, cell);
+            orders.push = self.matching.push(index);
+            orders.fair = self.matching.fair(index);
+            self.saturated.route(map, index, &mut orders.route);
+        }
     }
 }
 
