@@ -34,6 +34,8 @@ pub struct Agent {
     learnt: Instant,
     groups: Groups,
     group_maps: GroupMaps,
+    /// The last attempt to find homes failed, and the user was told so.
+    homeless: bool,
 }
 
 impl Agent {
@@ -49,11 +51,13 @@ impl Agent {
             learnt: Instant::now(),
             groups: Groups::default(),
             group_maps,
+            homeless: false,
         }
     }
 
     /// Evaluates the window that ends now and publishes what follows from it. A
-    /// map that the kernel does not let it use costs the groups their homes.
+    /// map that the kernel does not let it use costs the groups their homes until
+    /// it does.
     pub fn round(&mut self, map: &Map, memory: &Memory) {
         let cells = map.cells();
         self.samples.clear();
@@ -71,10 +75,13 @@ impl Agent {
             self.estimator.observe(&memory.bursts(cpus));
             memory.tune(&self.tunables());
         }
-        if let Err(error) = self.find_homes(map) {
-            warn!("threads are not kept together from here on: {error:#}");
-            self.params.affinity = false;
+        let found = self.find_homes(map);
+        if let Err(error) = &found
+            && !self.homeless
+        {
+            warn!("threads are not kept together until this works: {error:#}");
         }
+        self.homeless = found.is_err();
     }
 
     /// One LLC is everybody's home already.
