@@ -12,16 +12,15 @@
 //! move of a task makes the sum of squared loads smaller: moves come to an end.
 //! Between LLCs, and between nodes, half the excess over the mean moves at most.
 
-mod picks;
 mod turns;
 
 use std::ops::Range;
 
 use super::automaton::States;
 use super::hysteresis::CellState;
+use super::picks::Picks;
 use super::place::Map;
 use super::super_cell::SuperCell;
-use picks::Picks;
 use turns::Turns;
 
 /// Moves that a cell may make within a window.
@@ -52,7 +51,7 @@ pub struct Matching {
     push: Vec<Option<Grant>>,
     fair: Vec<Option<Grant>>,
     donors: Turns,
-    receivers: Picks,
+    receivers: Picks<u32>,
     budgets: Vec<Budget>,
 }
 
@@ -230,12 +229,12 @@ impl Matching {
         if gap < GAP_MIN {
             return 0;
         }
-        let mut tasks = rounded_half(gap);
+        let mut tasks = rounded_half(gap).min(MAX_TOKENS);
         if let Some((from, to)) = parts(donor, receiver, part_of) {
             let budget = self.budgets[from].give.min(self.budgets[to].take);
-            tasks = tasks.min((budget + 0.5).floor());
+            tasks = tasks.min((budget + 0.5) as u16);
         }
-        tasks.min(MAX_TOKENS.into()) as u16
+        tasks
     }
 
     fn grant(
@@ -283,8 +282,8 @@ fn parts(
 }
 
 /// Half of `gap` to the nearest task; a quarter is what a window's mean is off.
-fn rounded_half(gap: f64) -> f64 {
-    (gap / 2.0 + 0.25).floor()
+fn rounded_half(gap: f64) -> u16 {
+    (gap / 2.0 + 0.25) as u16
 }
 
 /// A cell and its load in one number that sorts by load, then by cell.

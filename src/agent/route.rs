@@ -10,6 +10,7 @@
 
 use std::ops::Range;
 
+use super::picks::Picks;
 use super::place::Map;
 
 /// Stops of a route.
@@ -63,7 +64,7 @@ impl Route {
 pub struct Saturated {
     /// CPU ids of saturated cells in the order of the map: those of an LLC, and
     /// of a node, are a range.
-    cpus: Vec<u16>,
+    cpus: Picks<u16>,
     llcs: Vec<Range<usize>>,
     nodes: Vec<Range<usize>>,
     /// For each node, the other nodes with saturated cells, nearest first.
@@ -73,15 +74,15 @@ pub struct Saturated {
 impl Saturated {
     /// Lists the cells that `is_saturated` says are.
     pub fn fill(&mut self, map: &Map, is_saturated: impl Fn(usize) -> bool) {
-        self.cpus.clear();
+        self.cpus.start(map.cells().len());
         self.llcs.clear();
         self.nodes.clear();
-        self.cpus.reserve(map.cells().len());
         for llc in map.llcs() {
-            let start = self.cpus.len();
-            let cells = llc.cells.clone().filter(|cell| is_saturated(*cell));
-            self.cpus.extend(cells.map(|cell| map.cells()[cell].cpu));
-            self.llcs.push(start..self.cpus.len());
+            let start = self.cpus.list().len();
+            for cell in llc.cells.clone() {
+                self.cpus.offer(map.cells()[cell].cpu, is_saturated(cell));
+            }
+            self.llcs.push(start..self.cpus.list().len());
         }
         for node in map.nodes() {
             let (first, last) = (node.llcs.start, node.llcs.end - 1);
@@ -104,7 +105,8 @@ impl Saturated {
     /// When [`Saturated::fill`] did not see `map`, or `map` has no such cell.
     pub fn route(&self, map: &Map, cell: usize, route: &mut Route) {
         route.len = 0;
-        if self.cpus.is_empty() {
+        let all = self.cpus.list();
+        if all.is_empty() {
             return;
         }
         let place = &map.cells()[cell];
@@ -119,7 +121,7 @@ impl Saturated {
                 if route.len == len {
                     return;
                 }
-                let cpus = &self.cpus[self.nodes[*node as usize].clone()];
+                let cpus = &all[self.nodes[*node as usize].clone()];
                 for cpus in rotated(cpus, turn % cpus.len()) {
                     route.extend(cpus, len);
                 }
@@ -131,8 +133,8 @@ impl Saturated {
     fn in_node(&self, node: usize, llc: usize, cell: usize) -> [&[u16]; 3] {
         let (all, own) = (&self.nodes[node], &self.llcs[llc]);
         let (before, after) = (
-            &self.cpus[all.start..own.start],
-            &self.cpus[own.end..all.end],
+            &self.cpus.list()[all.start..own.start],
+            &self.cpus.list()[own.end..all.end],
         );
         let first = cell.checked_rem(before.len() + after.len()).unwrap_or(0);
         if first < before.len() {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Turns: who comes next in a round from which some drop out.
 
-use super::picks::Picks;
+use crate::agent::picks::Picks;
 
 /// Numbers that take turns, the largest first. A round of all of them costs one
 /// pass, however many leave in it: those who stay move up as they pass.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Turns {
-    numbers: Picks,
+    numbers: Picks<u32>,
     /// Whose turn it is.
     at: usize,
     /// Those in front of this place passed in this round; from here to `at`
