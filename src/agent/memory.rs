@@ -7,7 +7,7 @@
 //! the copy becomes a type. Each word is whole; two words may be of different
 //! moments, which [`Window`](super::window::Window) bears.
 
-use std::ptr;
+use std::mem::MaybeUninit;
 use std::sync::atomic::{Ordering, fence};
 
 use anyhow::{Context, Result};
@@ -249,18 +249,14 @@ fn ends(grant: Option<Grant>) -> (u16, u16) {
 /// # Safety
 /// `from` is valid for reads and aligned to 8 bytes.
 unsafe fn copy<T: plain::Plain + Copy>(from: *const T) -> T {
-    const { assert!(size_of::<T>().is_multiple_of(8) && align_of::<T>() <= 8) };
-    let mut words = [0u64; 128];
-    let len = size_of::<T>() / 8;
-    const { assert!(size_of::<T>() <= 128 * 8) };
-    for (at, word) in words[..len].iter_mut().enumerate() {
-        // SAFETY: within the value, by the contract.
-        *word = unsafe { from.cast::<u64>().add(at).read_volatile() };
+    const { assert!(size_of::<T>().is_multiple_of(8) && align_of::<T>() == 8) };
+    let mut value = MaybeUninit::<T>::uninit();
+    let to = value.as_mut_ptr().cast::<u64>();
+    for at in 0..size_of::<T>() / 8 {
+        // SAFETY: both are within a `T`, which is a whole number of words and as
+        // aligned as they are; `from` by the contract, `to` is our own.
+        unsafe { to.add(at).write(from.cast::<u64>().add(at).read_volatile()) };
     }
-    // SAFETY: a slice of u64 is readable as bytes.
-    let bytes = unsafe { std::slice::from_raw_parts(ptr::from_ref(&words).cast::<u8>(), len * 8) };
-    match plain::from_bytes::<T>(bytes) {
-        Ok(value) => *value,
-        Err(_) => unreachable!("the buffer has the size and the alignment of the type"),
-    }
+    // SAFETY: every word was written, and any bit pattern is a `Plain` value.
+    unsafe { value.assume_init() }
 }

@@ -35,6 +35,8 @@ pub struct Agent {
     groups: Groups,
     group_maps: GroupMaps,
     lapses: u64,
+    /// The last attempt to find homes failed, and the user was told so.
+    homeless: bool,
 }
 
 impl Agent {
@@ -51,11 +53,13 @@ impl Agent {
             groups: Groups::default(),
             group_maps,
             lapses: 0,
+            homeless: false,
         }
     }
 
     /// Evaluates the window that ends now and publishes what follows from it. A
-    /// map that the kernel does not let it use costs the groups their homes.
+    /// map that the kernel does not let it use costs the groups their homes until
+    /// it does.
     pub fn round(&mut self, map: &Map, memory: &Memory) {
         let cells = map.cells();
         self.samples.clear();
@@ -75,10 +79,13 @@ impl Agent {
             self.estimator.observe(&memory.bursts(cpus));
             memory.tune(&self.tunables());
         }
-        if let Err(error) = self.find_homes(map) {
-            warn!("threads are not kept together from here on: {error:#}");
-            self.params.affinity = false;
+        let found = self.find_homes(map);
+        if let Err(error) = &found
+            && !self.homeless
+        {
+            warn!("threads are not kept together until this works: {error:#}");
         }
+        self.homeless = found.is_err();
     }
 
     /// An agent that was stopped, or starved, learns of it here.
