@@ -50,6 +50,8 @@ pub struct Tunables {
     pub need_ns: [u64; NR_RINGS],
     /// The part of it that is the same for all tasks.
     pub hysteresis_ns: u64,
+    /// Longest slice that a signal may ask for.
+    pub long_slice_ns: u64,
 }
 
 impl Tunables {
@@ -60,6 +62,7 @@ impl Tunables {
             min_slice_ns: params.min_slice_ns,
             need_ns: price::need_ns(prices_ns, params.kappa, params.hysteresis_ns),
             hysteresis_ns: params.hysteresis_ns,
+            long_slice_ns: params.long_slice_ns,
         }
     }
 }
@@ -206,6 +209,7 @@ impl Memory {
             (&raw mut (*line).slice_ns).write_volatile(new.slice_ns);
             (&raw mut (*line).min_slice_ns).write_volatile(new.min_slice_ns);
             (&raw mut (*line).hysteresis_ns).write_volatile(new.hysteresis_ns);
+            (&raw mut (*line).long_slice_ns).write_volatile(new.long_slice_ns);
             let need_ns = (&raw mut (*line).need_ns).cast::<u64>();
             for (ring, need) in new.need_ns.iter().enumerate() {
                 need_ns.add(ring).write_volatile(*need);

@@ -28,6 +28,8 @@ pub struct Params {
     pub slice_ns: u64,
     /// Shortest time slice.
     pub min_slice_ns: u64,
+    /// Time slice where nobody waits, because CPUs of the LLC are idle.
+    pub long_slice_ns: u64,
     /// Within which the queue of a saturated cell should go round once.
     pub target_latency_ns: u64,
     /// Weight of the price of a move.
@@ -54,6 +56,7 @@ impl Default for Params {
             period_ns: 10 * MS,
             slice_ns: 3 * MS,
             min_slice_ns: MS / 2,
+            long_slice_ns: 20 * MS,
             target_latency_ns: 6 * MS,
             kappa: 1.0,
             hysteresis_ns: 30 * US,

@@ -11,6 +11,7 @@
  *   ledger   what became of the moves that the agent asked for
  *   signal   what the agent asks of a CPU, while that is fresh
  *   task     virtual time, class
+ *   slice    how long a task runs on
  *   burst    what the length of runs tells: class, price of moves, footprint
  *   weight   cpu.weight of cgroups
  *   why      the decisions about one task, for whoever asks
@@ -43,6 +44,7 @@ UEI_DEFINE(uei);
 #include "ledger.bpf.h"
 #include "signal.bpf.h"
 #include "task.bpf.h"
+#include "slice.bpf.h"
 #include "burst.bpf.h"
 #include "weight.bpf.h"
 #include "why.bpf.h"
@@ -174,7 +176,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 		count_dispatch(STAT_KEPT, cpu, 0);
 		if (tctx)
 			advance_clock(cell, tctx);
-		scx_bpf_task_set_slice(prev, orders.slice_ns);
+		renew_slice(prev, tctx, orders.slice_ns);
 		return;
 	}
 	if (!nr_waiting(cpu))
@@ -243,6 +245,8 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 || 
 	    (cell->express_ns < full_slice_ns() && nr_express(llc) && can_preempt(cpu, now)))
 		scx_bpf_task_set_slice(p, 0);
+	if (nr)
+		cut_slice(p);
 	age = track_age(cpu, now);
 	if (!nr || !age)
 		return;

@@ -35,6 +35,12 @@ static __always_inline u64 short_slice_ns(void)
 	return bounded(tunables.min_slice_ns, SLICE_MIN_NS, SLICE_MAX_NS);
 }
 
+/* The longest slice that a signal may ask for. */
+static __always_inline u64 long_slice_ns(void)
+{
+	return bounded(tunables.long_slice_ns, full_slice_ns(), SLICE_MAX_NS);
+}
+
 /* What a move over @ring has to save to be worth it. */
 static __always_inline u64 need_ns(u32 ring)
 {

@@ -100,6 +100,10 @@ struct Steering {
     #[arg(long, value_name = "US", default_value_t = Params::default().min_slice_ns / US)]
     min_slice_us: u64,
 
+    /// Time slice in microseconds where nobody waits.
+    #[arg(long, value_name = "US", default_value_t = Params::default().long_slice_ns / US)]
+    long_slice_us: u64,
+
     /// Factor on the price of a move.
     #[arg(long, value_name = "FACTOR", default_value_t = Params::default().kappa)]
     kappa: f64,
@@ -178,6 +182,7 @@ impl Steering {
             dwell: self.dwell,
             slice_ns: self.slice_us.saturating_mul(US),
             min_slice_ns: self.min_slice_us.saturating_mul(US),
+            long_slice_ns: self.long_slice_us.saturating_mul(US),
             kappa: self.kappa,
             hysteresis_ns: self.hysteresis_us.saturating_mul(US),
             ..Params::default()
@@ -294,7 +299,7 @@ mod tests {
     fn each_option_reaches_its_number() {
         let line = "--topo 1x2x4x1 --workload mix,hogs --policy global,no-agent --runs 2 --seed 7 \
             --duration 50ms --load 0.5 --cost-us 1,2,3,4 --price-us 5,6,7,8.5 --period-ms 1 \
-            --dwell 3 --slice-us 4000 --min-slice-us 250 --kappa 0.5 --hysteresis-us 40 \
+            --dwell 3 --slice-us 4000 --min-slice-us 250 --long-slice-us 9000 --kappa 0.5 --hysteresis-us 40 \
             --preempt-gap-us 500 --footprints known";
         let scenarios = parsed(line).unwrap();
         assert_eq!(scenarios.len(), 8);
@@ -316,6 +321,7 @@ mod tests {
             (last.params.slice_ns, last.params.min_slice_ns),
             (4 * MS, 250 * US)
         );
+        assert_eq!(last.params.long_slice_ns, 9 * MS);
         assert_eq!(
             (last.params.kappa, last.params.hysteresis_ns),
             (0.5, 40 * US)

@@ -177,6 +177,10 @@ mod tests {
             ("--min-slice-us 500 is above --slice-us 200", |p| {
                 p.slice_ns = 200 * US
             }),
+            ("--long-slice-us 100001", |p| p.long_slice_ns = 100_001 * US),
+            ("--slice-us 21000 is above --long-slice-us 20000", |p| {
+                p.slice_ns = 21 * MS
+            }),
             ("--target-latency-us 99", |p| p.target_latency_ns = 99 * US),
             ("--kappa -0.5", |p| p.kappa = -0.5),
             ("--kappa NaN", |p| p.kappa = f64::NAN),

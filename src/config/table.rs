@@ -44,6 +44,12 @@ pub static PAIRS: &[Pair] = &[
         may_equal: true,
         why: "the shortest slice can't be longer than the slice",
     },
+    Pair {
+        low: "slice_us",
+        high: "long_slice_us",
+        may_equal: true,
+        why: "the slice can't be longer than the longest one",
+    },
 ];
 
 /// All tunables, in the order in which the help and the default file have them.
@@ -142,6 +148,19 @@ pub static KEYS: &[Key] = &[
             low: 50,
             high: 100_000,
             at: |params| &mut params.min_slice_ns,
+        },
+    },
+    Key {
+        name: "long_slice_us",
+        group: TRACK,
+        unit: "US",
+        doc: "Time slice in microseconds on CPUs that have idle ones in their LLC and none with \
+              a queue; it is cut to slice_us when somebody comes to wait. No less than slice_us.",
+        kind: Kind::Time {
+            unit_ns: US,
+            low: 100,
+            high: 100_000,
+            at: |params| &mut params.long_slice_ns,
         },
     },
     Key {
