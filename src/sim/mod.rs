@@ -65,17 +65,20 @@ impl Scenario {
         Some(self.load.unwrap_or(default))
     }
 
-    /// Sets the stage.
-    pub fn stage(&self) -> Engine {
-        let map = self.topology.map();
-        let costs = Costs::new(self.costs_ns, map.llcs().len());
-        let settings = Settings {
+    fn settings(&self) -> Settings {
+        Settings {
             params: self.params,
             prices_ns: self.prices_ns,
             preempt_gap_ns: self.preempt_gap_ns,
             footprints: self.footprints,
-        };
-        let policy = self.policy.build(&map, &settings);
+        }
+    }
+
+    /// Sets the stage.
+    pub fn stage(&self) -> Engine {
+        let map = self.topology.map();
+        let costs = Costs::new(self.costs_ns, map.llcs().len());
+        let policy = self.policy.build(&map, &self.settings());
         let workload = self.workload.build(self.effective_load().unwrap_or(1.0));
         let warmup_ns = if self.workload.is_transient() {
             0

@@ -30,8 +30,14 @@ pub trait Policy {
     fn requeue(&mut self, machine: &mut Machine, cpu: usize, task: TaskId);
 
     /// What `cpu` runs next, taken from a queue, with its `slice_ns` set. If
-    /// there is none, `prev`, which wants to run on, does, for its `slice_ns`.
+    /// there is none, `prev`, which wants to run on, may ([`Policy::keeps`]).
     fn pick(&mut self, machine: &mut Machine, cpu: usize, prev: Option<TaskId>) -> Option<TaskId>;
+
+    /// `prev` runs on, since nobody is next, for its `slice_ns`; or not: it is
+    /// queued all the same, and `cpu` looks for other work.
+    fn keeps(&mut self, _machine: &mut Machine, _cpu: usize, _prev: TaskId) -> bool {
+        true
+    }
 
     /// `task` begins a run on `cpu`.
     fn running(&mut self, _machine: &mut Machine, _cpu: usize, _task: TaskId) {}

@@ -16,6 +16,8 @@ pub struct Cell {
     pub express_ns: u64,
     pub nr_queued: u32,
     pub hog: bool,
+    /// What it runs may leave for its home in another LLC.
+    pub away: bool,
     pub declined: u64,
     updated_ns: u64,
     pub busy_ns: u64,
@@ -55,7 +57,7 @@ impl Cell {
 
     /// The CPU goes idle.
     pub fn goes_idle(&mut self, nr_queued: u32, now_ns: u64) {
-        self.hog = false;
+        (self.hog, self.away) = (false, false);
         self.idle_since_ns = now_ns;
         self.sample(nr_queued, now_ns);
     }

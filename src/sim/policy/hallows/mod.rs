@@ -8,11 +8,13 @@
 
 mod balance;
 mod cell;
+mod group;
 mod place;
 mod price;
 mod rescue;
 mod route;
 mod signal;
+mod slice;
 mod task;
 mod track;
 
@@ -28,6 +30,7 @@ use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 use crate::sim::engine::track::Track;
 use cell::Cell;
+use group::Homes;
 use signal::{Obeyed, Signal};
 use task::TaskTime;
 
@@ -54,6 +57,9 @@ pub struct Hallows {
     express_since_ns: Vec<u64>,
     /// The CPU whose track each idle CPU is to try first.
     invited_by: Vec<Option<usize>>,
+    /// Who runs there was asked to make way for one of the track.
+    make_way: Vec<bool>,
+    homes: Homes,
     tasks: Vec<TaskTime>,
     signals: Vec<Signal>,
     agent: Option<Controller>,
@@ -78,6 +84,8 @@ impl Hallows {
             express: vec![Track::default(); llcs],
             express_since_ns: vec![0; llcs],
             invited_by: vec![None; nr],
+            make_way: vec![false; nr],
+            homes: Homes::default(),
             tasks: Vec::new(),
             signals: vec![Signal::default(); nr],
             agent: agent.then(|| Controller::new(map, params)),
@@ -124,23 +132,27 @@ impl Policy for Hallows {
     }
 
     fn wake(&mut self, machine: &mut Machine, task: TaskId) {
-        let home = machine.task(task).cpu;
-        let orders = self.read_orders(home, machine.now_ns);
-        self.wakes(task, home);
-        let idle = if machine.idle.claim(home) {
-            Some(home)
-        } else {
-            self.pick_idle_for(machine, task, home, &orders)
-        };
+        let prev_cpu = machine.task(task).cpu;
+        let orders = self.read_orders(prev_cpu, machine.now_ns);
+        self.wakes(task, prev_cpu);
+        let idle = self
+            .pick_idle_home(machine, task, prev_cpu)
+            .or_else(|| machine.idle.claim(prev_cpu).then_some(prev_cpu))
+            .or_else(|| self.pick_idle_for(machine, task, prev_cpu, &orders));
         match idle {
             Some(cpu) => machine.run_on(cpu, task, orders.slice_ns),
-            None => self.enqueue_woken(machine, task, home, &orders),
+            None => self.enqueue_woken(machine, task, prev_cpu, &orders),
         }
     }
 
     fn requeue(&mut self, machine: &mut Machine, cpu: usize, task: TaskId) {
         let orders = self.read_orders(cpu, machine.now_ns);
-        let to = self.track_for(machine, task, cpu, &orders);
+        if self.go_home(machine, task, cpu, false, &orders) {
+            return;
+        }
+        let to = self
+            .push_target(machine, task, cpu, &orders)
+            .unwrap_or_else(|| self.track_for(machine, task, cpu, &orders));
         self.queue_on_track(machine, task, to, orders.slice_ns);
         if to != cpu {
             machine.kick(to);
@@ -151,25 +163,41 @@ impl Policy for Hallows {
         let orders = self.read_orders(cpu, machine.now_ns);
         if let Some(prev) = prev {
             self.charge(machine, prev, cpu);
+            self.group_charge(machine, prev, cpu);
         }
-        let found = self
-            .take_invited(machine, cpu)
-            .or_else(|| {
-                // A slice ended: is there somebody elsewhere who had less?
-                prev?;
-                self.take_fair(machine, cpu, &orders)
-                    .or_else(|| self.take_lagging(machine, cpu))
-            })
-            .or_else(|| self.take_head(machine, cpu, prev, orders.slice_ns));
-        if found.is_some() {
+        let invited = self.take_invited(machine, cpu);
+        if invited.is_some() {
+            return invited;
+        }
+        let asked_away = std::mem::take(&mut self.make_way[cpu]);
+        if prev.is_some() && !asked_away {
+            // A slice ended: is there somebody elsewhere who had less?
+            let found = self
+                .take_fair(machine, cpu, &orders)
+                .or_else(|| self.take_lagging(machine, cpu));
+            if found.is_some() {
+                return found;
+            }
+        }
+        let swaps = asked_away && self.cells[cpu].away;
+        let stays = prev.filter(|_| !swaps);
+        let found = self.take_head(machine, cpu, stays, orders.slice_ns);
+        if found.is_some() || prev.is_some() {
             return found;
         }
-        if let Some(prev) = prev {
-            self.advance_clock(cpu, prev);
-            machine.task_mut(prev).slice_ns = orders.slice_ns;
-            return None;
-        }
         self.look_around(machine, cpu, &orders)
+    }
+
+    fn keeps(&mut self, machine: &mut Machine, cpu: usize, prev: TaskId) -> bool {
+        if self.leaves_for_home(machine, prev, cpu) {
+            self.cells[cpu].declined = 0;
+            return false;
+        }
+        self.count("kept");
+        self.advance_clock(cpu, prev);
+        let slice_ns = self.read_orders(cpu, machine.now_ns).slice_ns;
+        self.renew_slice(machine, prev, slice_ns);
+        true
     }
 
     fn running(&mut self, machine: &mut Machine, cpu: usize, task: TaskId) {
@@ -182,10 +210,12 @@ impl Policy for Hallows {
         time.granted_ns = machine.task(task).slice_ns;
         let (avg_burst_ns, nr_queued) = (time.avg_burst_ns, self.tracks[cpu].len());
         self.cells[cpu].runs(avg_burst_ns, !express, nr_queued as u32, machine.now_ns);
+        self.cells[cpu].away = self.may_leave(machine, task, cpu);
     }
 
     fn stopping(&mut self, machine: &mut Machine, cpu: usize, task: TaskId, runnable: bool) {
         self.charge(machine, task, cpu);
+        self.group_charge(machine, task, cpu);
         self.burst_stops(task, runnable);
         let time = &mut self.tasks[task as usize];
         let express = std::mem::take(&mut time.on_express);
@@ -221,6 +251,9 @@ impl Policy for Hallows {
         {
             machine.preempt(cpu);
         }
+        if nr_queued > 0 {
+            self.cut_slice(machine, cpu);
+        }
         let age_ns = self.track_age(cpu, now_ns);
         if nr_queued > 0 && age_ns > 0 {
             let idle_lvl = self.read_orders(cpu, now_ns).idle_lvl;
@@ -230,6 +263,9 @@ impl Policy for Hallows {
 
     fn round(&mut self, machine: &mut Machine) {
         self.steer(machine);
+        if self.params.affinity {
+            self.homes.settle(machine);
+        }
     }
 
     fn measure(&mut self, _machine: &mut Machine) {

@@ -94,6 +94,14 @@ impl Hallows {
         cpu: usize,
         orders: &Obeyed,
     ) {
+        if self.go_home(machine, task, cpu, true, orders) {
+            return;
+        }
+        if let Some(to) = self.push_target(machine, task, cpu, orders) {
+            self.queue_on_track(machine, task, to, orders.slice_ns);
+            machine.kick(to);
+            return;
+        }
         let to = if machine.task(task).born {
             self.track_for(machine, task, cpu, orders)
         } else {
@@ -116,11 +124,17 @@ impl Hallows {
         match hog {
             Some(hog) if !stay || hog == to => {
                 self.count("preempted");
-                machine.preempt(hog);
+                self.make_way(machine, hog);
             }
             _ if stay && to != cpu => machine.kick(to),
             _ => {}
         }
+    }
+
+    /// Asks what runs on `cpu` to make way for one who waits there or near.
+    pub(super) fn make_way(&mut self, machine: &mut Machine, cpu: usize) {
+        self.make_way[cpu] = true;
+        machine.preempt(cpu);
     }
 
     fn acts_saturated(&self, cpu: usize, orders: &Obeyed) -> bool {
@@ -129,8 +143,8 @@ impl Hallows {
             || u64::from(cell.nr_queued) * cell.avg_run_ns > 3 * self.params.slice_ns
     }
 
-    /// The CPU on whose track `task` waits: where the agent wants it; else where
-    /// it is, unless that CPU is saturated and a random peer has less ahead.
+    /// The CPU on whose track `task` waits: where it is, unless that CPU is
+    /// saturated and a random peer has less ahead.
     pub(super) fn track_for(
         &mut self,
         machine: &mut Machine,
@@ -138,9 +152,6 @@ impl Hallows {
         cpu: usize,
         orders: &Obeyed,
     ) -> usize {
-        if let Some(to) = self.push_target(machine, task, cpu, orders) {
-            return to;
-        }
         if !self.acts_saturated(cpu, orders) {
             return cpu;
         }

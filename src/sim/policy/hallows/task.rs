@@ -16,6 +16,13 @@ pub struct TaskTime {
     pub granted_ns: u64,
     pub clock_cpu: usize,
     pub on_express: bool,
+    /// Run time that its group does not know of yet.
+    pub group_ns: u64,
+    /// When its home was looked up, it last left for it, and last wanted to.
+    pub home_checked_ns: u64,
+    pub home_moved_ns: u64,
+    pub home_tried_ns: u64,
+    pub home_llc: Option<usize>,
 }
 
 impl Hallows {
@@ -32,6 +39,11 @@ impl Hallows {
                 granted_ns: 0,
                 clock_cpu: cpu,
                 on_express: false,
+                group_ns: 0,
+                home_checked_ns: 0,
+                home_moved_ns: 0,
+                home_tried_ns: 0,
+                home_llc: None,
             });
         }
         self.tasks[at].on_express = false;
@@ -56,7 +68,8 @@ impl Hallows {
     /// The virtual deadline of the next request of `task`.
     pub(super) fn deadline_of(&self, task: TaskId, slice_ns: u64) -> u64 {
         let time = &self.tasks[task as usize];
-        time.vtime_ns.wrapping_add(time.avg_burst_ns.min(slice_ns))
+        let request_ns = time.avg_burst_ns.min(slice_ns).min(self.params.slice_ns);
+        time.vtime_ns.wrapping_add(request_ns)
     }
 
     /// Charges `task` for what it ran on `cpu` since it was last charged.
@@ -67,6 +80,7 @@ impl Hallows {
         time.exec_start_ns = used_ns;
         time.vtime_ns = time.vtime_ns.wrapping_add(ran_ns);
         time.burst_ns += ran_ns;
+        time.group_ns += ran_ns;
         self.cells[cpu].busy_ns += ran_ns;
     }
 
@@ -76,7 +90,7 @@ impl Hallows {
         let clock_ns = self.cells[cpu].vclock_ns;
         let step = time.vtime_ns.wrapping_sub(clock_ns) as i64;
         if !time.on_express && step > 0 {
-            let step = (step as u64).min(self.params.slice_ns);
+            let step = (step as u64).min(self.params.slice_ns.max(time.granted_ns));
             self.cells[cpu].vclock_ns = clock_ns.wrapping_add(step);
             self.cells[cpu].pace_ns += step;
         }
