@@ -71,10 +71,12 @@ impl Planner {
 
     /// Is the neighbourhood of this cell hungry? Some CPU of its LLC idles, and
     /// none has a queue to speak of: who wakes up there runs at once, and no
-    /// slice has to end for it.
+    /// slice has to end for it. Nor for a pull from elsewhere, which is granted
+    /// for the end of a slice.
     fn nobody_waits(&self, map: &Map, cell: usize) -> bool {
         let llc = map.cells()[cell].llc as usize;
-        self.hungry.llcs[llc] > 0 && !self.saturated.any_in(llc)
+        let hungry = self.hungry.llcs[llc] > 0 && !self.saturated.any_in(llc);
+        hungry && self.matching.fair(cell).is_none()
     }
 }
 
@@ -381,7 +383,7 @@ mod tests {
                 let around = map.llcs()[map.cells()[cell].llc as usize].cells.clone();
                 let has = |state| around.clone().any(|cell| states.cells[cell].state == state);
                 let slice = u64::from(orders.slice_ns);
-                if has(HungryState) && !has(SaturatedState) {
+                if has(HungryState) && !has(SaturatedState) && orders.fair.is_none() {
                     prop_assert_eq!(slice, params.long_slice_ns);
                 } else {
                     prop_assert!((params.min_slice_ns..=params.slice_ns).contains(&slice));
