@@ -174,9 +174,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	}
 	if (prev_wants) {
 		count_dispatch(STAT_KEPT, cpu, 0);
-		if (tctx)
-			advance_clock(cell, tctx);
-		renew_slice(prev, tctx, orders.slice_ns);
+		renew_slice(prev, tctx, cell, orders.slice_ns);
 		return;
 	}
 	if (!nr_waiting(cpu))
@@ -203,7 +201,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 		return;
 	unhold(cpu, cell);
 	rebase_vtime(p, tctx, cpu);
-	advance_clock(cell, tctx);
+	advance_clock(cell, tctx, full_slice_ns());
 	cell_count_idle_wait(cell, cpu, tctx->queued_ns, now);
 	if (cell->idle_since_ns)
 		/* nothing waited while it idled, whatever waits now */

@@ -11,11 +11,14 @@
 #ifndef __HALLOWS_SLICE_BPF_H
 #define __HALLOWS_SLICE_BPF_H
 
-/* @p, which runs, has a slice of @slice from now on. */
-static __always_inline void renew_slice(struct task_struct *p, struct task_ctx *tctx, u64 slice)
+/* @p, whose slice is over, was charged for it and runs on for another of @slice. */
+static __always_inline void renew_slice(struct task_struct *p, struct task_ctx *tctx, struct cell *cell,
+					u64 slice)
 {
-	if (tctx)
+	if (tctx) {
+		advance_clock(cell, tctx, bounded(tctx->granted_ns, full_slice_ns(), SLICE_MAX_NS));
 		tctx->granted_ns = slice;
+	}
 	scx_bpf_task_set_slice(p, slice);
 }
 

@@ -141,18 +141,16 @@ static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx,
 
 /*
  * The clock of a CPU follows the virtual time of whom it chose to run, a slice
- * at a time: one task far ahead must not wipe out the others' lags. Who came by
- * the express track was not chosen by this clock.
+ * at a time: one task far ahead must not wipe out the others' lags. @slice is a
+ * usual one, or the long one for which it ran and others did not wait. Who came
+ * by the express track was not chosen by this clock.
  */
-static __always_inline void advance_clock(struct cell *cell, const struct task_ctx *tctx)
+static __always_inline void advance_clock(struct cell *cell, const struct task_ctx *tctx, u64 slice)
 {
-	u64 step = tctx->vtime_ns - cell->vclock_ns, slice = full_slice_ns();
+	u64 step = tctx->vtime_ns - cell->vclock_ns;
 
 	if (tctx->on_express || (s64)step <= 0)
 		return;
-	/* or it would look as if it had run no more than a usual slice */
-	if (slice < tctx->granted_ns)
-		slice = tctx->granted_ns;
 	if (step > slice)
 		step = slice;
 	cell->vclock_ns += step;

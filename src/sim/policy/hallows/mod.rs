@@ -194,15 +194,14 @@ impl Policy for Hallows {
             return false;
         }
         self.count("kept");
-        self.advance_clock(cpu, prev);
         let slice_ns = self.read_orders(cpu, machine.now_ns).slice_ns;
-        self.renew_slice(machine, prev, slice_ns);
+        self.renew_slice(machine, cpu, prev, slice_ns);
         true
     }
 
     fn running(&mut self, machine: &mut Machine, cpu: usize, task: TaskId) {
         self.rebase_vtime(task, cpu);
-        self.advance_clock(cpu, task);
+        self.advance_clock(cpu, task, self.params.slice_ns);
         let express = self.is_express(task);
         let used_ns = machine.task(task).cpu_ns;
         let time = &mut self.tasks[task as usize];

@@ -6,8 +6,17 @@ use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
 impl Hallows {
-    /// `task`, which runs on, has a slice of `slice_ns`.
-    pub(super) fn renew_slice(&mut self, machine: &mut Machine, task: TaskId, slice_ns: u64) {
+    /// `task`, whose slice on `cpu` is over, was charged for it and runs on for
+    /// another of `slice_ns`.
+    pub(super) fn renew_slice(
+        &mut self,
+        machine: &mut Machine,
+        cpu: usize,
+        task: TaskId,
+        slice_ns: u64,
+    ) {
+        let granted_ns = self.tasks[task as usize].granted_ns;
+        self.advance_clock(cpu, task, granted_ns.max(self.params.slice_ns));
         self.tasks[task as usize].granted_ns = slice_ns;
         machine.task_mut(task).slice_ns = slice_ns;
     }

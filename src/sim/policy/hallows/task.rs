@@ -85,12 +85,14 @@ impl Hallows {
     }
 
     /// The clock of `cpu` follows whom it chose to run, a slice at a time.
-    pub(super) fn advance_clock(&mut self, cpu: usize, task: TaskId) {
+    /// `slice_ns`: a usual one, or the long one for which it ran and others did
+    /// not wait.
+    pub(super) fn advance_clock(&mut self, cpu: usize, task: TaskId, slice_ns: u64) {
         let time = &self.tasks[task as usize];
         let clock_ns = self.cells[cpu].vclock_ns;
         let step = time.vtime_ns.wrapping_sub(clock_ns) as i64;
         if !time.on_express && step > 0 {
-            let step = (step as u64).min(self.params.slice_ns.max(time.granted_ns));
+            let step = (step as u64).min(slice_ns);
             self.cells[cpu].vclock_ns = clock_ns.wrapping_add(step);
             self.cells[cpu].pace_ns += step;
         }
