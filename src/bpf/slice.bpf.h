@@ -6,7 +6,8 @@
  * slices longer than the usual: nobody waits, and each end of a slice costs a
  * dispatch. It sees that late, and a task may be bound to this very CPU. So the
  * tick ends what it finds too long: whoever comes to wait here waits no longer
- * than behind a usual slice that began when this one did, and a tick.
+ * than behind a usual slice that began when this one did, and a tick. So does who
+ * waits on the express track, which the end of any slice of the LLC serves.
  */
 #ifndef __HALLOWS_SLICE_BPF_H
 #define __HALLOWS_SLICE_BPF_H
@@ -23,9 +24,9 @@ static __always_inline void renew_slice(struct task_struct *p, struct task_ctx *
 }
 
 /*
- * Somebody waits for @p, which runs: a long slice shrinks to a usual one, or to
- * what it had of it. As if it had never been longer: the rest that is taken away
- * was no preemption (ops.stopping()).
+ * Somebody waits for the CPU of @p, which runs: a long slice shrinks to a usual
+ * one, or to what it had of it. As if it had never been longer: the rest that is
+ * taken away was no preemption (ops.stopping()).
  */
 static __always_inline void cut_slice(struct task_struct *p)
 {

@@ -250,7 +250,7 @@ impl Policy for Hallows {
         {
             machine.preempt(cpu);
         }
-        if nr_queued > 0 {
+        if nr_queued > 0 || !self.express[llc].is_empty() {
             self.cut_slice(machine, cpu);
         }
         let age_ns = self.track_age(cpu, now_ns);

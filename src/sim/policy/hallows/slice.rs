@@ -21,7 +21,7 @@ impl Hallows {
         machine.task_mut(task).slice_ns = slice_ns;
     }
 
-    /// Somebody waits for what `cpu` runs: a long slice shrinks to a usual one,
+    /// Somebody waits for `cpu`, or for any of its LLC: a long slice shrinks to a usual one,
     /// or to what it had of it.
     pub(super) fn cut_slice(&mut self, machine: &mut Machine, cpu: usize) {
         let Some(task) = machine.cpus[cpu].current else {
