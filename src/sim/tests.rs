@@ -4,7 +4,6 @@ use super::*;
 use crate::agent::params::MS;
 use engine::costs::DEFAULT_COSTS_NS;
 use engine::task::{Kind, State};
-use policy::PREEMPT_GAP_NS;
 use proptest::prelude::*;
 
 /// A scenario of 400 ms with the defaults.
@@ -19,7 +18,6 @@ pub fn scenario(topology: &str, workload: WorkloadKind, policy: PolicyKind) -> S
         params: Params::default(),
         costs_ns: DEFAULT_COSTS_NS,
         prices_ns: DEFAULT_COSTS_NS,
-        preempt_gap_ns: PREEMPT_GAP_NS,
         footprints: Footprints::default(),
     }
 }
