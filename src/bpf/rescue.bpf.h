@@ -12,6 +12,7 @@
 
 #define HANDOFF_SCAN 4	/* tasks at the head of a track that may find a CPU */
 #define AUDIT_SCAN 8	/* tasks at its end that may starve */
+#define AUDIT_SLICES 4	/* where all starve, most turns are still taken in order */
 
 /* Sends the idle CPU @guest, already claimed, to the track of @host. */
 static __always_inline void invite(s32 guest, s32 host)
@@ -133,6 +134,8 @@ static __always_inline bool take_starved(s32 cpu, struct cell *cell, u64 now)
 	u32 seen = 0;
 	bool taken = false;
 
+	if (gap < AUDIT_SLICES * full_slice_ns())
+		gap = AUDIT_SLICES * full_slice_ns();
 	if (time_before(now, cell->audited_ns + gap) || !nr_waiting(cpu))
 		return false;
 	cell->audited_ns = now;
