@@ -96,6 +96,7 @@ fn help_tells_every_default() {
         ("--home-factor <FACTOR>", "2"),
         ("--home-gap-ms <MS>", "50"),
         ("--home-fill <SHARE>", "0.85"),
+        ("--watchdog-ms <MS>", "5000"),
     ] {
         let at = text.find(option).expect(option);
         let default = format!("[default: {default}]");
@@ -173,6 +174,7 @@ fn a_bad_value_is_refused_by_the_name_of_its_option() {
         ("--price-us", &["1,2,3", "4,3,2,1", "0,0,0,1001", "-1"]),
         ("--affinity", &["yes"]),
         ("--exit-dump-len", &["-1", "x"]),
+        ("--watchdog-ms", &["-1", "999", "30001", "5s"]),
         ("--stats", &["0", "-1", "nan", "86401", "x"]),
         ("--monitor", &["0", "-1", "x"]),
     ] {

@@ -20,6 +20,9 @@ const volatile bool debug;
 		bpf_printk("hallows: " fmt, ##args);	\
 })
 
+/* No tunable makes a starved task wait longer: the kernel's watchdog must not see it. */
+const volatile u64 starved_limit_ns = 2000000000;
+
 const volatile struct cpu_place cpu_places[MAX_CPUS];
 const volatile struct llc_place llc_places[MAX_LLCS];
 const volatile u16 llc_cpus[MAX_CPUS];	/* CPUs sorted by LLC, then slot */

@@ -15,7 +15,6 @@
 #define PREEMPT_GAP_LIMIT_NS 100000000ULL
 #define WAIT_LIMIT_NS 100000000ULL
 #define STARVED_LEAST_NS 20000000ULL
-#define STARVED_LIMIT_NS 2000000000ULL
 #define LAG_MAX_SLICES 8		/* nobody is owed more, after idling for instance */
 
 /* The values here are those that let the program load by itself (veristat). */
@@ -72,7 +71,7 @@ static __always_inline u64 wait_max_ns(void)
 /* What waited longer on a busy CPU's own track jumps its queue. */
 static __always_inline u64 starved_ns(void)
 {
-	return bounded(tunables.starved_ns, STARVED_LEAST_NS, STARVED_LIMIT_NS);
+	return bounded(tunables.starved_ns, STARVED_LEAST_NS, starved_limit_ns);
 }
 
 /* A peer that is no more slices behind is left alone. */

@@ -265,7 +265,7 @@ pub static KEYS: &[Key] = &[
         group: TRACK,
         unit: "MS",
         doc: "Time in milliseconds after which a task that waits for its turn on a busy CPU is \
-              taken next, whatever its weight.",
+              taken next, whatever its weight; never more than half of --watchdog-ms.",
         kind: Kind::Time {
             unit_ns: MS,
             low: 20,
