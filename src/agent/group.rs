@@ -9,24 +9,17 @@
 
 use std::collections::HashMap;
 
-use super::params::MS;
+use super::params::{MS, Params};
 use super::place::Map;
 
 /// Time in which the weight of the past halves.
 const HALF_LIFE_NS: f64 = 10.0 * MS as f64;
-/// Least time between two changes of a home.
-const SWITCH_GAP_NS: u64 = 50 * MS;
-/// How much more a group must have run elsewhere to move its home there.
-const SWITCH_FACTOR: f64 = 2.0;
 /// Time in which the load of a group follows half of a change: a window's is off
 /// by what its threads have not told yet.
 const LOAD_HALF_LIFE_NS: f64 = 50.0 * MS as f64;
-/// Share of an LLC's CPUs beyond which a group has outgrown it, and below which
-/// it fits again.
-const OUTGROWN: f64 = 0.85;
-const FITS: f64 = 0.78;
-/// Share of an LLC's CPUs that homes may claim together.
-const CAPACITY: f64 = 0.85;
+/// A group that has outgrown all LLCs fits again below this share of the load
+/// with which it does.
+const FITS: f64 = 0.92;
 /// CPUs that a group must use for a home to be worth it.
 const LEAST_LOAD: f64 = 0.1;
 /// Groups that have a home at a time, those that use most CPUs.
@@ -77,7 +70,13 @@ pub struct Groups {
 impl Groups {
     /// Takes note of what ran until `now_ns` and decides on homes. Usage of LLCs
     /// that `map` does not have is ignored. Costs O(groups log groups).
-    pub fn observe(&mut self, map: &Map, usages: impl IntoIterator<Item = Usage>, now_ns: u64) {
+    pub fn observe(
+        &mut self,
+        map: &Map,
+        params: &Params,
+        usages: impl IntoIterator<Item = Usage>,
+        now_ns: u64,
+    ) {
         let passed_ns = now_ns.saturating_sub(self.observed_ns).max(1) as f64;
         self.observed_ns = now_ns;
         let keep = 0.5f64.powf(passed_ns / HALF_LIFE_NS);
@@ -96,11 +95,11 @@ impl Groups {
         }
         self.groups
             .retain(|_, group| !group.occupancy.is_empty() || group.load > LEAST_LOAD / 10.0);
-        self.settle(map, now_ns);
+        self.settle(map, params, now_ns);
     }
 
     /// The heaviest first: a light group finds room more easily.
-    fn settle(&mut self, map: &Map, now_ns: u64) {
+    fn settle(&mut self, map: &Map, params: &Params, now_ns: u64) {
         self.claimed.clear();
         self.claimed.resize(map.llcs().len(), 0.0);
         self.homes.clear();
@@ -114,7 +113,7 @@ impl Groups {
                 continue;
             };
             let home = if place < MAX_GROUPS && *load >= LEAST_LOAD {
-                group.choose(map, &self.claimed, now_ns)
+                group.choose(map, params, &self.claimed, now_ns)
             } else {
                 None
             };
@@ -166,24 +165,21 @@ impl Group {
     }
 
     /// The home of this group where so many CPUs of each LLC are claimed already.
-    fn choose(&mut self, map: &Map, claimed: &[f64], now_ns: u64) -> Option<u16> {
-        let cpus = |llc: usize| map.llcs()[llc].cells.len() as f64;
-        let largest = (0..claimed.len()).map(cpus).fold(0.0, f64::max);
-        let limit = if self.outgrown { FITS } else { OUTGROWN };
+    fn choose(&mut self, map: &Map, params: &Params, claimed: &[f64], now_ns: u64) -> Option<u16> {
+        let room = |llc: usize| params.home_fill * map.llcs()[llc].cells.len() as f64;
+        let largest = (0..claimed.len()).map(room).fold(0.0, f64::max);
+        let limit = if self.outgrown { FITS } else { 1.0 };
         self.outgrown = self.load > limit * largest;
         if self.outgrown {
             return None;
         }
-        let has_room = |llc: usize| {
-            self.load <= OUTGROWN * cpus(llc)
-                && claimed[llc] + self.load <= (CAPACITY * cpus(llc)).max(self.load)
-        };
+        let has_room = |llc: usize| claimed[llc] + self.load <= room(llc);
         let now = self.home.filter(|llc| has_room((*llc).into()));
         // One that lost its home to a heavier group looks for another at once.
         let waits = now.is_some()
             && self
                 .switched_ns
-                .is_some_and(|at| now_ns.saturating_sub(at) < SWITCH_GAP_NS);
+                .is_some_and(|at| now_ns.saturating_sub(at) < params.home_gap_ns);
         if waits {
             return now;
         }
@@ -194,7 +190,7 @@ impl Group {
                 by_use.then(claimed[*b].total_cmp(&claimed[*a]).then(b.cmp(a)))
             })? as u16;
         match now {
-            Some(home) if self.ran_in(most) <= SWITCH_FACTOR * self.ran_in(home) => Some(home),
+            Some(home) if self.ran_in(most) <= params.home_factor * self.ran_in(home) => Some(home),
             _ => Some(most),
         }
     }
@@ -205,6 +201,7 @@ mod tests {
     use super::*;
     use crate::agent::testing::{Machine, machines};
     use proptest::prelude::*;
+    use std::ops::Range;
 
     const TWO_LLCS: Machine = Machine {
         nodes: 1,
@@ -223,8 +220,18 @@ mod tests {
 
     /// Windows of 10 ms, each with the same usage.
     fn windows(groups: &mut Groups, map: &Map, first: u64, nr: u64, usages: &[Usage]) {
-        for window in first..first + nr {
-            groups.observe(map, usages.iter().copied(), window * 10 * MS);
+        tuned(&Params::default(), groups, map, first..first + nr, usages);
+    }
+
+    fn tuned(
+        params: &Params,
+        groups: &mut Groups,
+        map: &Map,
+        windows: Range<u64>,
+        usages: &[Usage],
+    ) {
+        for window in windows {
+            groups.observe(map, params, usages.iter().copied(), window * 10 * MS);
         }
     }
 
@@ -262,6 +269,43 @@ mod tests {
             windows(&mut groups, &map, 51 + window, 1, &[usage(7, llc, 20)]);
         }
         assert!(groups.switches() <= 1 + 20, "{}", groups.switches());
+    }
+
+    #[test]
+    fn how_readily_a_home_changes_is_tuned() {
+        let map = TWO_LLCS.map();
+        // Runs elsewhere so much more for 300 ms, then all the time elsewhere.
+        let homes = |params: &Params| {
+            let mut groups = Groups::default();
+            tuned(params, &mut groups, &map, 1..11, &[usage(7, 0, 10)]);
+            let both = [usage(7, 0, 8), usage(7, 1, 12)];
+            tuned(params, &mut groups, &map, 11..41, &both);
+            let first = groups.homes()[0].llc;
+            tuned(params, &mut groups, &map, 41..61, &[usage(7, 1, 20)]);
+            (first, groups.homes()[0].llc)
+        };
+        let with = |home_factor, home_gap_ns| Params {
+            home_factor,
+            home_gap_ns,
+            ..Params::default()
+        };
+        assert_eq!(homes(&with(2.0, 50 * MS)), (0, 1));
+        assert_eq!(homes(&with(1.2, 50 * MS)), (1, 1));
+        assert_eq!(homes(&with(1.2, 5_000 * MS)), (0, 0));
+    }
+
+    #[test]
+    fn what_fits_is_tuned() {
+        let (map, mut groups) = (TWO_LLCS.map(), Groups::default());
+        let fill = |home_fill| Params {
+            home_fill,
+            ..Params::default()
+        };
+        let three_of_four = [usage(7, 0, 30)];
+        tuned(&fill(0.85), &mut groups, &map, 1..31, &three_of_four);
+        assert_eq!(groups.homes().len(), 1);
+        tuned(&fill(0.5), &mut groups, &map, 31..32, &three_of_four);
+        assert!(groups.homes().is_empty());
     }
 
     #[test]
@@ -307,21 +351,18 @@ mod tests {
             windows in prop::collection::vec(
                 prop::collection::vec((0..40u32, any::<u16>(), 0..200 * MS), 0..60), 1..20),
         ) {
-            let mut groups = Groups::default();
+            let (params, mut groups) = (Params::default(), Groups::default());
             for (window, usages) in windows.into_iter().enumerate() {
                 let usages = usages
                     .into_iter()
                     .map(|(tgid, llc, ran_ns)| Usage { tgid, llc: llc % 8, ran_ns });
-                groups.observe(&map, usages, (window as u64 + 1) * 10 * MS);
-                let mut claimed = vec![(0.0, 0); map.llcs().len()];
+                groups.observe(&map, &params, usages, (window as u64 + 1) * 10 * MS);
+                let mut claimed = vec![0.0; map.llcs().len()];
                 for home in groups.homes() {
-                    let llc = &mut claimed[home.llc as usize];
-                    *llc = (llc.0 + groups.groups[&home.tgid].load, llc.1 + 1);
+                    claimed[home.llc as usize] += groups.groups[&home.tgid].load;
                 }
-                for (llc, (load, nr)) in map.llcs().iter().zip(claimed) {
-                    let cpus = llc.cells.len() as f64;
-                    prop_assert!(nr <= 1 || load <= CAPACITY * cpus + 1e-9);
-                    prop_assert!(load <= CAPACITY.max(OUTGROWN) * cpus + 1e-9);
+                for (llc, load) in map.llcs().iter().zip(claimed) {
+                    prop_assert!(load <= params.home_fill * llc.cells.len() as f64 + 1e-9);
                 }
             }
         }

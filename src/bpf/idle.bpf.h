@@ -107,19 +107,20 @@ static __always_inline s32 pick_idle_far(const struct task_struct *p, const stru
 					 u64 wait_saved_ns, u32 idle_lvl, u64 now)
 {
 	const volatile struct cpu_place *place = place_of(home);
+	bool overdue = wait_saved_ns > wait_max_ns();
 	u32 node;
 	s32 cpu;
 
 	if (!place || place->llc >= MAX_LLCS)
 		return -EBUSY;
-	if (idle_lvl <= RING_NODE && (wait_saved_ns > wait_max_ns || wait_saved_ns > price_of(tctx, RING_NODE, now))) {
+	if (idle_lvl <= RING_NODE && (overdue || wait_saved_ns > price_of(tctx, RING_NODE, now))) {
 		node = place->node;
 		cpu = pick_idle_in(p, bpf_map_lookup_elem(&node_spans, &node));
 		if (cpu >= 0)
 			return cpu;
 	}
 	if (many_nodes && idle_lvl <= RING_MACHINE && 
-	    (wait_saved_ns > wait_max_ns || wait_saved_ns > price_of(tctx, RING_MACHINE, now)))
+	    (overdue || wait_saved_ns > price_of(tctx, RING_MACHINE, now)))
 		return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
 	return -EBUSY;
 }

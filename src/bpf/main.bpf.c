@@ -344,7 +344,7 @@ s32 BPF_STRUCT_OPS_SLEEPABLE(hallows_init_task, struct task_struct *p, struct sc
 	if (!tctx)
 		return -ENOMEM;
 	/* not latency-critical until it has shown it */
-	tctx->avg_burst_ns = 2 * express_max_ns;
+	tctx->avg_burst_ns = 2 * express_max_ns();
 	tctx->cgroup_weight = 100;
 	tctx->weight_epoch = weight_epoch - 1;
 	tctx->last_cpu = NO_CPU;

@@ -66,7 +66,7 @@ static __always_inline bool is_pcpu_kthread(const struct task_struct *p)
  */
 static __always_inline bool is_express(const struct task_struct *p, const struct task_ctx *tctx)
 {
-	return tctx->avg_burst_ns < express_max_ns || is_pcpu_kthread(p);
+	return tctx->avg_burst_ns < express_max_ns() || is_pcpu_kthread(p);
 }
 
 /* Is @cpu outside the LLC @home, MAX_LLCS: of nobody? */

@@ -12,7 +12,7 @@ use crate::agent::price::Prices;
 use crate::exit::Error;
 use crate::sim::Scenario;
 use crate::sim::engine::costs::DEFAULT_COSTS_NS;
-use crate::sim::policy::{Footprints, PREEMPT_GAP_NS, PolicyKind};
+use crate::sim::policy::{Footprints, PolicyKind};
 use crate::sim::report::Report;
 use crate::sim::table;
 use crate::sim::topology::Topology;
@@ -113,7 +113,7 @@ struct Steering {
     hysteresis_us: u64,
 
     /// The shortest time between two preemptions on a CPU, in microseconds.
-    #[arg(long, value_name = "US", default_value_t = PREEMPT_GAP_NS / US, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
+    #[arg(long, value_name = "US", default_value_t = Params::default().preempt_gap_ns / US)]
     preempt_gap_us: u64,
 
     /// What scx_hallows knows of how much cache a task uses.
@@ -166,7 +166,6 @@ impl Simulate {
                     params,
                     costs_ns,
                     prices_ns: self.costs.price_us.unwrap_or(costs_ns),
-                    preempt_gap_ns: self.steering.preempt_gap_us * US,
                     footprints: self.steering.footprints,
                 }));
             }
@@ -185,6 +184,7 @@ impl Steering {
             long_slice_ns: self.long_slice_us.saturating_mul(US),
             kappa: self.kappa,
             hysteresis_ns: self.hysteresis_us.saturating_mul(US),
+            preempt_gap_ns: self.preempt_gap_us.saturating_mul(US),
             ..Params::default()
         };
         // Shorter windows than the agent's own limit are worth a look.
@@ -327,7 +327,7 @@ mod tests {
             (0.5, 40 * US)
         );
         assert_eq!(
-            (last.preempt_gap_ns, last.footprints),
+            (last.params.preempt_gap_ns, last.footprints),
             (500 * US, Footprints::Known)
         );
     }
@@ -346,6 +346,7 @@ mod tests {
             "--period-ms 0",
             "--runs 0",
             "--slice-us 99",
+            "--preempt-gap-us 100001",
             "--kappa nan",
         ] {
             assert!(parsed(line).is_err(), "{line}");

@@ -52,8 +52,6 @@ pub struct Scenario {
     pub costs_ns: Prices,
     /// What scx_hallows believes they cost.
     pub prices_ns: Prices,
-    /// The shortest time between two preemptions on a CPU under scx_hallows.
-    pub preempt_gap_ns: u64,
     /// What scx_hallows knows of tasks' footprints.
     pub footprints: Footprints,
 }
@@ -69,7 +67,6 @@ impl Scenario {
         Settings {
             params: self.params,
             prices_ns: self.prices_ns,
-            preempt_gap_ns: self.preempt_gap_ns,
             footprints: self.footprints,
         }
     }

@@ -5,7 +5,6 @@ use crate::agent::params::MS;
 use engine::costs::DEFAULT_COSTS_NS;
 use engine::events::Event;
 use engine::task::{Footprint, Kind, State, Task, TaskId};
-use policy::PREEMPT_GAP_NS;
 use proptest::prelude::*;
 use workload::{After, Workload};
 
@@ -21,7 +20,6 @@ pub fn scenario(topology: &str, workload: WorkloadKind, policy: PolicyKind) -> S
         params: Params::default(),
         costs_ns: DEFAULT_COSTS_NS,
         prices_ns: DEFAULT_COSTS_NS,
-        preempt_gap_ns: PREEMPT_GAP_NS,
         footprints: Footprints::default(),
     }
 }

@@ -91,9 +91,6 @@ pub struct Settings {
     pub params: Params,
     /// What scx_hallows believes moves to cost.
     pub prices_ns: Prices,
-    /// The shortest time between two preemptions of hogs on a CPU under
-    /// scx_hallows.
-    pub preempt_gap_ns: u64,
     /// What scx_hallows knows of tasks' footprints.
     pub footprints: Footprints,
 }
@@ -132,9 +129,6 @@ impl Footprints {
         }
     }
 }
-
-/// The gap of scx_hallows (`preempt_gap_ns` in BPF).
-pub const PREEMPT_GAP_NS: u64 = 2_000_000;
 
 impl PolicyKind {
     /// All of them.

@@ -7,8 +7,7 @@ use super::{Hallows, Ring};
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
-/// A peer that is no farther behind is left alone; nobody is owed more.
-const LAG_SLICES: u64 = 2;
+/// Nobody is owed more.
 const LAG_MAX_SLICES: u64 = 8;
 /// Tasks at the head of a track of which one may come along.
 const PULL_SCAN: usize = 4;
@@ -87,7 +86,7 @@ impl Hallows {
             self.cells[cpu].pace_ns = peer_ns - LAG_MAX_SLICES * slice_ns;
             return None;
         }
-        let behind = own_ns > peer_ns + LAG_SLICES * slice_ns;
+        let behind = own_ns > peer_ns + u64::from(self.params.lag_slices) * slice_ns;
         if !behind || self.nr_sharing(peer) <= self.nr_sharing(cpu) {
             return None;
         }

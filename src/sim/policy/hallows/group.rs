@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::signal::Obeyed;
 use super::{Hallows, Ring};
 use crate::agent::group::{Groups, Usage};
+use crate::agent::params::Params;
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 use crate::sim::policy::reach::claim_within;
@@ -30,14 +31,15 @@ pub struct Homes {
 
 impl Homes {
     /// A round of the agent.
-    pub fn settle(&mut self, machine: &Machine) {
+    pub fn settle(&mut self, machine: &Machine, params: &Params) {
         let usages = std::mem::take(&mut self.occupancy).into_iter();
         let usages = usages.map(|((tgid, llc), ran_ns)| Usage {
             tgid,
             llc: llc as u16,
             ran_ns,
         });
-        self.groups.observe(&machine.map, usages, machine.now_ns);
+        self.groups
+            .observe(&machine.map, params, usages, machine.now_ns);
         let homes = self.groups.homes().iter();
         self.homes = homes.map(|home| (home.tgid, home.llc.into())).collect();
     }

@@ -34,17 +34,11 @@ use group::Homes;
 use signal::{Obeyed, Signal};
 use task::TaskTime;
 
-/// A task whose bursts are shorter than this is latency-critical.
-const EXPRESS_MAX_NS: u64 = 1_000_000;
-/// What waited longer is moved whatever the move costs.
-const WAIT_MAX_NS: u64 = 4_000_000;
-
 /// The scheduler.
 pub struct Hallows {
     params: Params,
     /// What a move over each ring has to save.
     need_ns: Prices,
-    preempt_gap_ns: u64,
     footprints: Footprints,
     cells: Vec<Cell>,
     /// The CPUs' tracks, since when each has not moved (0: it never did), and
@@ -75,7 +69,6 @@ impl Hallows {
         Hallows {
             params,
             need_ns: need_ns(&settings.prices_ns, params.kappa, params.hysteresis_ns),
-            preempt_gap_ns: settings.preempt_gap_ns,
             footprints: settings.footprints,
             cells: vec![Cell::default(); nr],
             tracks: vec![Track::default(); nr],
@@ -263,7 +256,7 @@ impl Policy for Hallows {
     fn round(&mut self, machine: &mut Machine) {
         self.steer(machine);
         if self.params.affinity {
-            self.homes.settle(machine);
+            self.homes.settle(machine, &self.params);
         }
     }
 

@@ -2,7 +2,7 @@
 //! Placement: on which CPU, or which track, a task that can't run at once waits.
 
 use super::signal::Obeyed;
-use super::{EXPRESS_MAX_NS, Hallows, Ring};
+use super::{Hallows, Ring};
 use crate::agent::hysteresis::CellState;
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
@@ -21,7 +21,7 @@ impl Hallows {
         let express = self.is_express(task);
         let run_ns = cell.avg_run_ns.min(self.params.slice_ns);
         let mut ahead = 0;
-        if !express || run_ns < EXPRESS_MAX_NS {
+        if !express || run_ns < self.params.express_max_ns {
             ahead = self.tracks[cpu].len() as u64 * run_ns;
         }
         match (cell.hog, express) {
@@ -34,7 +34,7 @@ impl Hallows {
     /// A hog makes way at once, but not twice within the gap.
     pub(super) fn can_preempt(&self, cpu: usize, now_ns: u64) -> bool {
         let cell = &self.cells[cpu];
-        cell.hog && cell.run_since_ns > 0 && cell.preempted_ns + self.preempt_gap_ns < now_ns
+        cell.hog && cell.run_since_ns > 0 && cell.preempted_ns + self.params.preempt_gap_ns < now_ns
     }
 
     fn random_peer(&self, machine: &mut Machine, cpu: usize) -> Option<usize> {

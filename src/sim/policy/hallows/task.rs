@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Tasks: virtual time, burst length, class. All weights are equal.
 
+use super::Hallows;
 use super::cell::ewma;
-use super::{EXPRESS_MAX_NS, Hallows};
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
@@ -35,7 +35,7 @@ impl Hallows {
                 exec_start_ns: 0,
                 burst_ns: 0,
                 // Not latency-critical until it has shown it.
-                avg_burst_ns: 2 * EXPRESS_MAX_NS,
+                avg_burst_ns: 2 * self.params.express_max_ns,
                 granted_ns: 0,
                 clock_cpu: cpu,
                 on_express: false,
@@ -50,7 +50,7 @@ impl Hallows {
     }
 
     pub(super) fn is_express(&self, task: TaskId) -> bool {
-        self.tasks[task as usize].avg_burst_ns < EXPRESS_MAX_NS
+        self.tasks[task as usize].avg_burst_ns < self.params.express_max_ns
     }
 
     /// Reads the virtual time of `task` on the clock of `cpu`, at most one slice
