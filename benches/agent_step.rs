@@ -66,7 +66,7 @@ fn observe_groups(bencher: Bencher, nr: u32) {
     for _ in 0..WARM_UP {
         now_ns += WINDOW_NS;
         load::usages(&mut rng, nr, &mut usages);
-        groups.observe(&map, usages.iter().copied(), now_ns);
+        groups.observe(&map, &Params::default(), usages.iter().copied(), now_ns);
     }
     bencher
         .with_inputs(|| {
@@ -75,6 +75,6 @@ fn observe_groups(bencher: Bencher, nr: u32) {
             (usages.clone(), now_ns)
         })
         .bench_local_refs(|(usages, now_ns)| {
-            groups.observe(&map, usages.iter().copied(), *now_ns);
+            groups.observe(&map, &Params::default(), usages.iter().copied(), *now_ns);
         });
 }

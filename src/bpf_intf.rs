@@ -24,7 +24,7 @@ const _: () = {
     assert!(size_of::<llc_place>() == 40);
     assert!(size_of::<cell_stats>() == 768);
     assert!(size_of::<ledger>() == 64);
-    assert!(size_of::<tunables>() == 64);
+    assert!(size_of::<tunables>() == 112);
     assert!(core::mem::offset_of!(signal, expires_ns) == 8);
     assert!(core::mem::offset_of!(signal, route) == 24);
     assert!(core::mem::offset_of!(signal, push_cpu) == 48);

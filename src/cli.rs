@@ -62,6 +62,17 @@ pub struct Cli {
     )]
     pub exit_dump_len: u32,
 
+    /// Time in milliseconds, 1000 to 30000, for which a task that wants to run may
+    /// wait before the kernel ejects the scheduler.
+    #[arg(
+        long,
+        value_name = "MS",
+        default_value_t = 5_000,
+        value_parser = clap::value_parser!(u32).range(1_000..=30_000),
+        allow_negative_numbers = true
+    )]
+    pub watchdog_ms: u32,
+
     /// Schedule only the tasks whose policy is SCHED_EXT and leave all others
     /// to the kernel's default scheduler.
     #[arg(short, long)]
@@ -101,6 +112,8 @@ pub struct Options {
     pub debug: bool,
     /// Length of the exit dump in bytes, 0 for the kernel's default.
     pub exit_dump_len: u32,
+    /// How long a task may wait before the kernel ejects the scheduler.
+    pub watchdog_ms: u32,
     /// Leave BPF to its static defaults.
     pub no_agent: bool,
     /// How often `-v` was given.
@@ -132,6 +145,7 @@ impl Cli {
             partial: self.partial,
             debug: self.debug,
             exit_dump_len: self.exit_dump_len,
+            watchdog_ms: self.watchdog_ms,
             no_agent: self.no_agent,
             verbose: self.verbose,
             libbpf: self.libbpf.clone(),
@@ -236,6 +250,22 @@ mod tests {
         let options = parsed(&["-vvpd", "--no-agent", "--exit-dump-len", "65536"]).options();
         assert!(options.partial && options.debug && options.no_agent);
         assert_eq!((options.verbose, options.exit_dump_len), (2, 65_536));
+    }
+
+    #[test]
+    fn the_watchdog_bites_within_the_bounds_of_the_kernel() {
+        assert_eq!(parsed(&[]).options().watchdog_ms, 5_000);
+        for ms in [1_000, 30_000] {
+            let options = parsed(&["--watchdog-ms", &ms.to_string()]).options();
+            assert_eq!(options.watchdog_ms, ms);
+        }
+        for bad in ["999", "30001", "-1", "5s", ""] {
+            let line = refused(&["--watchdog-ms", bad]);
+            assert!(
+                line.contains("'--watchdog-ms <MS>'") && !line.contains('\n'),
+                "{line}"
+            );
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tracing::{debug, info, warn};
 
 use crate::agent::group_maps::GroupMaps;
 use crate::agent::memory::{Memory, Tunables};
-use crate::agent::params::Params;
+use crate::agent::params::{MS, Params};
 use crate::agent::place::Map;
 use crate::agent::steer::Agent;
 use crate::agent::{price, sysfs};
@@ -214,7 +214,7 @@ impl<'a> Scheduler<'a> {
     fn reply(&mut self, live: &mut Live, request: &Request) -> Reply {
         match request {
             Request::Snapshot => Reply::Snapshot(Box::new(self.snapshot())),
-            Request::Params => Reply::Params(*live.params()),
+            Request::Params => Reply::Params(Box::new(*live.params())),
             Request::Tape => Reply::Tape(self.tape(live.params())),
             Request::Why(pid) => Reply::Why(
                 self.watch
@@ -326,6 +326,8 @@ fn configure(skel: &mut OpenBpfSkel<'_>, map: &Map, options: &Options) -> Result
         .unwrap_or(1);
     rodata.nr_llcs = map.llcs().len() as u32;
     rodata.many_nodes = map.nodes().len() > 1;
+    let half_ns = u64::from(options.watchdog_ms) * MS / 2;
+    rodata.starved_limit_ns = rodata.starved_limit_ns.min(half_ns);
     write_places(rodata, map);
     Ok(())
 }
@@ -357,6 +359,7 @@ fn set_flags(skel: &mut OpenBpfSkel<'_>, options: &Options) {
         || compat::ksym_exists("scx_bpf_dsq_reenq").unwrap_or(false);
     let ops = skel.struct_ops.hallows_ops_mut();
     ops.exit_dump_len = options.exit_dump_len;
+    ops.timeout_ms = options.watchdog_ms;
     ops.flags = *compat::SCX_OPS_ENQ_EXITING
         | *compat::SCX_OPS_ENQ_LAST
         | *compat::SCX_OPS_ENQ_MIGRATION_DISABLED

@@ -104,7 +104,7 @@ fn homes_of_known_groups_cost_no_allocation() {
             llc: (usage.llc + shift) % 64,
             ..*usage
         });
-        allocations(|| groups.observe(&map, moved, number * WINDOW_NS))
+        allocations(|| groups.observe(&map, &Params::default(), moved, number * WINDOW_NS))
     };
     assert!(
         (1..40)

@@ -11,23 +11,18 @@ mod claims;
 
 use std::collections::HashMap;
 
-use super::params::MS;
+use super::params::{MS, Params};
 use super::place::Map;
 use claims::Claims;
 
 /// Time in which the weight of the past halves.
 const HALF_LIFE_NS: f64 = 10.0 * MS as f64;
-/// Least time between two changes of a home.
-const SWITCH_GAP_NS: u64 = 50 * MS;
-/// How much more a group must have run elsewhere to move its home there.
-const SWITCH_FACTOR: f64 = 2.0;
 /// Time in which the load of a group follows half of a change: a window's is off
 /// by what its threads have not told yet.
 const LOAD_HALF_LIFE_NS: f64 = 50.0 * MS as f64;
-/// Share of an LLC's CPUs beyond which a group has outgrown it, and below which
-/// it fits again.
-const OUTGROWN: f64 = 0.85;
-const FITS: f64 = 0.78;
+/// A group that has outgrown all LLCs fits again below this share of the load
+/// with which it does.
+const FITS: f64 = 0.92;
 /// CPUs that a group must use for a home to be worth it.
 const LEAST_LOAD: f64 = 0.1;
 /// Groups that have a home at a time, those that use most CPUs.
@@ -77,7 +72,13 @@ pub struct Groups {
 impl Groups {
     /// Takes note of what ran until `now_ns` and decides on homes. Usage of LLCs
     /// that `map` does not have is ignored. Costs O(groups log groups).
-    pub fn observe(&mut self, map: &Map, usages: impl IntoIterator<Item = Usage>, now_ns: u64) {
+    pub fn observe(
+        &mut self,
+        map: &Map,
+        params: &Params,
+        usages: impl IntoIterator<Item = Usage>,
+        now_ns: u64,
+    ) {
         let passed_ns = now_ns.saturating_sub(self.observed_ns).max(1) as f64;
         self.observed_ns = now_ns;
         let keep = 0.5f64.powf(passed_ns / HALF_LIFE_NS);
@@ -90,18 +91,18 @@ impl Groups {
             }
         }
         let keep = 0.5f64.powf(passed_ns / LOAD_HALF_LIFE_NS);
+        let largest = map.llcs().iter().map(|llc| llc.cells.len()).max();
         for group in self.groups.values_mut() {
-            group.load = keep * group.load + (1.0 - keep) * group.ran_ns as f64 / passed_ns;
-            group.ran_ns = 0;
+            group.weigh(passed_ns, keep, largest.unwrap_or(0) as f64);
         }
         self.groups
             .retain(|_, group| !group.occupancy.is_empty() || group.load > LEAST_LOAD / 10.0);
-        self.settle(map, now_ns);
+        self.settle(map, params, now_ns);
     }
 
     /// The heaviest first: a light group finds room more easily.
-    fn settle(&mut self, map: &Map, now_ns: u64) {
-        self.claims.start(map);
+    fn settle(&mut self, map: &Map, params: &Params, now_ns: u64) {
+        self.claims.start(map, params.home_fill);
         self.homes.clear();
         self.order.clear();
         self.order
@@ -113,7 +114,7 @@ impl Groups {
                 continue;
             };
             let home = if place < MAX_GROUPS && *load >= LEAST_LOAD {
-                group.choose(&mut self.claims, now_ns)
+                group.choose(&mut self.claims, params, now_ns)
             } else {
                 None
             };
@@ -160,6 +161,17 @@ impl Group {
         }
     }
 
+    /// What it used in the window tells its load, the past included; at once when
+    /// no LLC has so many CPUs.
+    fn weigh(&mut self, passed_ns: f64, keep: f64, largest: f64) {
+        let used = self.ran_ns as f64 / passed_ns;
+        self.load = keep * self.load + (1.0 - keep) * used;
+        if used > largest {
+            self.load = self.load.max(used);
+        }
+        self.ran_ns = 0;
+    }
+
     fn ran_in(&self, llc: u16) -> f64 {
         self.place_of(llc).map_or(0.0, |at| self.occupancy[at].1)
     }
@@ -170,8 +182,8 @@ impl Group {
     }
 
     /// The home of this group beside those of `claims`.
-    fn choose(&mut self, claims: &mut Claims, now_ns: u64) -> Option<u16> {
-        let limit = if self.outgrown { FITS } else { OUTGROWN };
+    fn choose(&mut self, claims: &mut Claims, params: &Params, now_ns: u64) -> Option<u16> {
+        let limit = if self.outgrown { FITS } else { 1.0 };
         self.outgrown = self.load > limit * claims.largest();
         if self.outgrown {
             return None;
@@ -181,13 +193,13 @@ impl Group {
         let waits = now.is_some()
             && self
                 .switched_ns
-                .is_some_and(|at| now_ns.saturating_sub(at) < SWITCH_GAP_NS);
+                .is_some_and(|at| now_ns.saturating_sub(at) < params.home_gap_ns);
         if waits {
             return now;
         }
         let most = self.most_used(claims)?;
         match now {
-            Some(home) if self.ran_in(most) <= SWITCH_FACTOR * self.ran_in(home) => Some(home),
+            Some(home) if self.ran_in(most) <= params.home_factor * self.ran_in(home) => Some(home),
             _ => Some(most),
         }
     }
@@ -205,10 +217,10 @@ impl Group {
 
 #[cfg(test)]
 mod tests {
-    use super::claims::CAPACITY;
     use super::*;
     use crate::agent::testing::{Machine, machines};
     use proptest::prelude::*;
+    use std::ops::Range;
 
     const TWO_LLCS: Machine = Machine {
         nodes: 1,
@@ -227,8 +239,18 @@ mod tests {
 
     /// Windows of 10 ms, each with the same usage.
     fn windows(groups: &mut Groups, map: &Map, first: u64, nr: u64, usages: &[Usage]) {
-        for window in first..first + nr {
-            groups.observe(map, usages.iter().copied(), window * 10 * MS);
+        tuned(&Params::default(), groups, map, first..first + nr, usages);
+    }
+
+    fn tuned(
+        params: &Params,
+        groups: &mut Groups,
+        map: &Map,
+        windows: Range<u64>,
+        usages: &[Usage],
+    ) {
+        for window in windows {
+            groups.observe(map, params, usages.iter().copied(), window * 10 * MS);
         }
     }
 
@@ -269,6 +291,43 @@ mod tests {
     }
 
     #[test]
+    fn how_readily_a_home_changes_is_tuned() {
+        let map = TWO_LLCS.map();
+        // Runs elsewhere so much more for 300 ms, then all the time elsewhere.
+        let homes = |params: &Params| {
+            let mut groups = Groups::default();
+            tuned(params, &mut groups, &map, 1..11, &[usage(7, 0, 10)]);
+            let both = [usage(7, 0, 8), usage(7, 1, 12)];
+            tuned(params, &mut groups, &map, 11..41, &both);
+            let first = groups.homes()[0].llc;
+            tuned(params, &mut groups, &map, 41..61, &[usage(7, 1, 20)]);
+            (first, groups.homes()[0].llc)
+        };
+        let with = |home_factor, home_gap_ns| Params {
+            home_factor,
+            home_gap_ns,
+            ..Params::default()
+        };
+        assert_eq!(homes(&with(2.0, 50 * MS)), (0, 1));
+        assert_eq!(homes(&with(1.2, 50 * MS)), (1, 1));
+        assert_eq!(homes(&with(1.2, 5_000 * MS)), (0, 0));
+    }
+
+    #[test]
+    fn what_fits_is_tuned() {
+        let (map, mut groups) = (TWO_LLCS.map(), Groups::default());
+        let fill = |home_fill| Params {
+            home_fill,
+            ..Params::default()
+        };
+        let three_of_four = [usage(7, 0, 30)];
+        tuned(&fill(0.85), &mut groups, &map, 1..31, &three_of_four);
+        assert_eq!(groups.homes().len(), 1);
+        tuned(&fill(0.5), &mut groups, &map, 31..32, &three_of_four);
+        assert!(groups.homes().is_empty());
+    }
+
+    #[test]
     fn two_groups_that_do_not_fit_together_part() {
         let (map, mut groups) = (TWO_LLCS.map(), Groups::default());
         let both = [usage(7, 0, 22), usage(8, 0, 20)];
@@ -301,6 +360,21 @@ mod tests {
     }
 
     #[test]
+    fn who_uses_more_than_an_llc_has_outgrown_it_at_once() {
+        let (map, mut groups) = (TWO_LLCS.map(), Groups::default());
+        windows(&mut groups, &map, 1, 10, &[usage(7, 0, 10)]);
+        assert_eq!(groups.homes().len(), 1);
+        windows(
+            &mut groups,
+            &map,
+            11,
+            1,
+            &[usage(7, 0, 20), usage(7, 1, 21)],
+        );
+        assert!(groups.homes().is_empty());
+    }
+
+    #[test]
     fn who_does_next_to_nothing_has_no_home_and_is_forgotten() {
         let (map, mut groups) = (TWO_LLCS.map(), Groups::default());
         let light = Usage {
@@ -320,22 +394,19 @@ mod tests {
             windows in prop::collection::vec(
                 prop::collection::vec((0..40u32, any::<u16>(), 0..200 * MS), 0..60), 1..20),
         ) {
-            let mut groups = Groups::default();
+            let (params, mut groups) = (Params::default(), Groups::default());
             for (window, usages) in windows.into_iter().enumerate() {
                 let usages = usages
                     .into_iter()
                     .map(|(tgid, llc, ran_ns)| Usage { tgid, llc: llc % 8, ran_ns });
-                groups.observe(&map, usages, (window as u64 + 1) * 10 * MS);
+                groups.observe(&map, &params, usages, (window as u64 + 1) * 10 * MS);
                 prop_assert!(groups.homes().is_sorted_by_key(|home| home.tgid));
-                let mut claimed = vec![(0.0, 0); map.llcs().len()];
+                let mut claimed = vec![0.0; map.llcs().len()];
                 for home in groups.homes() {
-                    let llc = &mut claimed[home.llc as usize];
-                    *llc = (llc.0 + groups.groups[&home.tgid].load, llc.1 + 1);
+                    claimed[home.llc as usize] += groups.groups[&home.tgid].load;
                 }
-                for (llc, (load, nr)) in map.llcs().iter().zip(claimed) {
-                    let cpus = llc.cells.len() as f64;
-                    prop_assert!(nr <= 1 || load <= CAPACITY * cpus + 1e-9);
-                    prop_assert!(load <= CAPACITY.max(OUTGROWN) * cpus + 1e-9);
+                for (llc, load) in map.llcs().iter().zip(claimed) {
+                    prop_assert!(load <= params.home_fill * llc.cells.len() as f64 + 1e-9);
                 }
             }
         }

@@ -53,6 +53,18 @@ pub struct Tunables {
     pub need_ns: [u64; NR_RINGS],
     /// The part of it that is the same for all tasks.
     pub hysteresis_ns: u64,
+    /// A task whose bursts are shorter is latency-critical.
+    pub express_max_ns: u64,
+    /// Shortest time between two preemptions of hogs on a CPU.
+    pub preempt_gap_ns: u64,
+    /// What waited longer is moved whatever the move costs.
+    pub wait_max_ns: u64,
+    /// What waited longer on a busy CPU's own track jumps its queue.
+    pub starved_ns: u64,
+    /// A peer that is no more slices behind is left alone.
+    pub lag_slices: u64,
+    /// Longest slice that a signal may ask for.
+    pub long_slice_ns: u64,
 }
 
 impl Tunables {
@@ -63,6 +75,12 @@ impl Tunables {
             min_slice_ns: params.min_slice_ns,
             need_ns: price::need_ns(prices_ns, params.kappa, params.hysteresis_ns),
             hysteresis_ns: params.hysteresis_ns,
+            express_max_ns: params.express_max_ns,
+            preempt_gap_ns: params.preempt_gap_ns,
+            wait_max_ns: params.wait_max_ns,
+            starved_ns: params.starved_ns,
+            lag_slices: params.lag_slices.into(),
+            long_slice_ns: params.long_slice_ns,
         }
     }
 }
@@ -231,6 +249,12 @@ impl Memory {
             (&raw mut (*line).slice_ns).write_volatile(new.slice_ns);
             (&raw mut (*line).min_slice_ns).write_volatile(new.min_slice_ns);
             (&raw mut (*line).hysteresis_ns).write_volatile(new.hysteresis_ns);
+            (&raw mut (*line).express_max_ns).write_volatile(new.express_max_ns);
+            (&raw mut (*line).preempt_gap_ns).write_volatile(new.preempt_gap_ns);
+            (&raw mut (*line).wait_max_ns).write_volatile(new.wait_max_ns);
+            (&raw mut (*line).starved_ns).write_volatile(new.starved_ns);
+            (&raw mut (*line).lag_slices).write_volatile(new.lag_slices);
+            (&raw mut (*line).long_slice_ns).write_volatile(new.long_slice_ns);
             let need_ns = (&raw mut (*line).need_ns).cast::<u64>();
             for (ring, need) in new.need_ns.iter().enumerate() {
                 need_ns.add(ring).write_volatile(*need);

@@ -75,11 +75,21 @@ impl Planner {
             orders.state = cell.state;
             orders.idle_lvl = self.hungry.idle_lvl(map, index, cell.state);
             orders.scan_k = scan_k(map, index, cell.state);
-            orders.slice_ns = slice_ns(params, cell);
+            orders.slice_ns = slice_ns(params, cell, self.nobody_waits(map, index));
             orders.push = self.matching.push(index);
             orders.fair = self.matching.fair(index);
             self.saturated.route(map, index, &mut orders.route);
         }
+    }
+
+    /// Is the neighbourhood of this cell hungry? Some CPU of its LLC idles, and
+    /// none has a queue to speak of: who wakes up there runs at once, and no
+    /// slice has to end for it. Nor for a pull from elsewhere, which is granted
+    /// for the end of a slice.
+    fn nobody_waits(&self, map: &Map, cell: usize) -> bool {
+        let llc = map.cells()[cell].llc as usize;
+        let hungry = self.hungry.llcs[llc] > 0 && !self.saturated.any_in(llc);
+        hungry && self.matching.fair(cell).is_none()
     }
 }
 
@@ -90,12 +100,15 @@ fn scan_k(map: &Map, cell: usize, state: CellState) -> u8 {
 }
 
 /// A saturated cell goes round its queue within the target latency, as far as
-/// the shortest slice allows.
-fn slice_ns(params: &Params, cell: &Cell) -> u32 {
+/// the shortest slice allows. Where nobody waits, the end of a slice is a dispatch
+/// for nothing; BPF cuts a long slice when somebody comes to wait all the same.
+fn slice_ns(params: &Params, cell: &Cell, nobody_waits: bool) -> u32 {
     let mut slice_ns = params.slice_ns;
     if cell.state == CellState::Saturated {
         let round = params.target_latency_ns as f64 / (1.0 + cell.average.q);
         slice_ns = (round as u64).max(params.min_slice_ns).min(params.slice_ns);
+    } else if nobody_waits {
+        slice_ns = params.long_slice_ns;
     }
     slice_ns.min(u32::MAX.into()) as u32
 }
@@ -266,7 +279,35 @@ mod tests {
         assert_eq!(slice(5.0, SaturatedState), 1_000_000);
         assert_eq!(slice(99.0, SaturatedState), 500_000);
         assert_eq!(slice(99.0, Balanced), 3_000_000);
-        assert_eq!(slice(99.0, HungryState), 3_000_000);
+        // Nobody waits where all are hungry.
+        assert_eq!(slice(0.0, HungryState), 20_000_000);
+    }
+
+    #[test]
+    fn slices_are_long_where_some_are_hungry_and_none_is_saturated() {
+        let map = Machine {
+            nodes: 1,
+            llcs: 3,
+            cores: 2,
+            smt: 1,
+        }
+        .map();
+        let state = |cell| {
+            [
+                HungryState,
+                Balanced,
+                HungryState,
+                SaturatedState,
+                Balanced,
+                Balanced,
+            ][cell]
+        };
+        let orders = plan(&map, &Params::default(), &states(&map, 2.0, state));
+        let slices: Vec<u32> = orders
+            .iter()
+            .map(|orders| orders.slice_ns / 1_000)
+            .collect();
+        assert_eq!(slices, [20_000, 20_000, 3_000, 2_000, 3_000, 3_000]);
     }
 
     #[test]
@@ -363,8 +404,14 @@ mod tests {
             for (cell, orders) in plan(&map, &params, &states).iter().enumerate() {
                 prop_assert_eq!(orders.state, states.cells[cell].state);
                 prop_assert_eq!(orders.idle_lvl, slow_idle_lvl(&map, &states, cell));
+                let around = map.llcs()[map.cells()[cell].llc as usize].cells.clone();
+                let has = |state| around.clone().any(|cell| states.cells[cell].state == state);
                 let slice = u64::from(orders.slice_ns);
-                prop_assert!((params.min_slice_ns..=params.slice_ns).contains(&slice));
+                if has(HungryState) && !has(SaturatedState) && orders.fair.is_none() {
+                    prop_assert_eq!(slice, params.long_slice_ns);
+                } else {
+                    prop_assert!((params.min_slice_ns..=params.slice_ns).contains(&slice));
+                }
             }
         }
     }

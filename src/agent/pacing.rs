@@ -3,17 +3,18 @@
 
 use super::params::{MS, Params};
 
-/// The longest window.
-const MAX_PERIOD_NS: u64 = 100 * MS;
 /// So many quiet windows stretch the next ones by half.
 const QUIET_WINDOWS: u32 = 8;
-/// A signal outlives so many windows: a late agent is no lost one.
-const SIGNAL_PERIODS: u64 = 5;
+/// No signal holds longer. BPF obeys none that claims a second, and the clocks
+/// of both are not quite the same.
+const MAX_LIFETIME_NS: u64 = 900 * MS;
 
 /// The length of windows: short while something changes, long while not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pacing {
     base_ns: u64,
+    max_ns: u64,
+    signal_periods: u32,
     period_ns: u64,
     quiet: u32,
 }
@@ -23,6 +24,8 @@ impl Pacing {
     pub fn new(params: &Params) -> Pacing {
         Pacing {
             base_ns: params.period_ns,
+            max_ns: params.max_period_ns,
+            signal_periods: params.signal_periods,
             period_ns: params.period_ns,
             quiet: 0,
         }
@@ -41,7 +44,7 @@ impl Pacing {
         self.quiet += 1;
         if self.quiet == QUIET_WINDOWS {
             self.quiet = 0;
-            self.period_ns = (self.period_ns * 3 / 2).min(MAX_PERIOD_NS);
+            self.period_ns = (self.period_ns * 3 / 2).min(self.max_ns);
         }
     }
 
@@ -52,7 +55,7 @@ impl Pacing {
 
     /// For how long from now a signal holds, in nanoseconds.
     pub fn lifetime_ns(&self) -> u64 {
-        SIGNAL_PERIODS * self.period_ns
+        (u64::from(self.signal_periods) * self.period_ns).min(MAX_LIFETIME_NS)
     }
 }
 
@@ -79,7 +82,7 @@ mod tests {
         assert!(periods[..8].iter().all(|period| *period == 10 * MS));
         assert!(periods[8..16].iter().all(|period| *period == 15 * MS));
         assert_eq!(periods[16], 22_500_000);
-        assert_eq!(pace.period_ns(), MAX_PERIOD_NS);
+        assert_eq!(pace.period_ns(), 100 * MS);
         assert_eq!(pace.lifetime_ns(), 500 * MS);
     }
 
@@ -87,7 +90,7 @@ mod tests {
     fn a_flip_brings_it_back() {
         let mut pace = pacing(20);
         (0..100).for_each(|_| pace.note(true));
-        assert_eq!(pace.period_ns(), MAX_PERIOD_NS);
+        assert_eq!(pace.period_ns(), 100 * MS);
         pace.note(false);
         assert_eq!(pace, pacing(20));
         // The count of quiet windows starts anew as well.
@@ -95,6 +98,29 @@ mod tests {
         pace.note(false);
         (0..7).for_each(|_| pace.note(true));
         assert_eq!(pace.period_ns(), 20 * MS);
+    }
+
+    #[test]
+    fn the_bounds_are_those_of_the_parameters() {
+        let mut pace = Pacing::new(&Params {
+            period_ns: 20 * MS,
+            max_period_ns: 40 * MS,
+            signal_periods: 3,
+            ..Params::default()
+        });
+        assert_eq!(pace.lifetime_ns(), 60 * MS);
+        (0..100).for_each(|_| pace.note(true));
+        assert_eq!((pace.period_ns(), pace.lifetime_ns()), (40 * MS, 120 * MS));
+    }
+
+    #[test]
+    fn no_signal_holds_longer_than_bpf_lets_it() {
+        let pace = Pacing::new(&Params {
+            period_ns: 100 * MS,
+            signal_periods: 50,
+            ..Params::default()
+        });
+        assert_eq!(pace.lifetime_ns(), 900 * MS);
     }
 
     proptest! {
@@ -105,7 +131,7 @@ mod tests {
             let mut pace = pacing(base);
             for quiet in quiet {
                 pace.note(quiet);
-                prop_assert!((base * MS..=MAX_PERIOD_NS).contains(&pace.period_ns()));
+                prop_assert!((base * MS..=100 * MS).contains(&pace.period_ns()));
                 prop_assert!(quiet || pace.period_ns() == base * MS);
                 prop_assert_eq!(pace.lifetime_ns(), 5 * pace.period_ns());
             }

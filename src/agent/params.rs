@@ -24,16 +24,41 @@ pub struct Params {
     pub dwell: u32,
     /// Length of a window while cells flip.
     pub period_ns: u64,
+    /// Length up to which quiet windows stretch.
+    pub max_period_ns: u64,
+    /// Windows for which a signal holds: a late agent is no lost one.
+    pub signal_periods: u32,
+    /// Distance from the mean load of the siblings, as a share of it, beyond
+    /// which a super-cell is no longer balanced.
+    pub band: f64,
+    /// The same when nothing is queued, so that nobody is hurt yet.
+    pub band_quiet: f64,
+    /// The same when all CPUs are busy and work waits: only moving work helps.
+    pub band_overloaded: f64,
+    /// The least such distance, in tasks per CPU.
+    pub band_min: f64,
     /// Time slice.
     pub slice_ns: u64,
     /// Shortest time slice.
     pub min_slice_ns: u64,
+    /// Time slice where nobody waits, because CPUs of the LLC are idle.
+    pub long_slice_ns: u64,
     /// Within which the queue of a saturated cell should go round once.
     pub target_latency_ns: u64,
+    /// A task whose bursts are shorter is latency-critical.
+    pub express_max_ns: u64,
+    /// Shortest time between two preemptions of hogs on a CPU.
+    pub preempt_gap_ns: u64,
+    /// Wait on a CPU's own track after which a task jumps its queue.
+    pub starved_ns: u64,
     /// Weight of the price of a move.
     pub kappa: f64,
     /// What a move must save beyond its price.
     pub hysteresis_ns: u64,
+    /// Wait after which a task is moved whatever the move costs.
+    pub wait_max_ns: u64,
+    /// Slices by which a CPU of the same LLC may lag and be left alone.
+    pub lag_slices: u32,
     /// Prices of moves follow what they are seen to cost.
     pub price_learn: bool,
     /// Prices of the rings from the SMT sibling outwards, in nanoseconds, instead
@@ -41,6 +66,13 @@ pub struct Params {
     pub prices_ns: Option<[u64; NR_RINGS - 1]>,
     /// Threads of a process are brought together in an LLC.
     pub affinity: bool,
+    /// How much more a group must have run elsewhere to move its home there.
+    pub home_factor: f64,
+    /// Least time between two changes of a home.
+    pub home_gap_ns: u64,
+    /// Share of an LLC's CPUs that a group may use to have a home there, and that
+    /// homes may claim together.
+    pub home_fill: f64,
 }
 
 impl Default for Params {
@@ -52,14 +84,29 @@ impl Default for Params {
             hungry_leave: 0.05,
             dwell: 2,
             period_ns: 10 * MS,
+            max_period_ns: 100 * MS,
+            signal_periods: 5,
+            band: 0.125,
+            band_quiet: 0.25,
+            band_overloaded: 0.0625,
+            band_min: 0.25,
             slice_ns: 3 * MS,
             min_slice_ns: MS / 2,
+            long_slice_ns: 20 * MS,
             target_latency_ns: 6 * MS,
+            express_max_ns: MS,
+            preempt_gap_ns: 2 * MS,
+            starved_ns: 500 * MS,
             kappa: 1.0,
             hysteresis_ns: 30 * US,
+            wait_max_ns: 4 * MS,
+            lag_slices: 2,
             price_learn: true,
             prices_ns: None,
             affinity: true,
+            home_factor: 2.0,
+            home_gap_ns: 50 * MS,
+            home_fill: 0.85,
         }
     }
 }

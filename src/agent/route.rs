@@ -97,6 +97,14 @@ impl Saturated {
         }
     }
 
+    /// Has LLC `llc` a saturated cell?
+    ///
+    /// # Panics
+    /// When [`Saturated::fill`] did not see a map with such an LLC.
+    pub fn any_in(&self, llc: usize) -> bool {
+        !self.llcs[llc].is_empty()
+    }
+
     /// Makes `route` that of `cell`: up to six cells of other LLCs of its node,
     /// then up to six of other nodes, the nearest nodes first. In place, since to
     /// copy what was written in small pieces stalls until they are in the cache.

@@ -104,7 +104,7 @@ impl Agent {
         }
         let now_ns = self.controller.now_ns();
         let usages = self.group_maps.take_usages()?;
-        self.groups.observe(map, usages, now_ns);
+        self.groups.observe(map, &self.params, usages, now_ns);
         self.group_maps.publish(self.groups.homes(), now_ns)
     }
 

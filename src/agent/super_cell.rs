@@ -11,15 +11,6 @@ use super::hysteresis::{CellState, Hysteresis};
 use super::params::Params;
 use super::window::Window;
 
-/// Distance from the mean of the siblings, as a share of it, beyond which a
-/// super-cell is no longer balanced; and the same when nothing is queued, so
-/// that nobody is hurt yet, and when all CPUs are busy and work waits, so that
-/// only moving work helps.
-const BAND: f64 = 0.125;
-const BAND_QUIET: f64 = 0.25;
-const BAND_OVERLOADED: f64 = 0.0625;
-/// The least such distance in tasks per CPU.
-const BAND_MIN: f64 = 0.25;
 /// Within this share of the band a super-cell is balanced again. Rules without
 /// such a gap flip at every window of a load that sits on the band.
 const LEAVE: f64 = 0.5;
@@ -79,13 +70,13 @@ impl Load {
     }
 
     /// How far from this mean load a super-cell may be and count as balanced.
-    fn band(self) -> f64 {
+    fn band(self, params: &Params) -> f64 {
         let share = match (self.mean_queue() >= NO_QUEUE, self.all_busy) {
-            (false, _) => BAND_QUIET,
-            (true, true) => BAND_OVERLOADED,
-            (true, false) => BAND,
+            (false, _) => params.band_quiet,
+            (true, true) => params.band_overloaded,
+            (true, false) => params.band,
         };
-        (share * self.per_cpu()).max(BAND_MIN)
+        (share * self.per_cpu()).max(params.band_min)
     }
 }
 
@@ -116,7 +107,7 @@ pub(super) fn step_siblings(prev: &[SuperCell], next: &mut [SuperCell], params: 
     let all = next
         .iter()
         .fold(Load::NONE, |all, sibling| all.and(sibling.load));
-    let (mean, band) = (all.per_cpu(), all.band());
+    let (mean, band) = (all.per_cpu(), all.band(params));
     let mut flips = 0;
     for (prev, next) in prev.iter().zip(next) {
         let excess = next.load.per_cpu() - mean;
@@ -201,19 +192,35 @@ mod tests {
 
     #[test]
     fn the_band_is_wide_when_nothing_waits_and_narrow_when_overloaded() {
-        let share = |q, u| octet(q, u).band() / octet(q, u).per_cpu();
+        let params = Params::default();
+        let share = |q, u| octet(q, u).band(&params) / octet(q, u).per_cpu();
         // Loads so large that the least band of a quarter task does not count.
         assert_eq!(
             Load {
                 busy: 16.0,
                 ..octet(0.0, 1.0)
             }
-            .band(),
+            .band(&params),
             0.25 * 2.0
         );
         assert_eq!(share(9.0, 1.0), 0.0625);
         assert_eq!(share(9.0, 0.5), 0.125);
-        assert!(octet(9.0, 1.0).and(octet(9.0, 0.9)).band() > 0.0625 * 20.0 * 0.9);
+        assert!(octet(9.0, 1.0).and(octet(9.0, 0.9)).band(&params) > 0.0625 * 20.0 * 0.9);
+    }
+
+    #[test]
+    fn each_band_is_its_parameter() {
+        let params = Params {
+            band: 0.5,
+            band_quiet: 2.0,
+            band_overloaded: 0.1,
+            band_min: 0.3,
+            ..Params::default()
+        };
+        assert_eq!(octet(0.0, 0.5).band(&params), 1.0);
+        assert_eq!(octet(9.0, 1.0).band(&params), 1.0);
+        assert_eq!(octet(9.5, 0.5).band(&params), 5.0);
+        assert_eq!(octet(0.0, 0.1).band(&params), 0.3);
     }
 
     #[test]

@@ -17,9 +17,9 @@ __noinline u64 ahead_of_kind_ns(s32 cpu, bool express)
 	if (!cell)
 		return 0;
 	if (cell_taken(cpu))
-		return wait_max_ns;
+		return wait_max_ns();
 	run_ns = cell->avg_run_ns < full_slice_ns() ? cell->avg_run_ns : full_slice_ns();
-	if (!express || run_ns < express_max_ns)
+	if (!express || run_ns < express_max_ns())
 		ahead = nr_waiting(cpu) * run_ns;
 	if (!(cell->flags & CELL_HOG))
 		return ahead + cell->curr_avg_ns;

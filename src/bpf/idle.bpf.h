@@ -132,7 +132,7 @@ static __always_inline s32 pick_idle_far(const struct task_struct *p, const stru
 					 u64 wait_saved_ns, u32 idle_lvl, u64 now)
 {
 	const volatile struct cpu_place *place = place_of(home);
-	bool urgent = wait_saved_ns > wait_max_ns;
+	bool urgent = wait_saved_ns > wait_max_ns();
 	u32 node;
 	s32 cpu;
 

@@ -114,6 +114,12 @@ struct tunables {
 	u64 min_slice_ns;	/* shortest slice that a signal may ask for */
 	u64 need_ns[NR_RINGS];	/* what a move over each ring has to save: kappa * c_d + h */
 	u64 hysteresis_ns;	/* h, the part of it that no footprint scales */
+	u64 express_max_ns;	/* a task with shorter bursts is latency-critical */
+	u64 preempt_gap_ns;	/* shortest time between two preemptions of hogs on a CPU */
+	u64 wait_max_ns;	/* what waited longer is moved whatever the move costs */
+	u64 starved_ns;		/* what waited longer on a busy CPU's own track jumps its queue */
+	u64 lag_slices;		/* a peer that is no more slices behind is left alone */
+	u64 long_slice_ns;	/* longest slice that a signal may ask for */
 };
 
 /* How long the threads of a process ran in an LLC: counted in BPF, emptied by the agent. */
@@ -300,7 +306,7 @@ HALLOWS_ASSERT_LAYOUT(track_state, 64);
 HALLOWS_ASSERT_LAYOUT(yard, 320);
 HALLOWS_ASSERT_LAYOUT(cpu_place, 8);
 HALLOWS_ASSERT_LAYOUT(llc_place, 40);
-HALLOWS_ASSERT_LAYOUT(tunables, 64);
+HALLOWS_ASSERT_LAYOUT(tunables, 112);
 HALLOWS_ASSERT_LAYOUT(ledger, 64);
 HALLOWS_ASSERT_LAYOUT(bursts, 128);
 HALLOWS_ASSERT_LAYOUT(why_event, 48);

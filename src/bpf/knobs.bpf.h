@@ -20,17 +20,8 @@ const volatile bool debug;
 		bpf_printk("hallows: " fmt, ##args);	\
 })
 
-/* A task whose bursts are shorter than this is latency-critical. */
-const volatile u64 express_max_ns = 1000000;
-
-/* The shortest time between two preemptions of hogs on a CPU. */
-const volatile u64 preempt_gap_ns = 2000000;
-
-/* What waited longer is moved whatever the move costs. */
-const volatile u64 wait_max_ns = 4000000;
-
-/* What waited longer on a busy CPU's own track jumps its queue. */
-const volatile u64 starved_ns = 500000000;
+/* No tunable makes a starved task wait longer: the kernel's watchdog must not see it. */
+const volatile u64 starved_limit_ns = 2000000000;
 
 const volatile struct cpu_place cpu_places[MAX_CPUS];
 const volatile struct llc_place llc_places[MAX_LLCS];

@@ -5,16 +5,13 @@
  * Three hogs on two CPUs: nobody steals, since nobody idles, and one of them has
  * a CPU for itself. Each CPU counts the virtual service of its tasks (@pace_ns);
  * at the end of a slice it looks at one random peer, and if that one lags by
- * more than two slices and has more tasks, one of them comes over. The
+ * more than lag_slices() slices and has more tasks, one of them comes over. The
  * other CPU then gains on this one, so the third hog goes round.
  *
  * A pace is compared, never used as a key: it may jump to stay comparable.
  */
 #ifndef __HALLOWS_LAG_BPF_H
 #define __HALLOWS_LAG_BPF_H
-
-#define LAG_SLICES 2		/* a peer that is no farther behind is left alone */
-#define LAG_MAX_SLICES 8	/* nobody is owed more, after idling for instance */
 
 /* The CPU in a random slot of @cpu's LLC, -1 if that is @cpu. */
 static __always_inline s32 any_peer(s32 cpu, u32 llc)
@@ -42,7 +39,7 @@ __noinline bool take_lagging(s32 cpu, u32 llc, u64 now)
 		cell->pace_ns = other->pace_ns - LAG_MAX_SLICES * slice;
 		return false;
 	}
-	if (ahead <= (s64)(LAG_SLICES * slice) || nr_sharing(peer) <= nr_sharing(cpu))
+	if (ahead <= (s64)(lag_slices() * slice) || nr_sharing(peer) <= nr_sharing(cpu))
 		return false;
 	if (pull(peer, cpu, false, now) != PULLED)
 		return false;

@@ -12,6 +12,7 @@
  *   signal   what the agent asks of a CPU, while that is fresh
  *   alone    whether the agent still speaks
  *   task     virtual time, class
+ *   slice    how long a task runs on
  *   burst    what the length of runs tells: class, price of moves, footprint
  *   weight   cpu.weight of cgroups
  *   why      the decisions about one task, for whoever asks
@@ -45,6 +46,7 @@ UEI_DEFINE(uei);
 #include "signal.bpf.h"
 #include "alone.bpf.h"
 #include "task.bpf.h"
+#include "slice.bpf.h"
 #include "burst.bpf.h"
 #include "weight.bpf.h"
 #include "why.bpf.h"
@@ -173,9 +175,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	}
 	if (prev_wants) {
 		count_dispatch(STAT_KEPT, cpu, 0);
-		if (tctx)
-			advance_clock(cell, tctx);
-		scx_bpf_task_set_slice(prev, orders.slice_ns);
+		renew_slice(prev, tctx, cell, orders.slice_ns);
 		return;
 	}
 	if (!nr_waiting(cpu))
@@ -202,7 +202,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 		return;
 	unhold(cpu, cell);
 	rebase_vtime(p, tctx, cpu);
-	advance_clock(cell, tctx);
+	advance_clock(cell, tctx, full_slice_ns());
 	cell_count_idle_wait(cell, cpu, tctx->queued_ns, now);
 	if (cell->idle_since_ns)
 		/* nothing waited while it idled, whatever waits now */
@@ -244,6 +244,8 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 || 
 	    (cell->express_ns < full_slice_ns() && nr_express(llc) && can_preempt(cpu, now)))
 		scx_bpf_task_set_slice(p, 0);
+	if (nr || nr_express(llc))
+		cut_slice(p);
 	age = track_age(cpu, now);
 	if (!nr || !age)
 		return;
@@ -344,7 +346,7 @@ s32 BPF_STRUCT_OPS_SLEEPABLE(hallows_init_task, struct task_struct *p, struct sc
 	if (!tctx)
 		return -ENOMEM;
 	/* not latency-critical until it has shown it */
-	tctx->avg_burst_ns = 2 * express_max_ns;
+	tctx->avg_burst_ns = 2 * express_max_ns();
 	tctx->cgroup_weight = 100;
 	tctx->weight_epoch = weight_epoch - 1;
 	tctx->last_cpu = NO_CPU;

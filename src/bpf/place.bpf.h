@@ -18,7 +18,7 @@ static __always_inline bool can_preempt(s32 cpu, u64 now)
 
 	if (!cell || !(cell->flags & CELL_HOG) || (cell->flags & CELL_HELD) || !cell->run_since_ns)
 		return false;
-	return time_before(cell->preempted_ns + preempt_gap_ns, now);
+	return time_before(cell->preempted_ns + preempt_gap_ns(), now);
 }
 
 /* A random other CPU of @cpu's LLC that @p may use, -1 if it isn't one. */
@@ -150,7 +150,7 @@ static __always_inline bool waker_fits(const struct task_struct *p, s32 prev_cpu
 	if (!cell || (waker->flags & PF_EXITING) || llc_of(here) != llc_of(prev_cpu))
 		return false;
 	if ((cell->flags & (CELL_HOG | CELL_HELD | CELL_IDLE)) ||
-	    cell->curr_avg_ns >= (sync ? express_max_ns / 4 : need_ns(RING_LLC)))
+	    cell->curr_avg_ns >= (sync ? express_max_ns() / 4 : need_ns(RING_LLC)))
 		return false;
 	return bpf_cpumask_test_cpu(here, p->cpus_ptr) && !nr_waiting(here) &&
 	       !scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | here);

@@ -12,6 +12,7 @@
 
 #define HANDOFF_SCAN 4	/* tasks at the head of a track that may find a CPU */
 #define AUDIT_SCAN 8	/* tasks at its end that may starve */
+#define AUDIT_SLICES 4	/* where all starve, most turns are still taken in order */
 
 /* Sends the idle CPU @guest, already claimed, to the track of @host. */
 static __always_inline void invite(s32 guest, s32 host)
@@ -71,7 +72,7 @@ static __always_inline bool take_invited(s32 cpu, u64 now)
 	from = mine->invited_by - 1;
 	mine->invited_by = 0;
 	age = track_age(from, now);
-	if (!take_track(from, age > wait_max_ns ? STAT_RESCUE : STAT_PEER, now))
+	if (!take_track(from, age > wait_max_ns() ? STAT_RESCUE : STAT_PEER, now))
 		return false;
 	if (nr_waiting(from))
 		hand_off(from, age, RING_SMT, now);
@@ -92,7 +93,7 @@ static __always_inline void hold(s32 cpu, u64 now)
 	if (!nr_waiting(cpu))
 		return;
 	yard_set(cpu, YARD_HELD, true);
-	hand_off(cpu, wait_max_ns + 1, 0, now);
+	hand_off(cpu, WAIT_LIMIT_NS + 1, 0, now);
 }
 
 /* The CPU is ours again. */
@@ -116,7 +117,7 @@ static __always_inline void patrol(s32 cpu, struct cell *cell, u64 now)
 	if (at >= nr_cpu_ids)
 		at = 0;
 	cell->patrol = at;
-	if (mine && cell_taken(at) && nr_waiting(at) && track_age(at, now) > wait_max_ns)
+	if (mine && cell_taken(at) && nr_waiting(at) && track_age(at, now) > wait_max_ns())
 		mine->invited_by = at + 1;
 }
 
@@ -127,19 +128,22 @@ static __always_inline void patrol(s32 cpu, struct cell *cell, u64 now)
  */
 static __always_inline bool take_starved(s32 cpu, struct cell *cell, u64 now)
 {
+	u64 starved = starved_ns(), gap = starved / 4;
 	struct task_struct *p;
 	struct task_ctx *tctx;
 	u32 seen = 0;
 	bool taken = false;
 
-	if (time_before(now, cell->audited_ns + starved_ns / 4) || !nr_waiting(cpu))
+	if (gap < AUDIT_SLICES * full_slice_ns())
+		gap = AUDIT_SLICES * full_slice_ns();
+	if (time_before(now, cell->audited_ns + gap) || !nr_waiting(cpu))
 		return false;
 	cell->audited_ns = now;
 	bpf_for_each(scx_dsq, p, track_dsq(cpu), SCX_DSQ_ITER_REV) {
 		if (seen++ >= AUDIT_SCAN)
 			break;
 		tctx = task_ctx_of(p);
-		if (!tctx || time_before(now, tctx->queued_ns + starved_ns))
+		if (!tctx || time_before(now, tctx->queued_ns + starved))
 			continue;
 		/* unlike move_to_local, this move must be legal or we are out */
 		if (scx_bpf_task_cpu(p) != cpu &&

@@ -63,7 +63,7 @@ static __always_inline bool take_head(struct task_struct *prev, struct task_ctx 
 /* Did work on a track wait long enough to pay for its way over @ring? */
 static __always_inline bool worth(u64 age, u64 price)
 {
-	return age > price || age > wait_max_ns;
+	return age > price || age > wait_max_ns();
 }
 
 /*
@@ -205,7 +205,7 @@ __noinline bool take_far(s32 cpu, u32 llc, u64 now)
 	from = cpu_in_slot(llc, 0);
 	age = since_ns(yard->express_since_ns, now);
 	if (worth(age, price_between(cpu, from)) &&
-	    take_express(llc, age > wait_max_ns ? STAT_RESCUE : STAT_DETOUR, now))
+	    take_express(llc, age > wait_max_ns() ? STAT_RESCUE : STAT_DETOUR, now))
 		return true;
 	slot = yard_next(yard, YARD_WAITING, home->nr_cpus, bpf_get_prandom_u32() % home->nr_cpus);
 	if (slot < 0)
@@ -213,7 +213,7 @@ __noinline bool take_far(s32 cpu, u32 llc, u64 now)
 	from = cpu_in_slot(llc, slot);
 	age = track_age(from, now);
 	return from >= 0 && worth(age, price_between(cpu, from)) &&
-	       take_track(from, age > wait_max_ns ? STAT_RESCUE : STAT_DETOUR, now);
+	       take_track(from, age > wait_max_ns() ? STAT_RESCUE : STAT_DETOUR, now);
 }
 
 /* The static route: other LLCs, nearest ring first, written before load. */

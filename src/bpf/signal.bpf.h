@@ -75,7 +75,7 @@ __noinline int read_orders(s32 cpu, struct orders *orders, u64 now)
 	barrier();
 	if (signal->seq != seq)
 		return 0;
-	if (wish.slice_ns >= short_slice_ns() && wish.slice_ns <= full_slice_ns())
+	if (wish.slice_ns >= short_slice_ns() && wish.slice_ns <= long_slice_ns())
 		orders->slice_ns = wish.slice_ns;
 	orders->scan_k = wish.scan_k < MAX_SCAN_K ? wish.scan_k : MAX_SCAN_K;
 	orders->idle_lvl = wish.idle_lvl;

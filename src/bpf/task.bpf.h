@@ -27,7 +27,7 @@ struct task_ctx {
 	u64 home_tried_ns;	/* and when it last asked for room there */
 	u16 home_llc;		/* MAX_LLCS: none */
 	u32 cgroup_weight;	/* product of the weights of its cgroups, 100: neutral */
-	u32 granted_ns;		/* the slice it began its run with */
+	u32 granted_ns;		/* the slice it runs with, or last did */
 	u32 weight_epoch;	/* the cgroup weights that this product is of */
 	u16 clock_cpu;
 	u16 last_cpu;		/* where it last ran, NO_CPU: nowhere yet */
@@ -66,7 +66,7 @@ static __always_inline bool is_pcpu_kthread(const struct task_struct *p)
  */
 static __always_inline bool is_express(const struct task_struct *p, const struct task_ctx *tctx)
 {
-	return tctx->avg_burst_ns < express_max_ns || is_pcpu_kthread(p);
+	return tctx->avg_burst_ns < express_max_ns() || is_pcpu_kthread(p);
 }
 
 /* Is @cpu outside the LLC @home, MAX_LLCS: of nobody? */
@@ -114,11 +114,16 @@ static __always_inline void rebase_vtime(struct task_struct *p, struct task_ctx 
 	tctx->clock_cpu = cpu;
 }
 
-/* The virtual deadline of @p's next request, at most @slice long. */
+/*
+ * The virtual deadline of @p's next request, at most @slice long. A slice longer
+ * than the usual is cut as soon as others wait, so nobody requests it.
+ */
 static __always_inline u64 deadline_of(struct task_struct *p, struct task_ctx *tctx, u64 slice)
 {
-	u64 request = tctx->avg_burst_ns < slice ? tctx->avg_burst_ns : slice;
+	u64 request = slice < full_slice_ns() ? slice : full_slice_ns();
 
+	if (tctx->avg_burst_ns < request)
+		request = tctx->avg_burst_ns;
 	return tctx->vtime_ns + to_vtime(p, tctx, request);
 }
 
@@ -135,12 +140,13 @@ static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx)
 
 /*
  * The clock of a CPU follows the virtual time of whom it chose to run, a slice
- * at a time: one task far ahead must not wipe out the others' lags. Who came by
- * the express track was not chosen by this clock.
+ * at a time: one task far ahead must not wipe out the others' lags. @slice is a
+ * usual one, or the long one for which it ran and others did not wait. Who came
+ * by the express track was not chosen by this clock.
  */
-static __always_inline void advance_clock(struct cell *cell, const struct task_ctx *tctx)
+static __always_inline void advance_clock(struct cell *cell, const struct task_ctx *tctx, u64 slice)
 {
-	u64 step = tctx->vtime_ns - cell->vclock_ns, slice = full_slice_ns();
+	u64 step = tctx->vtime_ns - cell->vclock_ns;
 
 	if (tctx->on_express || (s64)step <= 0)
 		return;

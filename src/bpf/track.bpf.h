@@ -68,7 +68,7 @@ __noinline u64 track_age(s32 cpu, u64 now)
 	if (cell) {
 		run_ns = cell->avg_run_ns < full_slice_ns() ? cell->avg_run_ns : full_slice_ns();
 		ahead = nr_waiting(cpu) * run_ns;
-		if (ahead > wait_max_ns)
+		if (ahead > wait_max_ns())
 			return ahead;
 	}
 	return since && time_before(since, now) ? now - since : 0;

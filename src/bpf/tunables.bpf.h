@@ -11,12 +11,27 @@
 #define SLICE_MIN_NS 50000ULL
 #define SLICE_MAX_NS 100000000ULL
 #define NEED_MAX_NS 20000000ULL
+#define EXPRESS_LIMIT_NS 10000000ULL
+#define PREEMPT_GAP_LIMIT_NS 100000000ULL
+#define WAIT_LIMIT_NS 100000000ULL
+#define STARVED_LEAST_NS 20000000ULL
+#define LAG_MAX_SLICES 8		/* nobody is owed more, after idling for instance */
 
 /* The values here are those that let the program load by itself (veristat). */
 struct tunables tunables __attribute__((aligned(64))) = {
 	.slice_ns = 3000000,
 	.min_slice_ns = 500000,
+	.express_max_ns = 1000000,
+	.preempt_gap_ns = 2000000,
+	.wait_max_ns = 4000000,
+	.starved_ns = 500000000,
+	.lag_slices = 2,
 };
+
+static __always_inline u64 at_most(u64 value, u64 high)
+{
+	return value > high ? high : value;
+}
 
 static __always_inline u64 bounded(u64 value, u64 low, u64 high)
 {
@@ -33,6 +48,42 @@ static __always_inline u64 full_slice_ns(void)
 static __always_inline u64 short_slice_ns(void)
 {
 	return bounded(tunables.min_slice_ns, SLICE_MIN_NS, SLICE_MAX_NS);
+}
+
+/* The longest slice that a signal may ask for. */
+static __always_inline u64 long_slice_ns(void)
+{
+	return bounded(tunables.long_slice_ns, full_slice_ns(), SLICE_MAX_NS);
+}
+
+/* A task whose bursts are shorter than this is latency-critical. */
+static __always_inline u64 express_max_ns(void)
+{
+	return at_most(tunables.express_max_ns, EXPRESS_LIMIT_NS);
+}
+
+/* The shortest time between two preemptions of hogs on a CPU. */
+static __always_inline u64 preempt_gap_ns(void)
+{
+	return at_most(tunables.preempt_gap_ns, PREEMPT_GAP_LIMIT_NS);
+}
+
+/* What waited longer is moved whatever the move costs. */
+static __always_inline u64 wait_max_ns(void)
+{
+	return at_most(tunables.wait_max_ns, WAIT_LIMIT_NS);
+}
+
+/* What waited longer on a busy CPU's own track jumps its queue. */
+static __always_inline u64 starved_ns(void)
+{
+	return bounded(tunables.starved_ns, STARVED_LEAST_NS, starved_limit_ns);
+}
+
+/* A peer that is no more slices behind is left alone. */
+static __always_inline u64 lag_slices(void)
+{
+	return bounded(tunables.lag_slices, 1, LAG_MAX_SLICES - 1);
 }
 
 /* What a move over @ring has to save to be worth it. */

@@ -12,7 +12,7 @@ use crate::agent::price::Prices;
 use crate::exit::Error;
 use crate::sim::Scenario;
 use crate::sim::engine::costs::DEFAULT_COSTS_NS;
-use crate::sim::policy::{Footprints, PREEMPT_GAP_NS, PolicyKind};
+use crate::sim::policy::{Footprints, PolicyKind};
 use crate::sim::report::Report;
 use crate::sim::table;
 use crate::sim::topology::Topology;
@@ -100,6 +100,10 @@ struct Steering {
     #[arg(long, value_name = "US", default_value_t = Params::default().min_slice_ns / US)]
     min_slice_us: u64,
 
+    /// Time slice in microseconds where nobody waits.
+    #[arg(long, value_name = "US", default_value_t = Params::default().long_slice_ns / US)]
+    long_slice_us: u64,
+
     /// Factor on the price of a move.
     #[arg(long, value_name = "FACTOR", default_value_t = Params::default().kappa)]
     kappa: f64,
@@ -109,7 +113,7 @@ struct Steering {
     hysteresis_us: u64,
 
     /// The shortest time between two preemptions on a CPU, in microseconds.
-    #[arg(long, value_name = "US", default_value_t = PREEMPT_GAP_NS / US, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
+    #[arg(long, value_name = "US", default_value_t = Params::default().preempt_gap_ns / US)]
     preempt_gap_us: u64,
 
     /// What scx_hallows knows of how much cache a task uses.
@@ -162,7 +166,6 @@ impl Simulate {
                     params,
                     costs_ns,
                     prices_ns: self.costs.price_us.unwrap_or(costs_ns),
-                    preempt_gap_ns: self.steering.preempt_gap_us * US,
                     footprints: self.steering.footprints,
                 }));
             }
@@ -178,8 +181,10 @@ impl Steering {
             dwell: self.dwell,
             slice_ns: self.slice_us.saturating_mul(US),
             min_slice_ns: self.min_slice_us.saturating_mul(US),
+            long_slice_ns: self.long_slice_us.saturating_mul(US),
             kappa: self.kappa,
             hysteresis_ns: self.hysteresis_us.saturating_mul(US),
+            preempt_gap_ns: self.preempt_gap_us.saturating_mul(US),
             ..Params::default()
         };
         // Shorter windows than the agent's own limit are worth a look.
@@ -294,7 +299,7 @@ mod tests {
     fn each_option_reaches_its_number() {
         let line = "--topo 1x2x4x1 --workload mix,hogs --policy global,no-agent --runs 2 --seed 7 \
             --duration 50ms --load 0.5 --cost-us 1,2,3,4 --price-us 5,6,7,8.5 --period-ms 1 \
-            --dwell 3 --slice-us 4000 --min-slice-us 250 --kappa 0.5 --hysteresis-us 40 \
+            --dwell 3 --slice-us 4000 --min-slice-us 250 --long-slice-us 9000 --kappa 0.5 --hysteresis-us 40 \
             --preempt-gap-us 500 --footprints known";
         let scenarios = parsed(line).unwrap();
         assert_eq!(scenarios.len(), 8);
@@ -316,12 +321,13 @@ mod tests {
             (last.params.slice_ns, last.params.min_slice_ns),
             (4 * MS, 250 * US)
         );
+        assert_eq!(last.params.long_slice_ns, 9 * MS);
         assert_eq!(
             (last.params.kappa, last.params.hysteresis_ns),
             (0.5, 40 * US)
         );
         assert_eq!(
-            (last.preempt_gap_ns, last.footprints),
+            (last.params.preempt_gap_ns, last.footprints),
             (500 * US, Footprints::Known)
         );
     }
@@ -340,6 +346,7 @@ mod tests {
             "--period-ms 0",
             "--runs 0",
             "--slice-us 99",
+            "--preempt-gap-us 100001",
             "--kappa nan",
         ] {
             assert!(parsed(line).is_err(), "{line}");

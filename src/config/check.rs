@@ -177,7 +177,32 @@ mod tests {
             ("--min-slice-us 500 is above --slice-us 200", |p| {
                 p.slice_ns = 200 * US
             }),
+            ("--long-slice-us 100001", |p| p.long_slice_ns = 100_001 * US),
+            ("--slice-us 21000 is above --long-slice-us 20000", |p| {
+                p.slice_ns = 21 * MS
+            }),
             ("--target-latency-us 99", |p| p.target_latency_ns = 99 * US),
+            ("--period-ms 50 is above --max-period-ms 40", |p| {
+                (p.period_ns, p.max_period_ns) = (50 * MS, 40 * MS)
+            }),
+            ("--max-period-ms 101", |p| p.max_period_ns = 101 * MS),
+            ("--signal-periods 1", |p| p.signal_periods = 1),
+            ("--band 0", |p| p.band = 0.0),
+            ("--band-quiet NaN", |p| p.band_quiet = f64::NAN),
+            ("--band-overloaded inf", |p| {
+                p.band_overloaded = f64::INFINITY
+            }),
+            ("--band-min 17", |p| p.band_min = 17.0),
+            ("--express-max-us 49", |p| p.express_max_ns = 49 * US),
+            ("--preempt-gap-us 100001", |p| {
+                p.preempt_gap_ns = 100_001 * US
+            }),
+            ("--starved-ms 19", |p| p.starved_ns = 19 * MS),
+            ("--wait-max-us 499", |p| p.wait_max_ns = 499 * US),
+            ("--lag-slices 0", |p| p.lag_slices = 0),
+            ("--home-factor 0.9", |p| p.home_factor = 0.9),
+            ("--home-gap-ms 10001", |p| p.home_gap_ns = 10_001 * MS),
+            ("--home-fill 0", |p| p.home_fill = 0.0),
             ("--kappa -0.5", |p| p.kappa = -0.5),
             ("--kappa NaN", |p| p.kappa = f64::NAN),
             ("--kappa inf", |p| p.kappa = f64::INFINITY),

@@ -44,6 +44,18 @@ pub static PAIRS: &[Pair] = &[
         may_equal: true,
         why: "the shortest slice can't be longer than the slice",
     },
+    Pair {
+        low: "slice_us",
+        high: "long_slice_us",
+        may_equal: true,
+        why: "the slice can't be longer than the longest one",
+    },
+    Pair {
+        low: "period_ms",
+        high: "max_period_ms",
+        may_equal: true,
+        why: "a window can't stretch to less than its length",
+    },
 ];
 
 /// All tunables, in the order in which the help and the default file have them.
@@ -110,13 +122,84 @@ pub static KEYS: &[Key] = &[
         name: "period_ms",
         group: HYSTERESIS,
         unit: "MS",
-        doc: "Length of a window in milliseconds; it stretches to 100 while no CPU changes its \
-              state.",
+        doc: "Length of a window in milliseconds while CPUs change their states.",
         kind: Kind::Time {
             unit_ns: MS,
             low: 4,
             high: 100,
             at: |params| &mut params.period_ns,
+        },
+    },
+    Key {
+        name: "max_period_ms",
+        group: HYSTERESIS,
+        unit: "MS",
+        doc: "Length in milliseconds up to which windows stretch while no CPU changes its state. \
+              No less than period_ms.",
+        kind: Kind::Time {
+            unit_ns: MS,
+            low: 4,
+            high: 100,
+            at: |params| &mut params.max_period_ns,
+        },
+    },
+    Key {
+        name: "signal_periods",
+        group: HYSTERESIS,
+        unit: "WINDOWS",
+        doc: "Windows for which BPF obeys what the agent asked of a CPU, 900 ms at most; more \
+              bears an agent that is late, less takes up the static defaults sooner.",
+        kind: Kind::Count {
+            low: 2,
+            high: 50,
+            at: |params| &mut params.signal_periods,
+        },
+    },
+    Key {
+        name: "band",
+        group: HYSTERESIS,
+        unit: "SHARE",
+        doc: "How far the load of an LLC or a node has to be from the mean of its siblings, as a \
+              share of that mean, for it to become saturated or hungry.",
+        // Never 0, so that a constant load comes to rest.
+        kind: Kind::Float {
+            low: 0.01,
+            high: 4.0,
+            at: |params| &mut params.band,
+        },
+    },
+    Key {
+        name: "band_quiet",
+        group: HYSTERESIS,
+        unit: "SHARE",
+        doc: "The band while nothing is queued in any of the siblings, so that nobody waits.",
+        kind: Kind::Float {
+            low: 0.01,
+            high: 4.0,
+            at: |params| &mut params.band_quiet,
+        },
+    },
+    Key {
+        name: "band_overloaded",
+        group: HYSTERESIS,
+        unit: "SHARE",
+        doc: "The band while work is queued and no CPU of the siblings idles, so that only moving \
+              work helps.",
+        kind: Kind::Float {
+            low: 0.01,
+            high: 4.0,
+            at: |params| &mut params.band_overloaded,
+        },
+    },
+    Key {
+        name: "band_min",
+        group: HYSTERESIS,
+        unit: "TASKS",
+        doc: "Least width of any of the three bands, in tasks per CPU.",
+        kind: Kind::Float {
+            low: 0.01,
+            high: 16.0,
+            at: |params| &mut params.band_min,
         },
     },
     Key {
@@ -145,6 +228,19 @@ pub static KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "long_slice_us",
+        group: TRACK,
+        unit: "US",
+        doc: "Time slice in microseconds on CPUs that have idle ones in their LLC and none with \
+              a queue; it is cut to slice_us when somebody comes to wait. No less than slice_us.",
+        kind: Kind::Time {
+            unit_ns: US,
+            low: 100,
+            high: 100_000,
+            at: |params| &mut params.long_slice_ns,
+        },
+    },
+    Key {
         name: "target_latency_us",
         group: TRACK,
         unit: "US",
@@ -155,6 +251,45 @@ pub static KEYS: &[Key] = &[
             low: 100,
             high: 1_000_000,
             at: |params| &mut params.target_latency_ns,
+        },
+    },
+    Key {
+        name: "express_max_us",
+        group: TRACK,
+        unit: "US",
+        doc: "A task whose bursts average less than this, in microseconds, is latency-critical \
+              and may run before those that are not.",
+        kind: Kind::Time {
+            unit_ns: US,
+            low: 50,
+            high: 10_000,
+            at: |params| &mut params.express_max_ns,
+        },
+    },
+    Key {
+        name: "preempt_gap_us",
+        group: TRACK,
+        unit: "US",
+        doc: "Shortest time in microseconds between two preemptions on a CPU for the sake of \
+              latency-critical tasks; less answers faster, more switches less.",
+        kind: Kind::Time {
+            unit_ns: US,
+            low: 0,
+            high: 100_000,
+            at: |params| &mut params.preempt_gap_ns,
+        },
+    },
+    Key {
+        name: "starved_ms",
+        group: TRACK,
+        unit: "MS",
+        doc: "Time in milliseconds after which a task that waits for its turn on a busy CPU is \
+              taken next, whatever its weight; never more than half of --watchdog-ms.",
+        kind: Kind::Time {
+            unit_ns: MS,
+            low: 20,
+            high: 2_000,
+            at: |params| &mut params.starved_ns,
         },
     },
     Key {
@@ -180,6 +315,31 @@ pub static KEYS: &[Key] = &[
             low: 0,
             high: 5_000,
             at: |params| &mut params.hysteresis_ns,
+        },
+    },
+    Key {
+        name: "wait_max_us",
+        group: MOVES,
+        unit: "US",
+        doc: "Waiting time in microseconds after which a task is moved whatever the move costs.",
+        kind: Kind::Time {
+            unit_ns: US,
+            low: 500,
+            high: 100_000,
+            at: |params| &mut params.wait_max_ns,
+        },
+    },
+    Key {
+        name: "lag_slices",
+        group: MOVES,
+        unit: "SLICES",
+        doc: "Time slices by which the tasks of a CPU must be ahead of those of another in the \
+              LLC for it to pull one of them.",
+        // Nobody is owed more than eight.
+        kind: Kind::Count {
+            low: 1,
+            high: 7,
+            at: |params| &mut params.lag_slices,
         },
     },
     Key {
@@ -219,6 +379,43 @@ pub static KEYS: &[Key] = &[
             words: &["on", "off"],
             get: |params| usize::from(!params.affinity),
             set: |params, word| params.affinity = word == 0,
+        },
+    },
+    Key {
+        name: "home_factor",
+        group: MOVES,
+        unit: "FACTOR",
+        doc: "How many times as much a process must run in another LLC than in its home for that \
+              to become its home.",
+        kind: Kind::Float {
+            low: 1.0,
+            high: 16.0,
+            at: |params| &mut params.home_factor,
+        },
+    },
+    Key {
+        name: "home_gap_ms",
+        group: MOVES,
+        unit: "MS",
+        doc: "Shortest time in milliseconds between two changes of the LLC that is the home of a \
+              process.",
+        kind: Kind::Time {
+            unit_ns: MS,
+            low: 0,
+            high: 10_000,
+            at: |params| &mut params.home_gap_ns,
+        },
+    },
+    Key {
+        name: "home_fill",
+        group: MOVES,
+        unit: "SHARE",
+        doc: "Share of the CPUs of an LLC that the processes at home there may use; one that \
+              needs more than that anywhere has no home.",
+        kind: Kind::Float {
+            low: 0.05,
+            high: 1.0,
+            at: |params| &mut params.home_fill,
         },
     },
 ];

@@ -52,8 +52,6 @@ pub struct Scenario {
     pub costs_ns: Prices,
     /// What scx_hallows believes they cost.
     pub prices_ns: Prices,
-    /// The shortest time between two preemptions on a CPU under scx_hallows.
-    pub preempt_gap_ns: u64,
     /// What scx_hallows knows of tasks' footprints.
     pub footprints: Footprints,
 }
@@ -65,17 +63,19 @@ impl Scenario {
         Some(self.load.unwrap_or(default))
     }
 
+    fn settings(&self) -> Settings {
+        Settings {
+            params: self.params,
+            prices_ns: self.prices_ns,
+            footprints: self.footprints,
+        }
+    }
+
     /// Sets the stage.
     pub fn stage(&self) -> Engine {
         let map = self.topology.map();
         let costs = Costs::new(self.costs_ns, map.llcs().len());
-        let settings = Settings {
-            params: self.params,
-            prices_ns: self.prices_ns,
-            preempt_gap_ns: self.preempt_gap_ns,
-            footprints: self.footprints,
-        };
-        let policy = self.policy.build(&map, &settings);
+        let policy = self.policy.build(&map, &self.settings());
         let workload = self.workload.build(self.effective_load().unwrap_or(1.0));
         let warmup_ns = if self.workload.is_transient() {
             0

@@ -3,9 +3,10 @@
 use super::*;
 use crate::agent::params::MS;
 use engine::costs::DEFAULT_COSTS_NS;
-use engine::task::{Kind, State};
-use policy::PREEMPT_GAP_NS;
+use engine::events::Event;
+use engine::task::{Footprint, Kind, State, Task, TaskId};
 use proptest::prelude::*;
+use workload::{After, Workload};
 
 /// A scenario of 400 ms with the defaults.
 pub fn scenario(topology: &str, workload: WorkloadKind, policy: PolicyKind) -> Scenario {
@@ -19,7 +20,6 @@ pub fn scenario(topology: &str, workload: WorkloadKind, policy: PolicyKind) -> S
         params: Params::default(),
         costs_ns: DEFAULT_COSTS_NS,
         prices_ns: DEFAULT_COSTS_NS,
-        preempt_gap_ns: PREEMPT_GAP_NS,
         footprints: Footprints::default(),
     }
 }
@@ -194,6 +194,60 @@ fn only_the_agent_sees_that_one_node_has_more() {
     };
     let (agent, none) = (with(PolicyKind::Hallows), with(PolicyKind::NoAgent));
     assert!(agent > 0.99 && none < 0.76, "{agent} {none}");
+}
+
+/// Now and then a long burst, and soon after it a shorter one that has to wait.
+struct LateComer;
+
+impl Workload for LateComer {
+    fn populate(&mut self, machine: &mut Machine) {
+        let small = Footprint {
+            factor: 0.25,
+            remote_permille: 0,
+        };
+        for _ in 0..2 {
+            machine.add_task(Task::new(Kind::Job, small, 0, 0));
+        }
+        machine.plan(0, Event::Arrival);
+    }
+
+    fn burst(&mut self, _machine: &mut Machine, task: TaskId) -> u64 {
+        [40 * MS, 2 * MS][task as usize]
+    }
+
+    fn burst_done(&mut self, _machine: &mut Machine, _task: TaskId) -> After {
+        After::Wait
+    }
+
+    fn arrival(&mut self, machine: &mut Machine) {
+        machine.plan(0, Event::Wake(0));
+        machine.plan(MS / 2, Event::Wake(1));
+        machine.plan(140 * MS, Event::Arrival);
+    }
+}
+
+#[test]
+fn a_long_slice_ends_for_who_comes_to_wait() {
+    let scenario = scenario("1x1x1x1", WorkloadKind::Exp, PolicyKind::Hallows);
+    let map = scenario.topology.map();
+    let policy = scenario.policy.build(&map, &scenario.settings());
+    let machine = Machine::new(map, Costs::new(scenario.costs_ns, 1), 1);
+    let mut engine = Engine::new(machine, policy, Box::new(LateComer), 2_000 * MS, 0);
+    while engine.play(1_000) {}
+    let counted = engine.policy.counted();
+    assert!(counted.decisions["slice cut"] >= 10, "{counted:?}");
+    let longest_ns = engine.machine.metrics.waits_ns.max();
+    assert!(longest_ns < 4 * MS, "{longest_ns}");
+}
+
+#[test]
+fn processes_that_share_memory_find_a_home() {
+    let with = |policy| {
+        let scenario = scenario("2x2x4x2", WorkloadKind::Groups, policy);
+        over_seeds(&scenario, |report| report.overhead_pct).0
+    };
+    let (agent, none) = (with(PolicyKind::Hallows), with(PolicyKind::NoAgent));
+    assert!(agent < none / 2.0, "{agent} {none}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ switches_less() {
 	load hogs hallows-load --json hogs $((CPUS * 2)) --for 4s
 	sample 1
 	before=$(stat run.self)
-	scx_hallows set slice_us=24000 target_latency_us=1000000 >/tmp/set || fail "set"
+	scx_hallows set slice_us=24000 long_slice_us=24000 target_latency_us=1000000 >/tmp/set || fail "set"
 	cat /tmp/set
 	grep -q '^slice_us: 3000 -> 24000$' /tmp/set || fail "set doesn't tell what it changed"
 	sample 1

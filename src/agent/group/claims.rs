@@ -3,53 +3,49 @@
 
 use std::cmp::Ordering;
 
-use super::OUTGROWN;
 use crate::agent::place::Map;
-
-/// Share of an LLC's CPUs that homes may claim together.
-pub(super) const CAPACITY: f64 = 0.85;
 
 /// What is claimed of each LLC. Keeps its buffer from one window to the next;
 /// nothing in it carries over.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Claims {
     llcs: Vec<Claim>,
-    /// CPUs of the largest LLC.
+    /// Room of the largest LLC.
     largest: f64,
     /// The LLC of which the least is claimed, if nobody claimed of it since it
     /// was found.
     least: Option<u16>,
 }
 
-/// An LLC's CPUs, in all and claimed.
+/// CPUs of an LLC that homes may claim together, and what they claimed.
 #[derive(Clone, Copy, Debug)]
 struct Claim {
-    cpus: f64,
+    room: f64,
     claimed: f64,
 }
 
 impl Claims {
-    /// Begins anew: nothing is claimed of the LLCs of `map`.
-    pub fn start(&mut self, map: &Map) {
-        let cpus = map.llcs().iter().map(|llc| llc.cells.len() as f64);
+    /// Begins anew: nothing is claimed of the LLCs of `map`, each of which has
+    /// room for the share `fill` of its CPUs.
+    pub fn start(&mut self, map: &Map, fill: f64) {
+        let rooms = map.llcs().iter().map(|llc| fill * llc.cells.len() as f64);
         self.llcs.clear();
         self.llcs
-            .extend(cpus.map(|cpus| Claim { cpus, claimed: 0.0 }));
-        let cpus = self.llcs.iter().map(|claim| claim.cpus);
-        self.largest = cpus.fold(0.0, f64::max);
+            .extend(rooms.map(|room| Claim { room, claimed: 0.0 }));
+        let rooms = self.llcs.iter().map(|claim| claim.room);
+        self.largest = rooms.fold(0.0, f64::max);
         self.least = None;
     }
 
-    /// CPUs of the largest LLC.
+    /// Room of the largest LLC, in CPUs.
     pub fn largest(&self) -> f64 {
         self.largest
     }
 
-    /// May a group that uses `load` CPUs live in `llc`? A group may have an LLC
-    /// for itself that it fills beyond what several may share.
+    /// May a group that uses `load` CPUs live in `llc`?
     pub fn has_room(&self, llc: u16, load: f64) -> bool {
-        let Claim { cpus, claimed } = self.llcs[llc as usize];
-        load <= OUTGROWN * cpus && claimed + load <= (CAPACITY * cpus).max(load)
+        let Claim { room, claimed } = self.llcs[llc as usize];
+        claimed + load <= room
     }
 
     /// Orders LLCs by what is claimed of them, then by number.
@@ -70,8 +66,7 @@ impl Claims {
         if self.has_room(least, load) {
             return Some(least);
         }
-        let most = (CAPACITY * self.largest).max(load);
-        if self.llcs[least as usize].claimed + load > most {
+        if self.llcs[least as usize].claimed + load > self.largest {
             // More is claimed of all others, and none is larger.
             return None;
         }
@@ -105,7 +100,7 @@ mod tests {
         ) {
             let nr = map.llcs().len() as u16;
             let mut all = Claims::default();
-            all.start(&map);
+            all.start(&map, 0.85);
             for (llc, claim) in claims {
                 all.add(llc % nr, claim);
                 let rooms = (0..nr).filter(|llc| all.has_room(*llc, load));

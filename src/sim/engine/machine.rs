@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use super::costs::{Costs, Lock};
 use super::events::{Event, Events};
 use super::idle::IdleCpus;
+use super::sharing::Sharing;
 use super::task::{Kind, State, Task, TaskId, shrunk, stretched};
 use crate::agent::place::{Map, Ring};
 use crate::sim::metrics::Metrics;
@@ -51,6 +52,7 @@ pub struct Machine {
     pub metrics: Metrics,
     /// What happens next.
     pub events: Events,
+    sharing: Sharing,
     spent_ns: u64,
 }
 
@@ -67,6 +69,7 @@ impl Machine {
             costs,
             metrics: Metrics::new(nr, START_NS),
             events: Events::default(),
+            sharing: Sharing::default(),
             spent_ns: 0,
             map,
         }
@@ -171,6 +174,7 @@ impl Machine {
     pub(super) fn start(&mut self, cpu: usize, id: TaskId) {
         assert!(self.cpus[cpu].current.is_none(), "CPU {cpu} runs a task");
         let now_ns = self.now_ns;
+        let shared_ns = self.fetch_shared(cpu, id);
         let task = &mut self.tasks[id as usize];
         assert_eq!(task.state, State::Queued, "task {id} does not wait");
         if task.born {
@@ -180,6 +184,7 @@ impl Machine {
             task.refill_left_ns = task.refill_left_ns.max(refill);
             self.metrics.moved(ring);
         }
+        task.refill_left_ns += shared_ns;
         if task.fresh && task.kind == Kind::Job {
             self.metrics
                 .waited(now_ns - task.woken_ns + task.decision_left_ns);
@@ -192,6 +197,33 @@ impl Machine {
         self.cpus[cpu].current = Some(id);
         self.cpus[cpu].charged_ns = now_ns;
         self.grant(cpu);
+    }
+
+    /// What it costs `id`, if its burst begins now on `cpu`, to find what the
+    /// threads of its process share.
+    fn fetch_shared(&mut self, cpu: usize, id: TaskId) -> u64 {
+        let task = &self.tasks[id as usize];
+        let Some(group) = task.group.filter(|_| task.fresh) else {
+            return 0;
+        };
+        let (llcs, refill_ns) = (self.map.llcs(), &self.costs.refill_ns);
+        let fetch_ns = |llc: usize| refill_ns[self.map.ring(cpu, llcs[llc].cells.start) as usize];
+        self.sharing
+            .begin(group, (self.llc(cpu), llcs.len()), fetch_ns)
+    }
+
+    /// What `cpu` runs has so much left of its slice, 0: or runs nothing.
+    pub fn slice_left_ns(&self, cpu: usize) -> u64 {
+        let slot = &self.cpus[cpu];
+        let left_ns = slot.slice_end_ns.saturating_sub(self.now_ns);
+        slot.current.map_or(0, |_| left_ns)
+    }
+
+    /// The slice of what `cpu` runs ends in `left_ns`.
+    pub fn set_slice(&mut self, cpu: usize, left_ns: u64) {
+        self.charge(cpu);
+        self.cpus[cpu].slice_end_ns = self.now_ns + left_ns;
+        self.plan_stop(cpu);
     }
 
     /// What `cpu` runs has a slice from now on.

@@ -7,6 +7,7 @@ pub mod costs;
 pub mod events;
 pub mod idle;
 pub mod machine;
+pub mod sharing;
 pub mod task;
 pub mod track;
 
@@ -175,16 +176,18 @@ impl Engine {
         let spent = machine.take_spent();
         match (next, prev) {
             (Some(next), Some(prev)) => {
-                self.policy.stopping(machine, cpu, prev, true);
-                machine.stop(cpu);
-                machine.queued(prev);
-                self.policy.requeue(machine, cpu, prev);
+                self.put_back(cpu, prev);
                 self.start(cpu, next, spent);
             }
             (Some(next), None) => self.start(cpu, next, spent),
             (None, Some(prev)) => {
                 machine.task_mut(prev).decision_left_ns += spent;
-                machine.grant(cpu);
+                if self.policy.keeps(machine, cpu, prev) {
+                    machine.grant(cpu);
+                } else {
+                    self.put_back(cpu, prev);
+                    self.schedule(cpu);
+                }
             }
             (None, None) => {
                 machine.idle.release(cpu);
@@ -192,6 +195,15 @@ impl Engine {
                 machine.take_spent();
             }
         }
+    }
+
+    /// `cpu` stops `prev`, which waits from now on.
+    fn put_back(&mut self, cpu: usize, prev: TaskId) {
+        let machine = &mut self.machine;
+        self.policy.stopping(machine, cpu, prev, true);
+        machine.stop(cpu);
+        machine.queued(prev);
+        self.policy.requeue(machine, cpu, prev);
     }
 
     fn start(&mut self, cpu: usize, id: TaskId, spent_ns: u64) {

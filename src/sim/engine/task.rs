@@ -61,6 +61,8 @@ pub struct Task {
     pub footprint: Footprint,
     /// Node of its memory.
     pub home: u16,
+    /// The process with whose threads it shares memory, numbered from 0.
+    pub group: Option<u32>,
     /// Where it last ran or, before its first run, where it is born.
     pub cpu: usize,
     /// Has run at all.
@@ -92,6 +94,7 @@ impl Task {
             state: State::Asleep,
             footprint,
             home,
+            group: None,
             cpu,
             born: false,
             work_left_ns: 0,

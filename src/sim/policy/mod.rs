@@ -30,8 +30,14 @@ pub trait Policy {
     fn requeue(&mut self, machine: &mut Machine, cpu: usize, task: TaskId);
 
     /// What `cpu` runs next, taken from a queue, with its `slice_ns` set. If
-    /// there is none, `prev`, which wants to run on, does, for its `slice_ns`.
+    /// there is none, `prev`, which wants to run on, may ([`Policy::keeps`]).
     fn pick(&mut self, machine: &mut Machine, cpu: usize, prev: Option<TaskId>) -> Option<TaskId>;
+
+    /// `prev` runs on, since nobody is next, for its `slice_ns`; or not: it is
+    /// queued all the same, and `cpu` looks for other work.
+    fn keeps(&mut self, _machine: &mut Machine, _cpu: usize, _prev: TaskId) -> bool {
+        true
+    }
 
     /// `task` begins a run on `cpu`.
     fn running(&mut self, _machine: &mut Machine, _cpu: usize, _task: TaskId) {}
@@ -85,9 +91,6 @@ pub struct Settings {
     pub params: Params,
     /// What scx_hallows believes moves to cost.
     pub prices_ns: Prices,
-    /// The shortest time between two preemptions of hogs on a CPU under
-    /// scx_hallows.
-    pub preempt_gap_ns: u64,
     /// What scx_hallows knows of tasks' footprints.
     pub footprints: Footprints,
 }
@@ -126,9 +129,6 @@ impl Footprints {
         }
     }
 }
-
-/// The gap of scx_hallows (`preempt_gap_ns` in BPF).
-pub const PREEMPT_GAP_NS: u64 = 2_000_000;
 
 impl PolicyKind {
     /// All of them.

@@ -8,7 +8,7 @@ use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::{Kind, TaskId};
 
 /// Tasks for each CPU.
-const TASKS_PER_CPU: usize = 8;
+pub const TASKS_PER_CPU: usize = 8;
 /// One burst in so many of the bimodal kind is long, and so many times longer.
 const LONG_ONE_IN: u64 = 10;
 const LONG_FACTOR: f64 = 40.0;
@@ -66,6 +66,11 @@ impl Closed {
         }
     }
 
+    /// How long a task sleeps now.
+    pub fn sleep(&self, machine: &mut Machine) -> u64 {
+        exponential(machine, self.sleep_ns)
+    }
+
     /// All its memory is on the first node, and all tasks are born there.
     pub fn on_one_node(self) -> Closed {
         Closed {
@@ -85,7 +90,7 @@ impl Workload for Closed {
         };
         for at in 0..TASKS_PER_CPU * nr {
             let task = spawn(machine, Kind::Job, at % births);
-            let sleep_ns = exponential(machine, self.sleep_ns);
+            let sleep_ns = self.sleep(machine);
             machine.plan(sleep_ns, Event::Wake(task));
         }
     }
@@ -95,6 +100,6 @@ impl Workload for Closed {
     }
 
     fn burst_done(&mut self, machine: &mut Machine, _task: TaskId) -> After {
-        After::Sleep(exponential(machine, self.sleep_ns))
+        After::Sleep(self.sleep(machine))
     }
 }

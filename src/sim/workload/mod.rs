@@ -3,6 +3,7 @@
 
 mod closed;
 mod fanout;
+mod groups;
 mod hogs;
 mod hotspot;
 mod mix;
@@ -49,6 +50,7 @@ pub enum WorkloadKind {
     Bimodal,
     Short,
     Mix,
+    Groups,
     Fanout,
     Hotspot,
     Hogs,
@@ -59,11 +61,12 @@ pub enum WorkloadKind {
 
 impl WorkloadKind {
     /// All of them.
-    pub const ALL: [WorkloadKind; 10] = [
+    pub const ALL: [WorkloadKind; 11] = [
         WorkloadKind::Exp,
         WorkloadKind::Bimodal,
         WorkloadKind::Short,
         WorkloadKind::Mix,
+        WorkloadKind::Groups,
         WorkloadKind::Fanout,
         WorkloadKind::Hotspot,
         WorkloadKind::Hogs,
@@ -79,6 +82,7 @@ impl WorkloadKind {
             WorkloadKind::Bimodal => "bimodal",
             WorkloadKind::Short => "short",
             WorkloadKind::Mix => "mix",
+            WorkloadKind::Groups => "groups",
             WorkloadKind::Fanout => "fanout",
             WorkloadKind::Hotspot => "hotspot",
             WorkloadKind::Hogs => "hogs",
@@ -95,6 +99,7 @@ impl WorkloadKind {
             WorkloadKind::Bimodal => "8n tasks, one burst in ten is 40 times as long as the others",
             WorkloadKind::Short => "8n tasks, exponential bursts of 100 us",
             WorkloadKind::Mix => "n hogs, and 8n tasks with bursts of 100 us",
+            WorkloadKind::Groups => "n/8 processes of 64 threads each that share memory",
             WorkloadKind::Fanout => "8n tasks, n/4 of which wake up at once, for 500 us each",
             WorkloadKind::Hotspot => "4n tasks of 20 ms that all wake up on CPU 0",
             WorkloadKind::Hogs => "1.5n hogs",
@@ -112,6 +117,7 @@ impl WorkloadKind {
         match self {
             WorkloadKind::Mix => Some(0.3),
             WorkloadKind::Memory => Some(0.4),
+            WorkloadKind::Groups => Some(0.5),
             WorkloadKind::Exp
             | WorkloadKind::Bimodal
             | WorkloadKind::Short
@@ -137,6 +143,7 @@ impl WorkloadKind {
             WorkloadKind::Short => closed(Burst::Exp(100_000)),
             WorkloadKind::Memory => Box::new(Closed::new(Burst::Exp(500_000), load).on_one_node()),
             WorkloadKind::Mix => Box::new(mix::Mix::new(load)),
+            WorkloadKind::Groups => Box::new(groups::Groups::new(load)),
             WorkloadKind::Fanout => Box::new(fanout::Fanout::new(load)),
             WorkloadKind::Hotspot => Box::new(hotspot::Hotspot::default()),
             WorkloadKind::Hogs => Box::new(hogs::Hogs::three_halves()),

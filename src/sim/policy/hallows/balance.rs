@@ -7,14 +7,16 @@ use super::{Hallows, Ring};
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
-/// A peer that is no farther behind is left alone; nobody is owed more.
-const LAG_SLICES: u64 = 2;
+/// Nobody is owed more.
 const LAG_MAX_SLICES: u64 = 8;
+/// Tasks at the head of a track of which one may come along.
+const PULL_SCAN: usize = 4;
 
 impl Hallows {
-    /// Tasks on `cpu`, the running one included.
-    fn nr_tasks(&self, cpu: usize) -> usize {
-        self.tracks[cpu].len() + usize::from(self.cells[cpu].run_since_ns > 0)
+    /// Tasks that share `cpu` by slices: those that wait and a hog that runs.
+    fn nr_sharing(&self, cpu: usize) -> usize {
+        let cell = &self.cells[cpu];
+        self.tracks[cpu].len() + usize::from(cell.run_since_ns > 0 && cell.hog)
     }
 
     /// Spends a token on sending `task`, which would wait on `cpu`, to where the
@@ -29,17 +31,27 @@ impl Hallows {
         let to = usize::from(orders.push?.cpu);
         self.spend(cpu, |orders| &mut orders.push);
         machine.probe(cpu, to);
-        if self.nr_tasks(cpu) + 1 < self.nr_tasks(to) + 2 {
+        if self.nr_sharing(cpu) + 1 < self.nr_sharing(to) + 2 {
             self.count("push rejected: gap");
             return None;
         }
-        let price_ns = self.price_of(machine, task, cpu, to);
-        if self.ahead_ns(to, task) + price_ns >= self.ahead_ns(cpu, task) {
+        if self.leaves_home(machine, task, cpu, to) {
             self.count("push rejected: price");
             return None;
         }
-        self.count("push");
-        Some(to)
+        let price_ns = self.price_of(machine, task, cpu, to);
+        let idle = machine.idle.claim(to);
+        let there_ns = if idle { 0 } else { self.ahead_ns(to, task) };
+        if there_ns + price_ns < self.ahead_ns(cpu, task) {
+            self.count("push");
+            return Some(to);
+        }
+        if idle {
+            // It was claimed for nothing: it may idle on.
+            machine.kick(to);
+        }
+        self.count("push rejected: price");
+        None
     }
 
     /// The end of a slice: spends a token on pulling a task from where the agent
@@ -52,7 +64,7 @@ impl Hallows {
     ) -> Option<TaskId> {
         let from = usize::from(orders.fair?.cpu);
         self.spend(cpu, |orders| &mut orders.fair);
-        if self.nr_tasks(from) < self.nr_tasks(cpu) + 2 {
+        if self.nr_sharing(from) < self.nr_sharing(cpu) + 2 {
             machine.probe(cpu, from);
             self.count("fair rejected: gap");
             return None;
@@ -74,15 +86,15 @@ impl Hallows {
             self.cells[cpu].pace_ns = peer_ns - LAG_MAX_SLICES * slice_ns;
             return None;
         }
-        let behind = own_ns > peer_ns + LAG_SLICES * slice_ns;
-        if !behind || self.tracks[peer].len() <= self.tracks[cpu].len() {
+        let behind = own_ns > peer_ns + u64::from(self.params.lag_slices) * slice_ns;
+        if !behind || self.nr_sharing(peer) <= self.nr_sharing(cpu) {
             return None;
         }
         self.pull(machine, cpu, peer, "lag pull")
     }
 
-    /// Takes the first task of the track of `from`. It had less than those here,
-    /// and gets a slice of credit for that.
+    /// Takes the first task of the track of `from` that may come to `cpu`. It had
+    /// less than those here, and gets a slice of credit for that.
     fn pull(
         &mut self,
         machine: &mut Machine,
@@ -90,7 +102,13 @@ impl Hallows {
         from: usize,
         decision: &'static str,
     ) -> Option<TaskId> {
-        let task = self.take_track(machine, cpu, from, decision)?;
+        let mut first = self.tracks[from].iter().take(PULL_SCAN);
+        let at = first.position(|(_, task)| !self.leaves_home(machine, task, from, cpu))?;
+        drop(first);
+        machine.probe(cpu, from);
+        let task = self.tracks[from].take(at)?;
+        self.track_since_ns[from] = machine.now_ns;
+        self.count(decision);
         let time = &mut self.tasks[task as usize];
         time.vtime_ns = time.vtime_ns.wrapping_sub(self.params.slice_ns);
         Some(task)

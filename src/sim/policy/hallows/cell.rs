@@ -16,19 +16,24 @@ pub struct Cell {
     pub express_ns: u64,
     pub nr_queued: u32,
     pub hog: bool,
+    /// What it runs may leave for its home in another LLC.
+    pub away: bool,
     pub declined: u64,
     updated_ns: u64,
-    pub busy_ns: u64,
+    busy_ns: u64,
     queue_integral_ns: u64,
 }
 
 impl Cell {
-    /// Integrates the queue length up to `now_ns`.
+    /// Integrates the queue length, and the time that a task runs, up to `now_ns`.
     pub fn sample(&mut self, nr_queued: u32, now_ns: u64) {
         if self.updated_ns > 0 {
             let elapsed = now_ns - self.updated_ns;
             let both = u64::from(self.nr_queued) + u64::from(nr_queued);
             self.queue_integral_ns += both * elapsed / 2;
+            if self.run_since_ns > 0 {
+                self.busy_ns += elapsed;
+            }
         }
         self.nr_queued = nr_queued;
         self.updated_ns = now_ns;
@@ -48,14 +53,15 @@ impl Cell {
     }
 
     /// A run of `ran_ns` ends.
-    pub fn stops(&mut self, ran_ns: u64) {
+    pub fn stops(&mut self, ran_ns: u64, now_ns: u64) {
+        self.sample(self.nr_queued, now_ns);
         self.run_since_ns = 0;
         self.avg_run_ns = ewma(self.avg_run_ns, ran_ns);
     }
 
     /// The CPU goes idle.
     pub fn goes_idle(&mut self, nr_queued: u32, now_ns: u64) {
-        self.hog = false;
+        (self.hog, self.away) = (false, false);
         self.idle_since_ns = now_ns;
         self.sample(nr_queued, now_ns);
     }

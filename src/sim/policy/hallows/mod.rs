@@ -8,11 +8,13 @@
 
 mod balance;
 mod cell;
+mod group;
 mod place;
 mod price;
 mod rescue;
 mod route;
 mod signal;
+mod slice;
 mod task;
 mod track;
 
@@ -28,20 +30,15 @@ use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 use crate::sim::engine::track::Track;
 use cell::Cell;
+use group::Homes;
 use signal::{Obeyed, Signal};
 use task::TaskTime;
-
-/// A task whose bursts are shorter than this is latency-critical.
-const EXPRESS_MAX_NS: u64 = 1_000_000;
-/// What waited longer is moved whatever the move costs.
-const WAIT_MAX_NS: u64 = 4_000_000;
 
 /// The scheduler.
 pub struct Hallows {
     params: Params,
     /// What a move over each ring has to save.
     need_ns: Prices,
-    preempt_gap_ns: u64,
     footprints: Footprints,
     cells: Vec<Cell>,
     /// The CPUs' tracks, since when each has not moved (0: it never did), and
@@ -54,6 +51,9 @@ pub struct Hallows {
     express_since_ns: Vec<u64>,
     /// The CPU whose track each idle CPU is to try first.
     invited_by: Vec<Option<usize>>,
+    /// Who runs there was asked to make way for one of the track.
+    make_way: Vec<bool>,
+    homes: Homes,
     tasks: Vec<TaskTime>,
     signals: Vec<Signal>,
     agent: Option<Controller>,
@@ -69,7 +69,6 @@ impl Hallows {
         Hallows {
             params,
             need_ns: need_ns(&settings.prices_ns, params.kappa, params.hysteresis_ns),
-            preempt_gap_ns: settings.preempt_gap_ns,
             footprints: settings.footprints,
             cells: vec![Cell::default(); nr],
             tracks: vec![Track::default(); nr],
@@ -78,6 +77,8 @@ impl Hallows {
             express: vec![Track::default(); llcs],
             express_since_ns: vec![0; llcs],
             invited_by: vec![None; nr],
+            make_way: vec![false; nr],
+            homes: Homes::default(),
             tasks: Vec::new(),
             signals: vec![Signal::default(); nr],
             agent: agent.then(|| Controller::new(map, params)),
@@ -124,23 +125,27 @@ impl Policy for Hallows {
     }
 
     fn wake(&mut self, machine: &mut Machine, task: TaskId) {
-        let home = machine.task(task).cpu;
-        let orders = self.read_orders(home, machine.now_ns);
-        self.wakes(task, home);
-        let idle = if machine.idle.claim(home) {
-            Some(home)
-        } else {
-            self.pick_idle_for(machine, task, home, &orders)
-        };
+        let prev_cpu = machine.task(task).cpu;
+        let orders = self.read_orders(prev_cpu, machine.now_ns);
+        self.wakes(task, prev_cpu);
+        let idle = self
+            .pick_idle_home(machine, task, prev_cpu)
+            .or_else(|| machine.idle.claim(prev_cpu).then_some(prev_cpu))
+            .or_else(|| self.pick_idle_for(machine, task, prev_cpu, &orders));
         match idle {
             Some(cpu) => machine.run_on(cpu, task, orders.slice_ns),
-            None => self.enqueue_woken(machine, task, home, &orders),
+            None => self.enqueue_woken(machine, task, prev_cpu, &orders),
         }
     }
 
     fn requeue(&mut self, machine: &mut Machine, cpu: usize, task: TaskId) {
         let orders = self.read_orders(cpu, machine.now_ns);
-        let to = self.track_for(machine, task, cpu, &orders);
+        if self.go_home(machine, task, cpu, false, &orders) {
+            return;
+        }
+        let to = self
+            .push_target(machine, task, cpu, &orders)
+            .unwrap_or_else(|| self.track_for(machine, task, cpu, &orders));
         self.queue_on_track(machine, task, to, orders.slice_ns);
         if to != cpu {
             machine.kick(to);
@@ -150,31 +155,46 @@ impl Policy for Hallows {
     fn pick(&mut self, machine: &mut Machine, cpu: usize, prev: Option<TaskId>) -> Option<TaskId> {
         let orders = self.read_orders(cpu, machine.now_ns);
         if let Some(prev) = prev {
-            self.charge(machine, prev, cpu);
+            self.charge(machine, prev);
+            self.group_charge(machine, prev, cpu);
         }
-        let found = self
-            .take_invited(machine, cpu)
-            .or_else(|| {
-                // A slice ended: is there somebody elsewhere who had less?
-                prev?;
-                self.take_fair(machine, cpu, &orders)
-                    .or_else(|| self.take_lagging(machine, cpu))
-            })
-            .or_else(|| self.take_head(machine, cpu, prev, orders.slice_ns));
-        if found.is_some() {
+        let invited = self.take_invited(machine, cpu);
+        if invited.is_some() {
+            return invited;
+        }
+        let asked_away = std::mem::take(&mut self.make_way[cpu]);
+        if prev.is_some() && !asked_away {
+            // A slice ended: is there somebody elsewhere who had less?
+            let found = self
+                .take_fair(machine, cpu, &orders)
+                .or_else(|| self.take_lagging(machine, cpu));
+            if found.is_some() {
+                return found;
+            }
+        }
+        let swaps = asked_away && self.cells[cpu].away;
+        let stays = prev.filter(|_| !swaps);
+        let found = self.take_head(machine, cpu, stays, orders.slice_ns);
+        if found.is_some() || prev.is_some() {
             return found;
-        }
-        if let Some(prev) = prev {
-            self.advance_clock(cpu, prev);
-            machine.task_mut(prev).slice_ns = orders.slice_ns;
-            return None;
         }
         self.look_around(machine, cpu, &orders)
     }
 
+    fn keeps(&mut self, machine: &mut Machine, cpu: usize, prev: TaskId) -> bool {
+        if self.leaves_for_home(machine, prev, cpu) {
+            self.cells[cpu].declined = 0;
+            return false;
+        }
+        self.count("kept");
+        let slice_ns = self.read_orders(cpu, machine.now_ns).slice_ns;
+        self.renew_slice(machine, cpu, prev, slice_ns);
+        true
+    }
+
     fn running(&mut self, machine: &mut Machine, cpu: usize, task: TaskId) {
         self.rebase_vtime(task, cpu);
-        self.advance_clock(cpu, task);
+        self.advance_clock(cpu, task, self.params.slice_ns);
         let express = self.is_express(task);
         let used_ns = machine.task(task).cpu_ns;
         let time = &mut self.tasks[task as usize];
@@ -182,17 +202,19 @@ impl Policy for Hallows {
         time.granted_ns = machine.task(task).slice_ns;
         let (avg_burst_ns, nr_queued) = (time.avg_burst_ns, self.tracks[cpu].len());
         self.cells[cpu].runs(avg_burst_ns, !express, nr_queued as u32, machine.now_ns);
+        self.cells[cpu].away = self.may_leave(machine, task, cpu);
     }
 
     fn stopping(&mut self, machine: &mut Machine, cpu: usize, task: TaskId, runnable: bool) {
-        self.charge(machine, task, cpu);
+        self.charge(machine, task);
+        self.group_charge(machine, task, cpu);
         self.burst_stops(task, runnable);
         let time = &mut self.tasks[task as usize];
         let express = std::mem::take(&mut time.on_express);
         let granted_ns = time.granted_ns;
         let cell = &mut self.cells[cpu];
         let ran_ns = machine.now_ns - cell.run_since_ns;
-        cell.stops(ran_ns);
+        cell.stops(ran_ns, machine.now_ns);
         if runnable && ran_ns < granted_ns {
             cell.preempted_ns = machine.now_ns;
         }
@@ -221,6 +243,9 @@ impl Policy for Hallows {
         {
             machine.preempt(cpu);
         }
+        if nr_queued > 0 || !self.express[llc].is_empty() {
+            self.cut_slice(machine, cpu);
+        }
         let age_ns = self.track_age(cpu, now_ns);
         if nr_queued > 0 && age_ns > 0 {
             let idle_lvl = self.read_orders(cpu, now_ns).idle_lvl;
@@ -230,6 +255,9 @@ impl Policy for Hallows {
 
     fn round(&mut self, machine: &mut Machine) {
         self.steer(machine);
+        if self.params.affinity {
+            self.homes.settle(machine, &self.params);
+        }
     }
 
     fn measure(&mut self, _machine: &mut Machine) {

@@ -2,7 +2,7 @@
 //! Placement: on which CPU, or which track, a task that can't run at once waits.
 
 use super::signal::Obeyed;
-use super::{EXPRESS_MAX_NS, Hallows, Ring};
+use super::{Hallows, Ring};
 use crate::agent::hysteresis::CellState;
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
@@ -21,7 +21,7 @@ impl Hallows {
         let express = self.is_express(task);
         let run_ns = cell.avg_run_ns.min(self.params.slice_ns);
         let mut ahead = 0;
-        if !express || run_ns < EXPRESS_MAX_NS {
+        if !express || run_ns < self.params.express_max_ns {
             ahead = self.tracks[cpu].len() as u64 * run_ns;
         }
         match (cell.hog, express) {
@@ -34,7 +34,7 @@ impl Hallows {
     /// A hog makes way at once, but not twice within the gap.
     pub(super) fn can_preempt(&self, cpu: usize, now_ns: u64) -> bool {
         let cell = &self.cells[cpu];
-        cell.hog && cell.run_since_ns > 0 && cell.preempted_ns + self.preempt_gap_ns < now_ns
+        cell.hog && cell.run_since_ns > 0 && cell.preempted_ns + self.params.preempt_gap_ns < now_ns
     }
 
     fn random_peer(&self, machine: &mut Machine, cpu: usize) -> Option<usize> {
@@ -94,6 +94,14 @@ impl Hallows {
         cpu: usize,
         orders: &Obeyed,
     ) {
+        if self.go_home(machine, task, cpu, true, orders) {
+            return;
+        }
+        if let Some(to) = self.push_target(machine, task, cpu, orders) {
+            self.queue_on_track(machine, task, to, orders.slice_ns);
+            machine.kick(to);
+            return;
+        }
         let to = if machine.task(task).born {
             self.track_for(machine, task, cpu, orders)
         } else {
@@ -116,11 +124,17 @@ impl Hallows {
         match hog {
             Some(hog) if !stay || hog == to => {
                 self.count("preempted");
-                machine.preempt(hog);
+                self.make_way(machine, hog);
             }
             _ if stay && to != cpu => machine.kick(to),
             _ => {}
         }
+    }
+
+    /// Asks what runs on `cpu` to make way for one who waits there or near.
+    pub(super) fn make_way(&mut self, machine: &mut Machine, cpu: usize) {
+        self.make_way[cpu] = true;
+        machine.preempt(cpu);
     }
 
     fn acts_saturated(&self, cpu: usize, orders: &Obeyed) -> bool {
@@ -129,8 +143,8 @@ impl Hallows {
             || u64::from(cell.nr_queued) * cell.avg_run_ns > 3 * self.params.slice_ns
     }
 
-    /// The CPU on whose track `task` waits: where the agent wants it; else where
-    /// it is, unless that CPU is saturated and a random peer has less ahead.
+    /// The CPU on whose track `task` waits: where it is, unless that CPU is
+    /// saturated and a random peer has less ahead.
     pub(super) fn track_for(
         &mut self,
         machine: &mut Machine,
@@ -138,9 +152,6 @@ impl Hallows {
         cpu: usize,
         orders: &Obeyed,
     ) -> usize {
-        if let Some(to) = self.push_target(machine, task, cpu, orders) {
-            return to;
-        }
         if !self.acts_saturated(cpu, orders) {
             return cpu;
         }

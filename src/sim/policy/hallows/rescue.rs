@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Rescue: a busy CPU's tick sends an idle CPU to its track.
 
-use super::{Hallows, Ring, WAIT_MAX_NS};
+use super::{Hallows, Ring};
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 use crate::sim::policy::reach::claim_within;
@@ -20,7 +20,8 @@ impl Hallows {
             return;
         };
         self.waiting.set(cpu, true);
-        let idle_lvl = if wait_ns > WAIT_MAX_NS { 0 } else { idle_lvl };
+        let overdue = wait_ns > self.params.wait_max_ns;
+        let idle_lvl = if overdue { 0 } else { idle_lvl };
         let guest = claim_within(machine, cpu, Ring::Llc)
             .or_else(|| self.pick_idle_far(machine, head, cpu, wait_ns, idle_lvl));
         if let Some(guest) = guest {
@@ -35,7 +36,7 @@ impl Hallows {
     pub(super) fn take_invited(&mut self, machine: &mut Machine, cpu: usize) -> Option<TaskId> {
         let from = self.invited_by[cpu].take()?;
         let age_ns = self.track_age(from, machine.now_ns);
-        let decision = if age_ns > WAIT_MAX_NS {
+        let decision = if age_ns > self.params.wait_max_ns {
             "rescue"
         } else {
             "peer"

@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Routes: where a CPU that needs work looks, nearest first.
 
-use super::{Hallows, Ring, WAIT_MAX_NS};
+use super::{Hallows, Ring};
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
-/// Did work wait long enough to pay for its way?
-fn worth(age_ns: u64, price_ns: u64) -> bool {
-    age_ns > price_ns || age_ns > WAIT_MAX_NS
-}
-
 impl Hallows {
+    /// Did work wait long enough to pay for its way?
+    fn worth(&self, age_ns: u64, price_ns: u64) -> bool {
+        age_ns > price_ns || age_ns > self.params.wait_max_ns
+    }
+
+    fn detour_or_rescue(&self, age_ns: u64) -> &'static str {
+        if age_ns > self.params.wait_max_ns {
+            "rescue"
+        } else {
+            "detour"
+        }
+    }
+
     /// Two heads: the express track's, unless express work has had more than a
     /// slice here while the own track waited, and the own track's.
     pub(super) fn take_head(
@@ -89,7 +97,7 @@ impl Hallows {
             machine.probe(cpu, from);
             let head = self.tracks[from].head()?;
             let age_ns = self.track_age(from, machine.now_ns);
-            if !worth(age_ns, self.price_to_steal(machine, head, from, cpu)) {
+            if !self.worth(age_ns, self.price_to_steal(machine, head, from, cpu)) {
                 return None;
             }
             self.take_track(machine, cpu, from, "route")
@@ -112,25 +120,17 @@ impl Hallows {
         machine.probe(cpu, cells.start);
         if let Some(head) = self.express[llc].head() {
             let age_ns = now_ns - self.express_since_ns[llc];
-            if worth(age_ns, self.price_to_steal(machine, head, cells.start, cpu)) {
-                return self.take_express(machine, llc, detour_or_rescue(age_ns));
+            if self.worth(age_ns, self.price_to_steal(machine, head, cells.start, cpu)) {
+                return self.take_express(machine, llc, self.detour_or_rescue(age_ns));
             }
         }
         let from = machine.rng.usize(cells.clone());
         let from = self.waiting.next(&cells, from)?;
         let head = self.tracks[from].head()?;
         let age_ns = self.track_age(from, now_ns);
-        if !worth(age_ns, self.price_to_steal(machine, head, from, cpu)) {
+        if !self.worth(age_ns, self.price_to_steal(machine, head, from, cpu)) {
             return None;
         }
-        self.take_track(machine, cpu, from, detour_or_rescue(age_ns))
-    }
-}
-
-fn detour_or_rescue(age_ns: u64) -> &'static str {
-    if age_ns > WAIT_MAX_NS {
-        "rescue"
-    } else {
-        "detour"
+        self.take_track(machine, cpu, from, self.detour_or_rescue(age_ns))
     }
 }

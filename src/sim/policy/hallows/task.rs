@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Tasks: virtual time, burst length, class. All weights are equal.
 
+use super::Hallows;
 use super::cell::ewma;
-use super::{EXPRESS_MAX_NS, Hallows};
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
@@ -16,6 +16,13 @@ pub struct TaskTime {
     pub granted_ns: u64,
     pub clock_cpu: usize,
     pub on_express: bool,
+    /// Run time that its group does not know of yet.
+    pub group_ns: u64,
+    /// When its home was looked up, it last left for it, and last wanted to.
+    pub home_checked_ns: u64,
+    pub home_moved_ns: u64,
+    pub home_tried_ns: u64,
+    pub home_llc: Option<usize>,
 }
 
 impl Hallows {
@@ -28,17 +35,22 @@ impl Hallows {
                 exec_start_ns: 0,
                 burst_ns: 0,
                 // Not latency-critical until it has shown it.
-                avg_burst_ns: 2 * EXPRESS_MAX_NS,
+                avg_burst_ns: 2 * self.params.express_max_ns,
                 granted_ns: 0,
                 clock_cpu: cpu,
                 on_express: false,
+                group_ns: 0,
+                home_checked_ns: 0,
+                home_moved_ns: 0,
+                home_tried_ns: 0,
+                home_llc: None,
             });
         }
         self.tasks[at].on_express = false;
     }
 
     pub(super) fn is_express(&self, task: TaskId) -> bool {
-        self.tasks[task as usize].avg_burst_ns < EXPRESS_MAX_NS
+        self.tasks[task as usize].avg_burst_ns < self.params.express_max_ns
     }
 
     /// Reads the virtual time of `task` on the clock of `cpu`, at most one slice
@@ -56,27 +68,30 @@ impl Hallows {
     /// The virtual deadline of the next request of `task`.
     pub(super) fn deadline_of(&self, task: TaskId, slice_ns: u64) -> u64 {
         let time = &self.tasks[task as usize];
-        time.vtime_ns.wrapping_add(time.avg_burst_ns.min(slice_ns))
+        let request_ns = time.avg_burst_ns.min(slice_ns).min(self.params.slice_ns);
+        time.vtime_ns.wrapping_add(request_ns)
     }
 
-    /// Charges `task` for what it ran on `cpu` since it was last charged.
-    pub(super) fn charge(&mut self, machine: &Machine, task: TaskId, cpu: usize) {
+    /// Charges `task` for what it ran since it was last charged.
+    pub(super) fn charge(&mut self, machine: &Machine, task: TaskId) {
         let used_ns = machine.task(task).cpu_ns;
         let time = &mut self.tasks[task as usize];
         let ran_ns = used_ns - time.exec_start_ns;
         time.exec_start_ns = used_ns;
         time.vtime_ns = time.vtime_ns.wrapping_add(ran_ns);
         time.burst_ns += ran_ns;
-        self.cells[cpu].busy_ns += ran_ns;
+        time.group_ns += ran_ns;
     }
 
     /// The clock of `cpu` follows whom it chose to run, a slice at a time.
-    pub(super) fn advance_clock(&mut self, cpu: usize, task: TaskId) {
+    /// `slice_ns`: a usual one, or the long one for which it ran and others did
+    /// not wait.
+    pub(super) fn advance_clock(&mut self, cpu: usize, task: TaskId, slice_ns: u64) {
         let time = &self.tasks[task as usize];
         let clock_ns = self.cells[cpu].vclock_ns;
         let step = time.vtime_ns.wrapping_sub(clock_ns) as i64;
         if !time.on_express && step > 0 {
-            let step = (step as u64).min(self.params.slice_ns);
+            let step = (step as u64).min(slice_ns);
             self.cells[cpu].vclock_ns = clock_ns.wrapping_add(step);
             self.cells[cpu].pace_ns += step;
         }

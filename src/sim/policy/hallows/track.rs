@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Tracks: the queues that work waits on, and the bits that say which do.
 
-use super::{Hallows, WAIT_MAX_NS};
+use super::Hallows;
 use crate::sim::engine::costs::Lock;
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
@@ -13,7 +13,7 @@ impl Hallows {
         let run_ns = self.cells[cpu].avg_run_ns.min(self.params.slice_ns);
         let ahead_ns = self.tracks[cpu].len() as u64 * run_ns;
         match self.track_since_ns[cpu] {
-            _ if ahead_ns > WAIT_MAX_NS => ahead_ns,
+            _ if ahead_ns > self.params.wait_max_ns => ahead_ns,
             0 => 0,
             since_ns => now_ns - since_ns,
         }

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Slices: how long a task runs before its CPU looks again.
+ *
+ * Where the agent sees idle CPUs in the LLC and no queue to speak of, it asks for
+ * slices longer than the usual: nobody waits, and each end of a slice costs a
+ * dispatch. It sees that late, and a task may be bound to this very CPU. So the
+ * tick ends what it finds too long: whoever comes to wait here waits no longer
+ * than behind a usual slice that began when this one did, and a tick. So does who
+ * waits on the express track, which the end of any slice of the LLC serves.
+ */
+#ifndef __HALLOWS_SLICE_BPF_H
+#define __HALLOWS_SLICE_BPF_H
+
+/* @p, whose slice is over, was charged for it and runs on for another of @slice. */
+static __always_inline void renew_slice(struct task_struct *p, struct task_ctx *tctx, struct cell *cell,
+					u64 slice)
+{
+	if (tctx) {
+		advance_clock(cell, tctx, bounded(tctx->granted_ns, full_slice_ns(), SLICE_MAX_NS));
+		tctx->granted_ns = slice;
+	}
+	scx_bpf_task_set_slice(p, slice);
+}
+
+/*
+ * Somebody waits for the CPU of @p, which runs: a long slice shrinks to a usual
+ * one, or to what it had of it. As if it had never been longer: the rest that is
+ * taken away was no preemption (ops.stopping()).
+ */
+static __always_inline void cut_slice(struct task_struct *p)
+{
+	struct task_ctx *tctx = task_ctx_of(p);
+	u64 full = full_slice_ns(), left = p->scx.slice, extra;
+
+	if (!tctx || tctx->granted_ns <= full || !left)
+		return;
+	extra = tctx->granted_ns - full;
+	if (extra > left)
+		extra = left;
+	tctx->granted_ns -= extra;
+	scx_bpf_task_set_slice(p, left - extra);
+}
+
+#endif

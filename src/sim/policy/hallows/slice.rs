@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Slices: how long a task runs before its CPU looks again.
+
+use super::Hallows;
+use crate::sim::engine::machine::Machine;
+use crate::sim::engine::task::TaskId;
+
+impl Hallows {
+    /// `task`, whose slice on `cpu` is over, was charged for it and runs on for
+    /// another of `slice_ns`.
+    pub(super) fn renew_slice(
+        &mut self,
+        machine: &mut Machine,
+        cpu: usize,
+        task: TaskId,
+        slice_ns: u64,
+    ) {
+        let granted_ns = self.tasks[task as usize].granted_ns;
+        self.advance_clock(cpu, task, granted_ns.max(self.params.slice_ns));
+        self.tasks[task as usize].granted_ns = slice_ns;
+        machine.task_mut(task).slice_ns = slice_ns;
+    }
+
+    /// Somebody waits for `cpu`, or for any of its LLC: a long slice shrinks to a usual one,
+    /// or to what it had of it.
+    pub(super) fn cut_slice(&mut self, machine: &mut Machine, cpu: usize) {
+        let Some(task) = machine.cpus[cpu].current else {
+            return;
+        };
+        let (full_ns, left_ns) = (self.params.slice_ns, machine.slice_left_ns(cpu));
+        let granted_ns = &mut self.tasks[task as usize].granted_ns;
+        let extra_ns = granted_ns.saturating_sub(full_ns).min(left_ns);
+        if extra_ns > 0 {
+            *granted_ns -= extra_ns;
+            self.count("slice cut");
+            machine.set_slice(cpu, left_ns - extra_ns);
+        }
+    }
+}
