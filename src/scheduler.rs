@@ -223,7 +223,7 @@ impl<'a> Scheduler<'a> {
     fn reply(&mut self, live: &mut Live, request: &Request) -> Reply {
         match request {
             Request::Snapshot => Reply::Snapshot(Box::new(self.snapshot())),
-            Request::Params => Reply::Params(*live.params()),
+            Request::Params => Reply::Params(Box::new(*live.params())),
             Request::Tape => Reply::Tape(self.tape(live.params())),
             Request::Why(pid) => Reply::Why(self.why(*pid)),
             Request::Set(settings) => {

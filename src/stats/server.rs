@@ -34,7 +34,7 @@ pub enum Reply {
     /// Everything counted, now.
     Snapshot(Box<Snapshot>),
     /// The parameters that hold.
-    Params(Params),
+    Params(Box<Params>),
     /// What the agent saw since this was asked last, `None` without an agent.
     Tape(Option<Box<Piece>>),
     /// The decisions since this was asked last.

@@ -206,7 +206,7 @@ mod tests {
                     Request::Snapshot => Reply::Snapshot(Default::default()),
                     Request::Tape => Reply::Tape(None),
                     Request::Why(_) => Reply::Why(Vec::new()),
-                    Request::Params => Reply::Params(params),
+                    Request::Params => Reply::Params(Box::new(params)),
                     Request::Set(settings) => {
                         let changed = change(&params, &settings);
                         Reply::Set(changed.map(|(new, changes)| {
