@@ -7,10 +7,13 @@
 //! LLC has room for it. The rules are those of Linux's cache-aware load balancing
 //! (`kernel/sched/fair.c`, 2026).
 
+mod claims;
+
 use std::collections::HashMap;
 
 use super::params::{MS, Params};
 use super::place::Map;
+use claims::Claims;
 
 /// Time in which the weight of the past halves.
 const HALF_LIFE_NS: f64 = 10.0 * MS as f64;
@@ -45,7 +48,7 @@ pub struct Home {
 
 #[derive(Clone, Debug, Default)]
 struct Group {
-    /// Run time by LLC, the past weighing less, in nanoseconds.
+    /// Run time by LLC, the past weighing less, in nanoseconds; sorted by LLC.
     occupancy: Vec<(u16, f64)>,
     /// CPUs in use, EWMA.
     load: f64,
@@ -60,8 +63,7 @@ struct Group {
 pub struct Groups {
     groups: HashMap<u32, Group>,
     observed_ns: u64,
-    /// CPUs that homes claim, by LLC.
-    claimed: Vec<f64>,
+    claims: Claims,
     order: Vec<(u32, f64)>,
     homes: Vec<Home>,
     switches: u64,
@@ -100,8 +102,7 @@ impl Groups {
 
     /// The heaviest first: a light group finds room more easily.
     fn settle(&mut self, map: &Map, params: &Params, now_ns: u64) {
-        self.claimed.clear();
-        self.claimed.resize(map.llcs().len(), 0.0);
+        self.claims.start(map, params.home_fill);
         self.homes.clear();
         self.order.clear();
         self.order
@@ -113,12 +114,12 @@ impl Groups {
                 continue;
             };
             let home = if place < MAX_GROUPS && *load >= LEAST_LOAD {
-                group.choose(map, params, &self.claimed, now_ns)
+                group.choose(params, &mut self.claims, now_ns)
             } else {
                 None
             };
             if let Some(llc) = home {
-                self.claimed[llc as usize] += load;
+                self.claims.add(llc, *load);
                 self.homes.push(Home { tgid: *tgid, llc });
             }
             self.switches +=
@@ -128,9 +129,10 @@ impl Groups {
                 group.switched_ns = Some(now_ns);
             }
         }
+        self.homes.sort_unstable_by_key(|home| home.tgid);
     }
 
-    /// The homes, those of the heaviest groups first.
+    /// The homes, sorted by tgid.
     pub fn homes(&self) -> &[Home] {
         &self.homes
     }
@@ -153,28 +155,29 @@ impl Group {
     fn add(&mut self, usage: Usage) {
         self.ran_ns = self.ran_ns.saturating_add(usage.ran_ns);
         let ran = usage.ran_ns as f64;
-        match self.occupancy.iter_mut().find(|(llc, _)| *llc == usage.llc) {
-            Some((_, sum)) => *sum += ran,
-            None => self.occupancy.push((usage.llc, ran)),
+        match self.place_of(usage.llc) {
+            Ok(at) => self.occupancy[at].1 += ran,
+            Err(at) => self.occupancy.insert(at, (usage.llc, ran)),
         }
     }
 
     fn ran_in(&self, llc: u16) -> f64 {
-        let found = self.occupancy.iter().find(|(other, _)| *other == llc);
-        found.map_or(0.0, |(_, ran)| *ran)
+        self.place_of(llc).map_or(0.0, |at| self.occupancy[at].1)
     }
 
-    /// The home of this group where so many CPUs of each LLC are claimed already.
-    fn choose(&mut self, map: &Map, params: &Params, claimed: &[f64], now_ns: u64) -> Option<u16> {
-        let room = |llc: usize| params.home_fill * map.llcs()[llc].cells.len() as f64;
-        let largest = (0..claimed.len()).map(room).fold(0.0, f64::max);
+    /// Where `llc` is in the occupancy, or where it would be.
+    fn place_of(&self, llc: u16) -> Result<usize, usize> {
+        self.occupancy.binary_search_by_key(&llc, |(llc, _)| *llc)
+    }
+
+    /// The home of this group beside those of `claims`.
+    fn choose(&mut self, params: &Params, claims: &mut Claims, now_ns: u64) -> Option<u16> {
         let limit = if self.outgrown { FITS } else { 1.0 };
-        self.outgrown = self.load > limit * largest;
+        self.outgrown = self.load > limit * claims.largest_room();
         if self.outgrown {
             return None;
         }
-        let has_room = |llc: usize| claimed[llc] + self.load <= room(llc);
-        let now = self.home.filter(|llc| has_room((*llc).into()));
+        let now = self.home.filter(|llc| claims.has_room(*llc, self.load));
         // One that lost its home to a heavier group looks for another at once.
         let waits = now.is_some()
             && self
@@ -183,16 +186,21 @@ impl Group {
         if waits {
             return now;
         }
-        let most = (0..claimed.len())
-            .filter(|llc| has_room(*llc))
-            .max_by(|a, b| {
-                let by_use = self.ran_in(*a as u16).total_cmp(&self.ran_in(*b as u16));
-                by_use.then(claimed[*b].total_cmp(&claimed[*a]).then(b.cmp(a)))
-            })? as u16;
+        let most = self.most_used(claims)?;
         match now {
             Some(home) if self.ran_in(most) <= params.home_factor * self.ran_in(home) => Some(home),
             _ => Some(most),
         }
+    }
+
+    /// Of the LLCs with room that where it ran most; if it ran in none of them,
+    /// that of which the least is claimed.
+    fn most_used(&self, claims: &mut Claims) -> Option<u16> {
+        let used = self.occupancy.iter().filter(|(_, ran)| *ran > 0.0);
+        let rooms = used.filter(|(llc, _)| claims.has_room(*llc, self.load));
+        let most = rooms.max_by(|a, b| a.1.total_cmp(&b.1).then(claims.compare(b.0, a.0)));
+        most.map(|(llc, _)| *llc)
+            .or_else(|| claims.least_claimed(self.load))
     }
 }
 
@@ -318,6 +326,15 @@ mod tests {
     }
 
     #[test]
+    fn who_is_heavier_does_not_change_the_order_of_homes() {
+        let (map, mut groups) = (TWO_LLCS.map(), Groups::default());
+        windows(&mut groups, &map, 1, 20, &[usage(7, 0, 9), usage(8, 0, 8)]);
+        let before = groups.homes().to_vec();
+        windows(&mut groups, &map, 21, 20, &[usage(7, 0, 8), usage(8, 0, 9)]);
+        assert_eq!((before.len(), groups.homes()), (2, before.as_slice()));
+    }
+
+    #[test]
     fn who_outgrows_the_llc_has_no_home() {
         let (map, mut groups) = (TWO_LLCS.map(), Groups::default());
         windows(&mut groups, &map, 1, 10, &[usage(7, 0, 28)]);
@@ -357,6 +374,7 @@ mod tests {
                     .into_iter()
                     .map(|(tgid, llc, ran_ns)| Usage { tgid, llc: llc % 8, ran_ns });
                 groups.observe(&map, &params, usages, (window as u64 + 1) * 10 * MS);
+                prop_assert!(groups.homes().is_sorted_by_key(|home| home.tgid));
                 let mut claimed = vec![0.0; map.llcs().len()];
                 for home in groups.homes() {
                     claimed[home.llc as usize] += groups.groups[&home.tgid].load;

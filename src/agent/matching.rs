@@ -12,12 +12,16 @@
 //! move of a task makes the sum of squared loads smaller: moves come to an end.
 //! Between LLCs, and between nodes, half the excess over the mean moves at most.
 
+mod turns;
+
 use std::ops::Range;
 
 use super::automaton::States;
 use super::hysteresis::CellState;
+use super::picks::Picks;
 use super::place::Map;
 use super::super_cell::SuperCell;
+use turns::Turns;
 
 /// Moves that a cell may make within a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +44,14 @@ const GAP_MIN: f64 = 1.5;
 pub struct Matching {
     /// Tasks, running or queued, after the moves granted so far.
     loads: Vec<f64>,
-    served: Vec<bool>,
+    /// The same, [`packed`].
+    keys: Vec<u32>,
+    /// What each cell may still do: [`Way::gives`] and [`Way::takes`].
+    roles: Vec<u8>,
     push: Vec<Option<Grant>>,
     fair: Vec<Option<Grant>>,
-    donors: Vec<u32>,
-    receivers: Vec<u32>,
+    donors: Turns,
+    receivers: Picks<u32>,
     budgets: Vec<Budget>,
 }
 
@@ -64,6 +71,27 @@ enum Way {
     Fair,
 }
 
+impl Way {
+    /// The role of a cell that may give this way.
+    fn gives(self) -> u8 {
+        1 << self as u8
+    }
+
+    /// The role of one that may take this way.
+    fn takes(self) -> u8 {
+        4 << self as u8
+    }
+
+    /// The roles of a cell that nobody matched yet.
+    fn roles(state: CellState) -> u8 {
+        match state {
+            CellState::Saturated => Way::Push.gives() | Way::Fair.gives(),
+            CellState::Hungry => Way::Push.takes(),
+            CellState::Balanced => Way::Fair.takes(),
+        }
+    }
+}
+
 impl Matching {
     /// Matches the cells of `map`. Costs O(cells log cells) when some cell is
     /// saturated, O(cells) otherwise.
@@ -77,30 +105,44 @@ impl Matching {
             grants.clear();
             grants.resize(nr, None);
         }
-        if !states.cells.iter().any(is_donor) {
+        self.start(map, states);
+        if !self.roles.contains(&Way::roles(CellState::Saturated)) {
             return;
         }
-        self.served.clear();
-        self.served.resize(nr, false);
-        self.loads.clear();
-        let averages = states.cells.iter().map(|cell| cell.average);
-        self.loads
-            .extend(averages.map(|average| average.q + average.u));
         for llc in map.llcs() {
             self.budgets.clear();
-            self.match_group(map, states, llc.cells.clone(), |_| None);
+            self.match_group(map, llc.cells.clone(), |_| None);
         }
         for node in map.nodes().iter().filter(|node| node.llcs.len() > 1) {
             self.set_budgets(&states.llcs[node.llcs.clone()]);
             let first = node.llcs.start;
             let llc_of = |cell: usize| Some(map.cells()[cell].llc as usize - first);
-            self.match_group(map, states, node.cells.clone(), llc_of);
+            self.match_group(map, node.cells.clone(), llc_of);
         }
         if map.nodes().len() > 1 {
             self.set_budgets(&states.nodes);
             let node_of = |cell: usize| Some(map.cells()[cell].node as usize);
-            self.match_group(map, states, 0..nr, node_of);
+            self.match_group(map, 0..nr, node_of);
         }
+    }
+
+    /// Loads and roles of cells that nobody matched yet, and room for all that
+    /// follows.
+    fn start(&mut self, map: &Map, states: &States) {
+        let cells = states.cells.iter();
+        self.loads.clear();
+        self.loads
+            .extend(cells.clone().map(|cell| cell.average.q + cell.average.u));
+        let loads = self.loads.iter().enumerate();
+        self.keys.clear();
+        self.keys
+            .extend(loads.map(|(cell, load)| packed(*load, cell)));
+        self.roles.clear();
+        self.roles.extend(cells.map(|cell| Way::roles(cell.state)));
+        self.donors.start(map.cells().len());
+        self.receivers.start(map.cells().len());
+        self.budgets.clear();
+        self.budgets.reserve(map.llcs().len());
     }
 
     /// What `cell` may push to another, of the last [`Matching::fill`].
@@ -132,25 +174,22 @@ impl Matching {
     fn match_group(
         &mut self,
         map: &Map,
-        states: &States,
         cells: Range<usize>,
         part_of: impl Fn(usize) -> Option<usize>,
     ) {
         for way in [Way::Push, Way::Fair] {
-            self.collect(states, cells.clone(), way);
-            let mut turn = 0;
-            for at in 0..self.receivers.len() {
-                let receiver = cell_in(self.receivers[at]);
-                while !self.donors.is_empty() {
-                    turn %= self.donors.len();
-                    let donor = cell_in(self.donors[turn]);
+            self.collect(cells.clone(), way);
+            for at in 0..self.receivers.list().len() {
+                let receiver = cell_in(self.receivers.list()[at]);
+                while let Some(donor) = self.donors.current() {
+                    let donor = cell_in(donor);
                     let tokens = self.affordable(donor, receiver, &part_of);
                     if tokens > 0 {
                         self.grant(map, way, donor, receiver, tokens, &part_of);
                         match way {
                             // It can name one receiver a window.
-                            Way::Push => drop(self.donors.remove(turn)),
-                            Way::Fair => turn += 1,
+                            Way::Push => self.donors.leave(),
+                            Way::Fair => self.donors.pass(),
                         }
                         break;
                     }
@@ -158,29 +197,25 @@ impl Matching {
                         break;
                     }
                     // Receivers get heavier: this donor has nothing for them.
-                    self.donors.remove(turn);
+                    self.donors.leave();
                 }
             }
         }
     }
 
     /// Lists the group's donors, heaviest first, and receivers, lightest first.
-    fn collect(&mut self, states: &States, cells: Range<usize>, way: Way) {
-        self.donors.clear();
-        self.receivers.clear();
-        for cell in cells {
-            let hungry = states.cells[cell].state == CellState::Hungry;
-            let key = packed(self.loads[cell], cell);
-            if is_donor(&states.cells[cell]) {
-                if way == Way::Fair || self.push[cell].is_none() {
-                    self.donors.push(key);
-                }
-            } else if !self.served[cell] && hungry == (way == Way::Push) {
-                self.receivers.push(key);
-            }
+    fn collect(&mut self, cells: Range<usize>, way: Way) {
+        self.donors.start(cells.len());
+        self.receivers.start(cells.len());
+        let roles = &self.roles[cells.clone()];
+        for (key, roles) in self.keys[cells].iter().zip(roles) {
+            self.donors.offer(*key, roles & way.gives() != 0);
+            self.receivers.offer(*key, roles & way.takes() != 0);
         }
-        self.donors.sort_unstable_by(|a, b| b.cmp(a));
-        self.receivers.sort_unstable();
+        if !self.receivers.list().is_empty() {
+            self.donors.sort();
+            self.receivers.list_mut().sort_unstable();
+        }
     }
 
     /// How many tasks the gap and the budgets allow to move.
@@ -194,12 +229,12 @@ impl Matching {
         if gap < GAP_MIN {
             return 0;
         }
-        let mut tasks = rounded_half(gap);
+        let mut tasks = rounded_half(gap).min(MAX_TOKENS);
         if let Some((from, to)) = parts(donor, receiver, part_of) {
             let budget = self.budgets[from].give.min(self.budgets[to].take);
-            tasks = tasks.min((budget + 0.5).floor());
+            tasks = tasks.min((budget + 0.5) as u16);
         }
-        tasks.min(MAX_TOKENS.into()) as u16
+        tasks
     }
 
     fn grant(
@@ -220,9 +255,15 @@ impl Matching {
             cpu: cells[at].cpu,
             tokens,
         });
-        self.served[receiver] = true;
+        self.roles[receiver] = 0;
+        if way == Way::Push {
+            self.roles[donor] &= !way.gives();
+        }
         self.loads[donor] -= tasks;
         self.loads[receiver] += tasks;
+        for cell in [donor, receiver] {
+            self.keys[cell] = packed(self.loads[cell], cell);
+        }
         if let Some((from, to)) = parts(donor, receiver, part_of) {
             self.budgets[from].give -= tasks;
             self.budgets[to].take -= tasks;
@@ -240,13 +281,9 @@ fn parts(
     (from != to).then_some((from, to))
 }
 
-fn is_donor(cell: &super::automaton::Cell) -> bool {
-    cell.state == CellState::Saturated
-}
-
 /// Half of `gap` to the nearest task; a quarter is what a window's mean is off.
-fn rounded_half(gap: f64) -> f64 {
-    (gap / 2.0 + 0.25).floor()
+fn rounded_half(gap: f64) -> u16 {
+    (gap / 2.0 + 0.25) as u16
 }
 
 /// A cell and its load in one number that sorts by load, then by cell.

@@ -7,7 +7,7 @@
 //! the copy becomes a type. Each word is whole; two words may be of different
 //! moments, which [`Window`](super::window::Window) bears.
 
-use std::ptr;
+use std::mem::MaybeUninit;
 use std::sync::atomic::{Ordering, fence};
 
 use anyhow::{Context, Result};
@@ -37,6 +37,9 @@ pub struct Memory {
     signals: *mut signal,
     tunables: *mut tunables,
     why_pid: *mut u32,
+    why_lost: *const u64,
+    agent_until_ns: *mut u64,
+    nr_alone: *const u64,
 }
 
 /// What BPF goes by, and may be changed while it does.
@@ -110,6 +113,9 @@ impl Memory {
             signals: (&raw mut bss.signals).cast(),
             tunables: (&raw mut data.tunables).cast(),
             why_pid: &raw mut bss.why_pid,
+            why_lost: &raw const bss.why_lost,
+            agent_until_ns: &raw mut bss.agent_until_ns,
+            nr_alone: &raw const bss.nr_alone,
         })
     }
 
@@ -212,6 +218,25 @@ impl Memory {
         unsafe { self.why_pid.write_volatile(pid) }
     }
 
+    /// How many of these decisions found no room in the ring buffer so far.
+    pub fn lost(&self) -> u64 {
+        // SAFETY: mapped, by the contract of `of`.
+        unsafe { self.why_lost.read_volatile() }
+    }
+
+    /// Tells BPF that all signals are published and the newest hold until
+    /// `expires_ns` on the cells' clock: after that it is on its own.
+    pub fn speak_until(&self, expires_ns: u64) {
+        // SAFETY: mapped, and only this process writes it.
+        unsafe { self.agent_until_ns.write_volatile(expires_ns) }
+    }
+
+    /// How often BPF was on its own because all signals had expired.
+    pub fn lapses(&self) -> u64 {
+        // SAFETY: mapped, by the contract of `of`.
+        unsafe { self.nr_alone.read_volatile() }
+    }
+
     /// Lets BPF go by `new` from its next decision on. Each word changes whole;
     /// a decision in between may see old and new ones, which all are valid.
     pub fn tune(&self, new: &Tunables) {
@@ -244,18 +269,14 @@ fn ends(grant: Option<Grant>) -> (u16, u16) {
 /// # Safety
 /// `from` is valid for reads and aligned to 8 bytes.
 unsafe fn copy<T: plain::Plain + Copy>(from: *const T) -> T {
-    const { assert!(size_of::<T>().is_multiple_of(8) && align_of::<T>() <= 8) };
-    let mut words = [0u64; 128];
-    let len = size_of::<T>() / 8;
-    const { assert!(size_of::<T>() <= 128 * 8) };
-    for (at, word) in words[..len].iter_mut().enumerate() {
-        // SAFETY: within the value, by the contract.
-        *word = unsafe { from.cast::<u64>().add(at).read_volatile() };
+    const { assert!(size_of::<T>().is_multiple_of(8) && align_of::<T>() == 8) };
+    let mut value = MaybeUninit::<T>::uninit();
+    let to = value.as_mut_ptr().cast::<u64>();
+    for at in 0..size_of::<T>() / 8 {
+        // SAFETY: both are within a `T`, which is a whole number of words and as
+        // aligned as they are; `from` by the contract, `to` is our own.
+        unsafe { to.add(at).write(from.cast::<u64>().add(at).read_volatile()) };
     }
-    // SAFETY: a slice of u64 is readable as bytes.
-    let bytes = unsafe { std::slice::from_raw_parts(ptr::from_ref(&words).cast::<u8>(), len * 8) };
-    match plain::from_bytes::<T>(bytes) {
-        Ok(value) => *value,
-        Err(_) => unreachable!("the buffer has the size and the alignment of the type"),
-    }
+    // SAFETY: every word was written, and any bit pattern is a `Plain` value.
+    unsafe { value.assume_init() }
 }

@@ -19,6 +19,7 @@ pub mod memory;
 pub mod orders;
 pub mod pacing;
 pub mod params;
+mod picks;
 pub mod place;
 pub mod price;
 pub mod round;

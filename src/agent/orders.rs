@@ -26,6 +26,19 @@ pub struct Orders {
     pub route: Route,
 }
 
+impl Orders {
+    /// What a cell is told before the first window.
+    const NONE: Orders = Orders {
+        state: CellState::Balanced,
+        idle_lvl: NR_RINGS as u8,
+        scan_k: 0,
+        slice_ns: 0,
+        push: None,
+        fair: None,
+        route: Route::NONE,
+    };
+}
+
 /// How many tracks of its LLC a cell tries, by its state: each try takes the
 /// lock of another CPU's queue. A hungry cell pays with time that nobody wants,
 /// and the more heads it compares the better the one it takes. A saturated cell
@@ -57,16 +70,16 @@ impl Planner {
         self.saturated.fill(map, is(CellState::Saturated));
         self.hungry.fill(map, is(CellState::Hungry));
         self.matching.fill(map, states);
-        orders.clear();
-        orders.extend(states.cells.iter().enumerate().map(|(index, cell)| Orders {
-            state: cell.state,
-            idle_lvl: self.hungry.idle_lvl(map, index, cell.state),
-            scan_k: scan_k(map, index, cell.state),
-            slice_ns: slice_ns(params, cell),
-            push: self.matching.push(index),
-            fair: self.matching.fair(index),
-            route: self.saturated.route(map, index),
-        }));
+        orders.resize(states.cells.len(), Orders::NONE);
+        for (index, (cell, orders)) in states.cells.iter().zip(orders).enumerate() {
+            orders.state = cell.state;
+            orders.idle_lvl = self.hungry.idle_lvl(map, index, cell.state);
+            orders.scan_k = scan_k(map, index, cell.state);
+            orders.slice_ns = slice_ns(params, cell);
+            orders.push = self.matching.push(index);
+            orders.fair = self.matching.fair(index);
+            self.saturated.route(map, index, &mut orders.route);
+        }
     }
 }
 
@@ -87,13 +100,15 @@ fn slice_ns(params: &Params, cell: &Cell) -> u32 {
     slice_ns.min(u32::MAX.into()) as u32
 }
 
-/// Numbers of hungry cells by core, LLC, node and in all.
+/// Numbers of hungry cells by core, LLC and node, and what follows from them.
 #[derive(Clone, Debug, Default)]
 struct Hungry {
     cores: Vec<u16>,
     llcs: Vec<u16>,
     nodes: Vec<u16>,
-    all: u16,
+    /// By LLC, the smallest ring beyond the core with enough hungry cells: for a
+    /// cell that is not hungry, and for one that is.
+    beyond_core: Vec<[u8; 2]>,
 }
 
 impl Hungry {
@@ -106,38 +121,47 @@ impl Hungry {
             counts.clear();
             counts.resize(len, 0);
         }
-        self.all = 0;
-        for (cell, place) in map.cells().iter().enumerate() {
-            if is_hungry(cell) {
-                self.cores[map.core_of(cell)] += 1;
-                self.llcs[place.llc as usize] += 1;
-                self.nodes[place.node as usize] += 1;
-                self.all += 1;
+        for (index, llc) in map.llcs().iter().enumerate() {
+            for cell in llc.cells.clone() {
+                let hungry = u16::from(is_hungry(cell));
+                self.cores[map.core_of(cell)] += hungry;
+                self.llcs[index] += hungry;
             }
+            self.nodes[llc.node as usize] += self.llcs[index];
         }
+        let all = self.nodes.iter().sum();
+        self.beyond_core.clear();
+        self.beyond_core
+            .extend(map.llcs().iter().zip(&self.llcs).map(|(llc, hungry)| {
+                let node = llc.node as usize;
+                let rings = [
+                    (Ring::Llc, *hungry, llc.cells.len()),
+                    (Ring::Node, self.nodes[node], map.nodes()[node].cells.len()),
+                    (Ring::Machine, all, map.cells().len()),
+                ];
+                [0, 1].map(|own| {
+                    let enough = rings.iter().find(|ring| is_enough(ring.1, own, ring.2));
+                    enough.map_or(NR_RINGS as u8, |(ring, ..)| *ring as u8)
+                })
+            }));
     }
 
-    /// The smallest ring around `cell` with enough hungry cells besides itself:
-    /// two, or one if there is only one other CPU.
+    /// The smallest ring around `cell` with enough hungry cells besides itself.
     fn idle_lvl(&self, map: &Map, cell: usize, state: CellState) -> u8 {
-        let (place, core) = (&map.cells()[cell], map.core_of(cell));
-        let (llc, node) = (place.llc as usize, place.node as usize);
+        let core = map.core_of(cell);
         let own = u16::from(state == CellState::Hungry);
-        let rings = [
-            (Ring::Smt, self.cores[core], map.core_sizes()[core] as usize),
-            (Ring::Llc, self.llcs[llc], map.llcs()[llc].cells.len()),
-            (Ring::Node, self.nodes[node], map.nodes()[node].cells.len()),
-            (Ring::Machine, self.all, map.cells().len()),
-        ];
-        let enough = |(_, hungry, size): &(Ring, u16, usize)| {
-            let others = (size - 1).min(ENOUGH_HUNGRY.into()) as u16;
-            others > 0 && hungry - own >= others
-        };
-        rings
-            .iter()
-            .find(|ring| enough(ring))
-            .map_or(NR_RINGS as u8, |(ring, ..)| *ring as u8)
+        if is_enough(self.cores[core], own, map.core_sizes()[core].into()) {
+            return Ring::Smt as u8;
+        }
+        self.beyond_core[map.cells()[cell].llc as usize][usize::from(own)]
     }
+}
+
+/// Are there enough hungry cells among `size`, `own` of them being the one that
+/// asks? Two, or one if there is only one other CPU.
+fn is_enough(hungry: u16, own: u16, size: usize) -> bool {
+    let others = (size - 1).min(ENOUGH_HUNGRY.into()) as u16;
+    others > 0 && hungry.saturating_sub(own) >= others
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ impl Controller {
     /// the time on the cells' clock until which the new [`orders`](Self::orders)
     /// hold.
     ///
-    /// Allocates in the first two rounds only, and costs what
+    /// Allocates in the first round only, and costs what
     /// [`Planner::plan`] does.
     ///
     /// # Panics

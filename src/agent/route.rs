@@ -10,6 +10,7 @@
 
 use std::ops::Range;
 
+use super::picks::Picks;
 use super::place::Map;
 
 /// Stops of a route.
@@ -22,22 +23,36 @@ const FAR_STOPS: usize = ROUTE_LEN - NODE_STOPS;
 const FAR_NODES: usize = 16;
 
 /// CPUs to look at for work, best first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq)]
 pub struct Route {
     stops: [u16; ROUTE_LEN],
     len: usize,
 }
 
+/// What is behind the last stop tells nothing.
+impl PartialEq for Route {
+    fn eq(&self, other: &Route) -> bool {
+        self.stops() == other.stops()
+    }
+}
+
 impl Route {
+    /// No stop.
+    pub const NONE: Route = Route {
+        stops: [0; ROUTE_LEN],
+        len: 0,
+    };
+
     /// The stops, as CPU ids.
     pub fn stops(&self) -> &[u16] {
         &self.stops[..self.len]
     }
 
     /// Appends CPUs until the route has `len` stops.
-    fn extend(&mut self, cpus: impl Iterator<Item = u16>, len: usize) {
-        for cpu in cpus.take(len - self.len) {
-            self.stops[self.len] = cpu;
+    fn extend(&mut self, cpus: &[u16], len: usize) {
+        // They are so few that a call of memcpy would cost more.
+        for (cpu, stop) in cpus.iter().zip(&mut self.stops[self.len..len]) {
+            *stop = *cpu;
             self.len += 1;
         }
     }
@@ -49,7 +64,7 @@ impl Route {
 pub struct Saturated {
     /// CPU ids of saturated cells in the order of the map: those of an LLC, and
     /// of a node, are a range.
-    cpus: Vec<u16>,
+    cpus: Picks<u16>,
     llcs: Vec<Range<usize>>,
     nodes: Vec<Range<usize>>,
     /// For each node, the other nodes with saturated cells, nearest first.
@@ -59,14 +74,15 @@ pub struct Saturated {
 impl Saturated {
     /// Lists the cells that `is_saturated` says are.
     pub fn fill(&mut self, map: &Map, is_saturated: impl Fn(usize) -> bool) {
-        self.cpus.clear();
+        self.cpus.start(map.cells().len());
         self.llcs.clear();
         self.nodes.clear();
         for llc in map.llcs() {
-            let start = self.cpus.len();
-            let cells = llc.cells.clone().filter(|cell| is_saturated(*cell));
-            self.cpus.extend(cells.map(|cell| map.cells()[cell].cpu));
-            self.llcs.push(start..self.cpus.len());
+            let start = self.cpus.list().len();
+            for cell in llc.cells.clone() {
+                self.cpus.offer(map.cells()[cell].cpu, is_saturated(cell));
+            }
+            self.llcs.push(start..self.cpus.list().len());
         }
         for node in map.nodes() {
             let (first, last) = (node.llcs.start, node.llcs.end - 1);
@@ -76,53 +92,65 @@ impl Saturated {
         for (node, far) in map.nodes().iter().zip(&mut self.far) {
             let has_work = |other: &&(u32, u16)| !self.nodes[other.1 as usize].is_empty();
             far.clear();
+            far.reserve(node.others.len().min(FAR_NODES));
             far.extend(node.others.iter().filter(has_work).take(FAR_NODES));
         }
     }
 
-    /// The route of `cell`: up to six cells of other LLCs of its node, then up
-    /// to six of other nodes, the nearest nodes first.
+    /// Makes `route` that of `cell`: up to six cells of other LLCs of its node,
+    /// then up to six of other nodes, the nearest nodes first. In place, since to
+    /// copy what was written in small pieces stalls until they are in the cache.
     ///
     /// # Panics
     /// When [`Saturated::fill`] did not see `map`, or `map` has no such cell.
-    pub fn route(&self, map: &Map, cell: usize) -> Route {
+    pub fn route(&self, map: &Map, cell: usize, route: &mut Route) {
+        route.len = 0;
+        let all = self.cpus.list();
+        if all.is_empty() {
+            return;
+        }
         let place = &map.cells()[cell];
-        let mut route = Route::default();
-        let near = self.in_node(place.node as usize, place.llc as usize, cell);
-        route.extend(near, NODE_STOPS);
+        for cpus in self.in_node(place.node as usize, place.llc as usize, cell) {
+            route.extend(cpus, NODE_STOPS);
+        }
         let len = route.len + FAR_STOPS;
         for tier in self.far[place.node as usize].chunk_by(|a, b| a.0 == b.0) {
+            let (turn, first) = (cell / tier.len(), cell % tier.len());
             // Each of these nodes has a saturated cell, so few are visited.
-            for step in 0..tier.len().min(FAR_STOPS) {
-                let (_, node) = tier[(cell + step) % tier.len()];
-                let cpus = &self.cpus[self.nodes[node as usize].clone()];
-                route.extend(
-                    rotated(cpus.len(), cell / tier.len()).map(|at| cpus[at]),
-                    len,
-                );
-            }
-            if route.len == len {
-                break;
+            for (_, node) in rotated(tier, first).into_iter().flatten() {
+                if route.len == len {
+                    return;
+                }
+                let cpus = &all[self.nodes[*node as usize].clone()];
+                for cpus in rotated(cpus, turn % cpus.len()) {
+                    route.extend(cpus, len);
+                }
             }
         }
-        route
     }
 
     /// Saturated CPUs of `node` outside `llc`, beginning at a stop of `cell`'s own.
-    fn in_node(&self, node: usize, llc: usize, cell: usize) -> impl Iterator<Item = u16> {
+    fn in_node(&self, node: usize, llc: usize, cell: usize) -> [&[u16]; 3] {
         let (all, own) = (&self.nodes[node], &self.llcs[llc]);
-        let before = own.start - all.start;
-        let cpus = &self.cpus;
-        rotated(all.len() - own.len(), cell).map(move |at| {
-            let at = if at < before { at } else { at + own.len() };
-            cpus[all.start + at]
-        })
+        let (before, after) = (
+            &self.cpus.list()[all.start..own.start],
+            &self.cpus.list()[own.end..all.end],
+        );
+        let first = cell.checked_rem(before.len() + after.len()).unwrap_or(0);
+        if first < before.len() {
+            let [from, until] = rotated(before, first);
+            [from, after, until]
+        } else {
+            let [from, until] = rotated(after, first - before.len());
+            [from, before, until]
+        }
     }
 }
 
-/// 0..len, beginning at `start` modulo `len`.
-fn rotated(len: usize, start: usize) -> impl Iterator<Item = usize> {
-    (0..len).map(move |at| (at + start % len) % len)
+/// All of `items`, beginning with that at `first`.
+fn rotated<T>(items: &[T], first: usize) -> [&[T]; 2] {
+    let (until, from) = items.split_at(first);
+    [from, until]
 }
 
 #[cfg(test)]
@@ -140,7 +168,8 @@ mod tests {
 
     /// The cells that the route of `cell` stops at.
     fn stops(map: &Map, list: &Saturated, cell: usize) -> Vec<usize> {
-        let route = list.route(map, cell);
+        let mut route = Route::NONE;
+        list.route(map, cell, &mut route);
         route
             .stops()
             .iter()
@@ -195,7 +224,8 @@ mod tests {
             smt: 1,
         }
         .map();
-        assert!(saturated(&map, |_| false).route(&map, 0).stops().is_empty());
+        let nothing = saturated(&map, |_| false);
+        assert!(stops(&map, &nothing, 0).is_empty());
     }
 
     #[test]

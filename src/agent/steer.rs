@@ -34,6 +34,9 @@ pub struct Agent {
     learnt: Instant,
     groups: Groups,
     group_maps: GroupMaps,
+    lapses: u64,
+    /// The last attempt to find homes failed, and the user was told so.
+    homeless: bool,
 }
 
 impl Agent {
@@ -49,11 +52,14 @@ impl Agent {
             learnt: Instant::now(),
             groups: Groups::default(),
             group_maps,
+            lapses: 0,
+            homeless: false,
         }
     }
 
     /// Evaluates the window that ends now and publishes what follows from it. A
-    /// map that the kernel does not let it use costs the groups their homes.
+    /// map that the kernel does not let it use costs the groups their homes until
+    /// it does.
     pub fn round(&mut self, map: &Map, memory: &Memory) {
         let cells = map.cells();
         self.samples.clear();
@@ -65,15 +71,29 @@ impl Agent {
         for (place, orders) in cells.iter().zip(self.controller.orders()) {
             memory.publish(place.cpu.into(), orders, expires_ns);
         }
+        memory.speak_until(expires_ns);
+        self.note_lapses(memory);
         if self.params.price_learn && self.learnt.elapsed() >= LEARN_EVERY {
             self.learnt = Instant::now();
             let cpus = cells.iter().map(|place| place.cpu.into());
             self.estimator.observe(&memory.bursts(cpus));
             memory.tune(&self.tunables());
         }
-        if let Err(error) = self.find_homes(map) {
-            warn!("threads are not kept together from here on: {error:#}");
-            self.params.affinity = false;
+        let found = self.find_homes(map);
+        if let Err(error) = &found
+            && !self.homeless
+        {
+            warn!("threads are not kept together until this works: {error:#}");
+        }
+        self.homeless = found.is_err();
+    }
+
+    /// An agent that was stopped, or starved, learns of it here.
+    fn note_lapses(&mut self, memory: &Memory) {
+        let lapses = memory.lapses();
+        if lapses != self.lapses {
+            warn!("this agent fell silent: BPF scheduled on its own meanwhile");
+            self.lapses = lapses;
         }
     }
 
