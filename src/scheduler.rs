@@ -34,7 +34,6 @@ use crate::stats::{
     CellView, Metrics, NR_STATS, Reply, Request, SOCKET, Server, Snapshot, Totals, WAIT_BUCKETS,
     server_data,
 };
-use crate::why::Event;
 use crate::why::watch::Watch;
 
 const MOVE_PUSH: usize = bpf_intf::hallows_move_MOVE_PUSH as usize;
@@ -212,20 +211,16 @@ impl<'a> Scheduler<'a> {
         }))
     }
 
-    /// Decisions about the task `pid`; none when they can't be read.
-    fn why(&mut self, pid: u32) -> Vec<Event> {
-        self.watch.ask(&self.memory, pid).unwrap_or_else(|error| {
-            warn!("no decisions to tell: {error:#}");
-            Vec::new()
-        })
-    }
-
     fn reply(&mut self, live: &mut Live, request: &Request) -> Reply {
         match request {
             Request::Snapshot => Reply::Snapshot(Box::new(self.snapshot())),
             Request::Params => Reply::Params(*live.params()),
             Request::Tape => Reply::Tape(self.tape(live.params())),
-            Request::Why(pid) => Reply::Why(self.why(*pid)),
+            Request::Why(pid) => Reply::Why(
+                self.watch
+                    .ask(&self.memory, *pid)
+                    .map_err(|error| format!("{error:#}")),
+            ),
             Request::Set(settings) => {
                 let outcome = live.set(settings);
                 if let Ok(changes) = &outcome {
@@ -239,7 +234,10 @@ impl<'a> Scheduler<'a> {
 
     /// Everything counted so far, and the cells as they are now.
     pub fn snapshot(&self) -> Snapshot {
-        let mut totals = Totals::default();
+        let mut totals = Totals {
+            lapses: self.memory.lapses(),
+            ..Totals::default()
+        };
         let mut cells = Vec::with_capacity(self.map.cells().len());
         for (index, place) in self.map.cells().iter().enumerate() {
             let cpu = usize::from(place.cpu);

@@ -55,6 +55,8 @@ pub struct Totals {
     pub flips: u64,
     /// Changes of a group's home.
     pub home_switches: u64,
+    /// Times that BPF was on its own because all signals had expired.
+    pub lapses: u64,
     /// The agent's period now, 0 without an agent.
     pub period_ms: u64,
 }
@@ -187,6 +189,8 @@ pub struct Metrics {
     pub homes: u64,
     #[stat(desc = "changes of such an LLC for another")]
     pub home_switches: u64,
+    #[stat(desc = "times that the agent fell silent and BPF scheduled on its own")]
+    pub lapses: u64,
     #[stat(desc = "the agent's period now, ms; 0 without an agent")]
     pub period_ms: u64,
 
@@ -220,6 +224,7 @@ impl Metrics {
             flips: after.flips.saturating_sub(before.flips),
             homes: now.homes,
             home_switches: after.home_switches.saturating_sub(before.home_switches),
+            lapses: after.lapses.saturating_sub(before.lapses),
             prices: price::by_ring(&now.prices),
             period_ms: after.period_ms,
             idle_wait_max_us: after.idle_wait_max_ns / 1000,
@@ -341,6 +346,7 @@ mod tests {
             windows: seconds * 100,
             flips: seconds * 7,
             home_switches: 0,
+            lapses: 0,
             period_ms: 10 * seconds,
         };
         let uptime = Duration::from_secs(seconds);
@@ -386,6 +392,7 @@ mod tests {
             "idle_wait_max_us",
             "homes",
             "home_switches",
+            "lapses",
         ];
         let mut counts: Vec<u64> = json
             .as_object()

@@ -35,6 +35,8 @@ pub struct Cell {
     pub state: CellState,
     /// EWMA of its windows.
     pub average: Window,
+    /// The last of them.
+    pub latest: Window,
     relative: Hysteresis,
     absolute: Hysteresis,
 }
@@ -121,6 +123,7 @@ fn average(prev: &States, windows: &[Window], next: &mut States) {
         } else {
             *window
         };
+        cell.latest = *window;
     }
     next.seeded = true;
 }

@@ -16,7 +16,7 @@ mod turns;
 
 use std::ops::Range;
 
-use super::automaton::States;
+use super::automaton::{Cell, States};
 use super::hysteresis::CellState;
 use super::picks::Picks;
 use super::place::Map;
@@ -37,6 +37,9 @@ pub const MAX_TOKENS: u16 = 64;
 
 /// Half of a gap is rounded to a task: less than this rounds to none.
 const GAP_MIN: f64 = 1.5;
+
+/// Idle share of the last window below which a cell had no time to give.
+const IDLE_NOW: f64 = 0.05;
 
 /// Donors and receivers of one window. Keeps its buffers from one to the next;
 /// nothing in them carries over.
@@ -82,12 +85,13 @@ impl Way {
         4 << self as u8
     }
 
-    /// The roles of a cell that nobody matched yet.
-    fn roles(state: CellState) -> u8 {
-        match state {
+    /// The roles of a cell that nobody matched yet. A state takes its time to
+    /// change: a hungry cell that did not idle lately is one that can pull.
+    fn roles(cell: &Cell) -> u8 {
+        match cell.state {
             CellState::Saturated => Way::Push.gives() | Way::Fair.gives(),
-            CellState::Hungry => Way::Push.takes(),
-            CellState::Balanced => Way::Fair.takes(),
+            CellState::Hungry if cell.latest.idle() > IDLE_NOW => Way::Push.takes(),
+            CellState::Hungry | CellState::Balanced => Way::Fair.takes(),
         }
     }
 }
@@ -106,7 +110,11 @@ impl Matching {
             grants.resize(nr, None);
         }
         self.start(map, states);
-        if !self.roles.contains(&Way::roles(CellState::Saturated)) {
+        if !states
+            .cells
+            .iter()
+            .any(|cell| cell.state == CellState::Saturated)
+        {
             return;
         }
         for llc in map.llcs() {
@@ -138,7 +146,7 @@ impl Matching {
         self.keys
             .extend(loads.map(|(cell, load)| packed(*load, cell)));
         self.roles.clear();
-        self.roles.extend(cells.map(|cell| Way::roles(cell.state)));
+        self.roles.extend(cells.map(Way::roles));
         self.donors.start(map.cells().len());
         self.receivers.start(map.cells().len());
         self.budgets.clear();

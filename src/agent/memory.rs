@@ -37,6 +37,9 @@ pub struct Memory {
     signals: *mut signal,
     tunables: *mut tunables,
     why_pid: *mut u32,
+    why_lost: *const u64,
+    agent_until_ns: *mut u64,
+    nr_alone: *const u64,
 }
 
 /// What BPF goes by, and may be changed while it does.
@@ -95,6 +98,9 @@ impl Memory {
             signals: (&raw mut bss.signals).cast(),
             tunables: (&raw mut data.tunables).cast(),
             why_pid: &raw mut bss.why_pid,
+            why_lost: &raw const bss.why_lost,
+            agent_until_ns: &raw mut bss.agent_until_ns,
+            nr_alone: &raw const bss.nr_alone,
         })
     }
 
@@ -195,6 +201,25 @@ impl Memory {
     pub fn watch(&self, pid: u32) {
         // SAFETY: mapped, and only this process writes it.
         unsafe { self.why_pid.write_volatile(pid) }
+    }
+
+    /// How many of these decisions found no room in the ring buffer so far.
+    pub fn lost(&self) -> u64 {
+        // SAFETY: mapped, by the contract of `of`.
+        unsafe { self.why_lost.read_volatile() }
+    }
+
+    /// Tells BPF that all signals are published and the newest hold until
+    /// `expires_ns` on the cells' clock: after that it is on its own.
+    pub fn speak_until(&self, expires_ns: u64) {
+        // SAFETY: mapped, and only this process writes it.
+        unsafe { self.agent_until_ns.write_volatile(expires_ns) }
+    }
+
+    /// How often BPF was on its own because all signals had expired.
+    pub fn lapses(&self) -> u64 {
+        // SAFETY: mapped, by the contract of `of`.
+        unsafe { self.nr_alone.read_volatile() }
     }
 
     /// Lets BPF go by `new` from its next decision on. Each word changes whole;

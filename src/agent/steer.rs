@@ -34,6 +34,7 @@ pub struct Agent {
     learnt: Instant,
     groups: Groups,
     group_maps: GroupMaps,
+    lapses: u64,
     /// The last attempt to find homes failed, and the user was told so.
     homeless: bool,
 }
@@ -51,6 +52,7 @@ impl Agent {
             learnt: Instant::now(),
             groups: Groups::default(),
             group_maps,
+            lapses: 0,
             homeless: false,
         }
     }
@@ -69,6 +71,8 @@ impl Agent {
         for (place, orders) in cells.iter().zip(self.controller.orders()) {
             memory.publish(place.cpu.into(), orders, expires_ns);
         }
+        memory.speak_until(expires_ns);
+        self.note_lapses(memory);
         if self.params.price_learn && self.learnt.elapsed() >= LEARN_EVERY {
             self.learnt = Instant::now();
             let cpus = cells.iter().map(|place| place.cpu.into());
@@ -82,6 +86,15 @@ impl Agent {
             warn!("threads are not kept together until this works: {error:#}");
         }
         self.homeless = found.is_err();
+    }
+
+    /// An agent that was stopped, or starved, learns of it here.
+    fn note_lapses(&mut self, memory: &Memory) {
+        let lapses = memory.lapses();
+        if lapses != self.lapses {
+            warn!("this agent fell silent: BPF scheduled on its own meanwhile");
+            self.lapses = lapses;
+        }
     }
 
     /// One LLC is everybody's home already.

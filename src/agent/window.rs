@@ -20,7 +20,7 @@ const MAX_QUEUE: f64 = 4_194_304.0;
 pub struct Sample {
     /// When the cell was last written.
     pub updated_ns: u64,
-    /// Time spent in runs that ended.
+    /// Time spent running tasks up to `updated_ns`.
     pub busy_ns: u64,
     /// Integral of the queue length up to `updated_ns`, in task-nanoseconds.
     pub queue_integral_ns: u64,
@@ -61,7 +61,7 @@ impl Sample {
     /// Time spent running tasks up to `now_ns`.
     fn busy_at(&self, now_ns: u64) -> u64 {
         let run = if self.running() {
-            grown(self.run_since_ns, now_ns)
+            grown(self.updated_ns, now_ns)
         } else {
             0
         };
@@ -358,6 +358,7 @@ mod tests {
                 now += step;
                 (seen, seen_ns) = (cell, now);
                 cell.queue_integral_ns += u64::from(cell.nr_queued) * (now - cell.updated_ns);
+                cell.busy_ns += now - cell.updated_ns;
                 (cell.nr_queued, cell.updated_ns) = (nr, now);
             }
             let whole = Window::between(&first, start, &seen, now);

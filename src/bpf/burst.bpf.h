@@ -62,7 +62,7 @@ static __always_inline u32 footprint_of(const struct task_struct *p, const struc
 
 	if (tctx->avg_burst_ns < TINY_BURST_NS)
 		return FOOTPRINT_MIN;
-	if (mm) {
+	if (mm && bpf_core_field_exists(mm->rss_stat[0].count)) {
 		bpf_for(i, 0, PAGE_KINDS)
 			pages += BPF_CORE_READ(mm, rss_stat[i].count);
 		quarters = pages > 0 ? pages * FOOTPRINT_USUAL / FOOTPRINT_PAGES : 0;

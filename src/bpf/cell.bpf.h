@@ -59,15 +59,18 @@ static __always_inline u32 ewma(u32 avg, u64 sample)
 }
 
 /*
- * Integrates the queue length up to @now. The length between two events is
- * taken as the mean of what both saw.
+ * Integrates the queue length, and the time that a task runs, up to @now. The
+ * length between two events is taken as the mean of what both saw.
  */
 static __always_inline void cell_sample(struct cell *cell, u32 nr_queued, u64 now)
 {
 	u64 dt = now - cell->updated_ns;
 
-	if (cell->updated_ns && (s64)dt > 0)
+	if (cell->updated_ns && (s64)dt > 0) {
 		cell->queue_integral_ns += (cell->nr_queued + nr_queued) * dt / 2;
+		if (cell->run_since_ns)
+			cell->busy_ns += dt;
+	}
 	cell->nr_queued = nr_queued;
 	cell->updated_ns = now;
 }

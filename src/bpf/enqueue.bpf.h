@@ -8,18 +8,22 @@
 
 /*
  * An idle CPU for a task that ops.select_cpu() was not asked about: a remote
- * wake-up, or one taken back from a CPU that a higher class has.
+ * wake-up; one taken back from a CPU that a higher class has; one whose slice is
+ * over, or which may use more CPUs than before, while it was in a queue.
  */
 static __always_inline bool enqueue_idle(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
 					 u64 enq_flags, const struct orders *orders, u64 now)
 {
-	s32 to = cpu;
+	u32 home = home_of(p, tctx, now);
+	s32 to;
 
-	if ((enq_flags & SCX_ENQ_REENQ) || !scx_bpf_test_and_clear_cpu_idle(cpu))
+	if (enq_flags & SCX_ENQ_REENQ)
 		to = pick_idle_for(p, tctx, cpu, orders, now);
+	else
+		to = pick_idle_near(p, tctx, home, cpu, orders, now);
 	if (to < 0)
 		return false;
-	count_idle(p, tctx, cpu, to, now);
+	count_idle(p, tctx, home, cpu, to, now);
 	queue_on_track(p, tctx, to, orders->slice_ns, enq_flags);
 	scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
 	return true;
@@ -74,11 +78,11 @@ static __always_inline bool go_home(struct task_struct *p, struct task_ctx *tctx
 static __always_inline void enqueue_movable(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
 					    u64 enq_flags, const struct orders *orders, u64 now)
 {
-	bool moves = enq_flags & (SCX_ENQ_WAKEUP | SCX_ENQ_REENQ);
+	bool woke = enq_flags & SCX_ENQ_WAKEUP, moves = woke || (enq_flags & SCX_ENQ_REENQ);
 	s32 to;
 
-	if (moves && ((enq_flags & SCX_ENQ_REENQ) || !__COMPAT_is_enq_cpu_selected(enq_flags))) {
-		tctx->near_wake = !(enq_flags & SCX_ENQ_REENQ);
+	if (!woke || !__COMPAT_is_enq_cpu_selected(enq_flags)) {
+		tctx->near_wake = woke;
 		if (enqueue_idle(p, tctx, cpu, enq_flags, orders, now))
 			return;
 	}

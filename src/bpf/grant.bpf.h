@@ -10,8 +10,10 @@
 #ifndef __HALLOWS_GRANT_BPF_H
 #define __HALLOWS_GRANT_BPF_H
 
-#define PULL_SCAN 4	/* tasks at the head of a track of which one may come along */
+#define PULL_SCAN 4	/* tasks at the head of a track that may stay while others come along */
+#define PULL_MAX 8	/* tasks that come at a time */
 #define PULLED (-1)
+#define HOME_GAP 4	/* tasks by which queues must differ for one to leave its home */
 
 /*
  * Takes over the grants of @orders if they are new. Those that came before have
@@ -47,6 +49,16 @@ static __always_inline u32 nr_sharing(s32 cpu)
 }
 
 /*
+ * Must a task not leave the LLC of its group on the way from @from to @to? Only
+ * the difference between the queues is worth more than its cache, if it is large:
+ * a group that grows is too large for its home before the agent knows.
+ */
+static __always_inline bool home_holds(const struct task_ctx *tctx, s32 from, s32 to)
+{
+	return leaves_home(tctx, from, to) && nr_sharing(from) < nr_sharing(to) + HOME_GAP;
+}
+
+/*
  * Spends a token on sending @p, which would wait on @cpu, to where the agent
  * says. Returns that CPU, or -1 if the move would not help.
  */
@@ -68,14 +80,14 @@ static __noinline s32 push_target(const struct task_struct *p, const struct task
 		why = REJECT_MASK;
 	else if (nr_sharing(cpu) + 1 < nr_sharing(to) + 2)
 		why = REJECT_GAP;
-	else if (leaves_home(tctx, cpu, to))
+	else if (home_holds(tctx, cpu, to))
 		why = REJECT_PRICE;
 	else {
 		idle = scx_bpf_test_and_clear_cpu_idle(to);
 		there = idle ? 0 : ahead_ns(to, p, tctx);
 		ahead = ahead_ns(cpu, p, tctx);
 		if (there + price_of(tctx, ring_between(cpu, to), now) < ahead) {
-			move_applied(MOVE_PUSH);
+			move_applied(MOVE_PUSH, 1);
 			explain(p, tctx, WHY_PUSH, cpu, to, ahead - there, now);
 			return to;
 		}
@@ -89,39 +101,60 @@ static __noinline s32 push_target(const struct task_struct *p, const struct task
 }
 
 /*
- * Takes the first task of @from's track that may come to @cpu. It had less of
- * its CPU than those here of theirs, and gets a slice of credit for that.
+ * Why @p, which waits on @from's track, can't come to @cpu; PULLED if it can. A
+ * move that is not legal would be the end of us.
  */
-static __always_inline s32 pull(s32 from, s32 cpu, u64 now)
+static __always_inline s32 pullable(const struct task_struct *p, const struct task_ctx *tctx, s32 from, s32 cpu)
 {
-	s32 why = REJECT_GONE;
+	if (is_pinned(p))
+		return REJECT_PINNED;
+	if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
+		return REJECT_MASK;
+	return home_holds(tctx, from, cpu) ? REJECT_PRICE : PULLED;
+}
+
+/* Moves @p, which an iterator stands at, to the track of @cpu, where it begins to wait. */
+#define pull_to_wait(p, tctx, cell, cpu)						\
+({											\
+	scx_bpf_dsq_move_set_vtime(BPF_FOR_EACH_ITER,					\
+				   (cell)->vclock_ns + to_vtime(p, tctx, full_slice_ns()));	\
+	scx_bpf_dsq_move_vtime(BPF_FOR_EACH_ITER, p, track_dsq(cpu), 0);		\
+})
+
+/*
+ * Takes the first task of @from's track that may come to @cpu, to run now or,
+ * @waits, to wait there. Who runs now had less of its CPU than those here of
+ * theirs, and gets a slice of credit for that. Returns PULLED or why not.
+ */
+__noinline s32 pull(s32 from, s32 cpu, bool waits, u64 now)
+{
+	struct cell *cell = cell_of(cpu);
+	s32 why = REJECT_GONE, no;
 	struct task_struct *p;
 	struct task_ctx *tctx;
 	u32 seen = 0;
 
+	if (!cell)
+		return why;
 	bpf_for_each(scx_dsq, p, track_dsq(from), 0) {
 		if (seen++ >= PULL_SCAN)
 			break;
-		if (is_pinned(p)) {
-			why = REJECT_PINNED;
-			continue;
-		}
-		/* the move must be legal or we are out */
-		if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
-			why = REJECT_MASK;
-			continue;
-		}
 		tctx = task_ctx_of(p);
-		if (tctx && leaves_home(tctx, from, cpu)) {
-			why = REJECT_PRICE;
+		if (!tctx)
+			continue;
+		no = pullable(p, tctx, from, cpu);
+		if (no != PULLED) {
+			why = no;
 			continue;
 		}
-		if (!scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, SCX_DSQ_LOCAL, 0)) {
-			why = REJECT_GONE;
+		if (waits ? !pull_to_wait(p, tctx, cell, cpu) : !scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, SCX_DSQ_LOCAL, 0))
 			continue;
-		}
-		if (tctx)
+		if (waits) {
+			tctx->vtime_ns = cell->vclock_ns;
+			tctx->clock_cpu = cpu;
+		} else {
 			tctx->vtime_ns -= full_slice_ns();
+		}
 		why = PULLED;
 		break;
 	}
@@ -130,25 +163,49 @@ static __always_inline s32 pull(s32 from, s32 cpu, u64 now)
 	return why;
 }
 
-/* The end of a slice: spends a token on pulling a task from where the agent says. */
+/* As many more as @nr tasks from there begin to wait here. Returns how many came. */
+static __always_inline u32 pull_others(s32 from, s32 cpu, u32 nr, u64 now)
+{
+	u32 came;
+
+	/* a loop that counts what it did is one that the verifier has to walk through */
+	for (came = 0; came < PULL_MAX - 1; came++)
+		if (came >= nr || pull(from, cpu, true, now) != PULLED)
+			break;
+	if (came) {
+		track_moved(cpu, now);
+		yard_set(cpu, YARD_WAITING, true);
+	}
+	return came;
+}
+
+/*
+ * The end of a slice: spends tokens on pulling tasks from where the agent says,
+ * half of the difference at most.
+ */
 __noinline bool take_fair(s32 cpu, s32 from, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
-	s32 why = REJECT_GAP;
+	s32 why = REJECT_GAP, half;
+	u32 nr = 1;
 
 	if (!cell || !cell->fair_left || from == cpu)
 		return false;
 	cell->fair_left--;
+	/* the task whose slice ended still counts as running here */
+	half = ((s32)nr_sharing(from) - (s32)nr_sharing(cpu)) / 2;
 	if (llc_of(from) >= MAX_LLCS)
 		why = REJECT_GONE;
-	/* the task whose slice ended still counts as running here */
-	else if (nr_sharing(from) >= nr_sharing(cpu) + 2)
-		why = pull(from, cpu, now);
+	else if (half > 0)
+		why = pull(from, cpu, false, now);
 	if (why != PULLED) {
 		move_rejected(MOVE_FAIR, why);
 		return false;
 	}
-	move_applied(MOVE_FAIR);
+	if (half > 1)
+		nr += pull_others(from, cpu, half - 1 < cell->fair_left ? half - 1 : cell->fair_left, now);
+	cell->fair_left -= nr - 1;
+	move_applied(MOVE_FAIR, nr);
 	count_dispatch(STAT_FAIR, from, 0);
 	return true;
 }

@@ -81,20 +81,6 @@ static __always_inline u32 home_of(const struct task_struct *p, struct task_ctx 
 	return home->llc;
 }
 
-/* Claims an idle CPU at home for @p, which wakes up away from it. */
-static __always_inline s32 pick_idle_home(const struct task_struct *p, const struct task_ctx *tctx, u32 home,
-					  s32 prev_cpu, u64 now)
-{
-	s32 cpu = pick_idle_in(p, bpf_map_lookup_elem(&llc_spans, &home));
-
-	if (cpu >= 0) {
-		move_requested(MOVE_HOME, 1);
-		move_applied(MOVE_HOME);
-		explain(p, tctx, WHY_HOME_IDLE, prev_cpu, cpu, 0, now);
-	}
-	return cpu;
-}
-
 /* A CPU in a random slot of @llc. */
 static __always_inline s32 any_cpu_of(u32 llc)
 {
@@ -155,13 +141,25 @@ static __always_inline bool may_leave(const struct task_struct *p, struct task_c
 	       !time_before(now, tctx->home_moved_ns + HOME_MOVE_GAP_NS);
 }
 
-/* Should @p, whose slice is over, try to? Now and then, since there may be no room. */
+/*
+ * Should @p, whose slice is over, leave @cpu for home? If there is room now: this
+ * CPU has nothing else to run. It is looked for now and then only.
+ */
 static __always_inline bool leaves_for_home(const struct task_struct *p, struct task_ctx *tctx, s32 cpu, u64 now)
 {
+	s32 to;
+
 	if (!may_leave(p, tctx, cpu, now) || time_before(now, tctx->home_tried_ns + HOME_RECHECK_NS))
 		return false;
 	tctx->home_tried_ns = now;
-	return true;
+	if (has_idle(tctx->home_llc))
+		return true;
+	to = home_to_swap(p, tctx->home_llc);
+	if (to >= 0)
+		return true;
+	move_requested(MOVE_HOME, 1);
+	move_rejected(MOVE_HOME, -1 - to);
+	return false;
 }
 
 /*
@@ -175,7 +173,7 @@ static __noinline s32 home_for(struct task_struct *p, struct task_ctx *tctx, s32
 
 	if (!is_away(home, cpu) || (!woke && !may_leave(p, tctx, cpu, now)))
 		return -1;
-	to = pick_idle_in(p, bpf_map_lookup_elem(&llc_spans, &home));
+	to = pick_idle_in(p, llc_span(home));
 	if (to < 0)
 		to = woke ? home_to_wait(p, tctx, home, cpu) : home_to_swap(p, home);
 	move_requested(MOVE_HOME, 1);
@@ -183,7 +181,7 @@ static __noinline s32 home_for(struct task_struct *p, struct task_ctx *tctx, s32
 		move_rejected(MOVE_HOME, -1 - to);
 		return -1;
 	}
-	move_applied(MOVE_HOME);
+	move_applied(MOVE_HOME, 1);
 	explain(p, tctx, WHY_HOME, cpu, to, 0, now);
 	tctx->home_moved_ns = now;
 	return to;

@@ -21,6 +21,11 @@ struct {
 	__type(value, struct span);
 } llc_spans SEC(".maps"), node_spans SEC(".maps"), scratch_spans SEC(".maps");
 
+static __always_inline struct span *llc_span(u32 llc)
+{
+	return bpf_map_lookup_elem(&llc_spans, &llc);
+}
+
 /* Puts a new mask into slot @at of @map, or keeps the one that is there. */
 static __always_inline int span_create(void *map, u32 at)
 {
@@ -78,13 +83,32 @@ static __always_inline s32 pick_idle_in(const struct task_struct *p, struct span
 /* May @p use every CPU of @llc? */
 static __always_inline bool has_whole_llc(const struct task_struct *p, u32 llc)
 {
-	struct span *span = bpf_map_lookup_elem(&llc_spans, &llc);
+	struct span *span = llc_span(llc);
 	struct bpf_cpumask *mask;
 
 	if (!span)
 		return false;
 	mask = span->mask;
 	return mask && bpf_cpumask_subset(cast_mask(mask), p->cpus_ptr);
+}
+
+/* Does any CPU of @llc idle? Nothing is claimed. */
+static __always_inline bool has_idle(u32 llc)
+{
+	struct span *span = llc_span(llc);
+	const struct cpumask *idle;
+	struct bpf_cpumask *mask;
+	bool any;
+
+	if (!span)
+		return false;
+	mask = span->mask;
+	if (!mask)
+		return false;
+	idle = scx_bpf_get_idle_cpumask();
+	any = bpf_cpumask_intersects(idle, cast_mask(mask));
+	scx_bpf_put_idle_cpumask(idle);
+	return any;
 }
 
 /* Claims an idle CPU of @home's LLC, whatever it costs. */
@@ -95,41 +119,56 @@ static __always_inline s32 pick_idle_llc(const struct task_struct *p, s32 home)
 	/* one LLC is the machine: the task's own mask says it all */
 	if (nr_llcs == 1 || llc >= MAX_LLCS)
 		return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
-	return pick_idle_in(p, bpf_map_lookup_elem(&llc_spans, &llc));
+	return pick_idle_in(p, llc_span(llc));
 }
 
 /*
  * Claims an idle CPU beyond @home's LLC, at most as far as waiting
  * @wait_saved_ns at home is worth. The search starts at the ring @idle_lvl,
- * below which the agent saw nobody hungry.
+ * below which the agent saw nobody hungry; who would wait longer than anybody
+ * should does not believe that, since the agent saw it a window ago.
  */
 static __always_inline s32 pick_idle_far(const struct task_struct *p, const struct task_ctx *tctx, s32 home,
 					 u64 wait_saved_ns, u32 idle_lvl, u64 now)
 {
 	const volatile struct cpu_place *place = place_of(home);
+	bool urgent = wait_saved_ns > wait_max_ns;
 	u32 node;
 	s32 cpu;
 
 	if (!place || place->llc >= MAX_LLCS)
 		return -EBUSY;
-	if (idle_lvl <= RING_NODE && (wait_saved_ns > wait_max_ns || wait_saved_ns > price_of(tctx, RING_NODE, now))) {
+	if (urgent || (idle_lvl <= RING_NODE && wait_saved_ns > price_of(tctx, RING_NODE, now))) {
 		node = place->node;
 		cpu = pick_idle_in(p, bpf_map_lookup_elem(&node_spans, &node));
 		if (cpu >= 0)
 			return cpu;
 	}
-	if (many_nodes && idle_lvl <= RING_MACHINE && 
-	    (wait_saved_ns > wait_max_ns || wait_saved_ns > price_of(tctx, RING_MACHINE, now)))
+	if (many_nodes &&
+	    (urgent || (idle_lvl <= RING_MACHINE && wait_saved_ns > price_of(tctx, RING_MACHINE, now))))
 		return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
 	return -EBUSY;
 }
 
-static __always_inline void count_idle(const struct task_struct *p, const struct task_ctx *tctx, s32 home,
-				       s32 cpu, u64 now)
+/*
+ * Counts that @p, which was at @from, found @cpu idle; and what that means for
+ * its way to the LLC @home of its group, if it was away.
+ */
+static __always_inline void count_idle(const struct task_struct *p, const struct task_ctx *tctx, u32 home,
+				       s32 from, s32 cpu, u64 now)
 {
-	count(STAT_IDLE_SELF + ring_between(home, cpu));
-	decision("%d found CPU %d idle, home %d", p->pid, cpu, home);
-	explain(p, tctx, WHY_IDLE, home, cpu, 0, now);
+	bool was_away = is_away(home, from), arrives = was_away && !is_away(home, cpu);
+
+	count(STAT_IDLE_SELF + ring_between(from, cpu));
+	decision("%d found CPU %d idle, was at %d", p->pid, cpu, from);
+	explain(p, tctx, arrives ? WHY_HOME_IDLE : WHY_IDLE, from, cpu, 0, now);
+	if (!was_away)
+		return;
+	move_requested(MOVE_HOME, 1);
+	if (arrives)
+		move_applied(MOVE_HOME, 1);
+	else
+		move_rejected(MOVE_HOME, REJECT_GONE);
 }
 
 #endif

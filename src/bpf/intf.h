@@ -71,7 +71,7 @@ struct cell {
 	u32 patrol;		/* the CPU whose track this one's tick looks at next */
 
 	u64 updated_ns;		/* when this line was last written */
-	u64 busy_ns;		/* sum of the time spent running tasks */
+	u64 busy_ns;		/* time spent running tasks, up to @updated_ns */
 	u64 queue_integral_ns;	/* integral of the queue length over time */
 	u64 idle_wait_max_ns;	/* longest overlap of a task's wait and this CPU's idleness */
 	u64 idle_until_ns;	/* end of the last idle period */

@@ -10,6 +10,7 @@
  *   cell     what a CPU tells about itself
  *   ledger   what became of the moves that the agent asked for
  *   signal   what the agent asks of a CPU, while that is fresh
+ *   alone    whether the agent still speaks
  *   task     virtual time, class
  *   burst    what the length of runs tells: class, price of moves, footprint
  *   weight   cpu.weight of cgroups
@@ -42,6 +43,7 @@ UEI_DEFINE(uei);
 #include "cell.bpf.h"
 #include "ledger.bpf.h"
 #include "signal.bpf.h"
+#include "alone.bpf.h"
 #include "task.bpf.h"
 #include "burst.bpf.h"
 #include "weight.bpf.h"
@@ -59,8 +61,8 @@ UEI_DEFINE(uei);
 #include "dump.bpf.h"
 
 /*
- * Kernels before 7.1 let a verdict outlive the scheduler that gave it, if the
- * wake-up was still on its way to another CPU when the scheduler was unloaded.
+ * Kernels without commit 7e0ffb72de8a let a verdict outlive the scheduler that
+ * gave it, if the wake-up was on its way to another CPU when that was unloaded.
  * They queue the task by it, and warn of a second one.
  */
 static __always_inline bool has_verdict(const struct task_struct *p)
@@ -93,12 +95,10 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 		return here;
 	}
 	read_orders(prev_cpu, &orders, now);
-	cpu = is_away(home, prev_cpu) ? pick_idle_home(p, tctx, home, prev_cpu, now) : -EBUSY;
-	if (cpu < 0)
-		cpu = pick_idle_near(p, tctx, prev_cpu, &orders, now);
+	cpu = pick_idle_near(p, tctx, home, prev_cpu, &orders, now);
 	if (cpu < 0)
 		return prev_cpu;
-	count_idle(p, tctx, prev_cpu, cpu, now);
+	count_idle(p, tctx, home, prev_cpu, cpu, now);
 	scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, orders.slice_ns, 0);
 	return cpu;
 }
@@ -152,9 +152,10 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 		return;
 	}
 	if (tctx) {
-		charge(prev, tctx, cell);
+		charge(prev, tctx);
 		group_charge(prev, tctx, cpu);
 	}
+	note_agent(now);
 	read_orders(cpu, &orders, now);
 	renew_grants(cell, &orders);
 	count(orders.fresh ? STAT_FRESH : STAT_STALE);
@@ -260,9 +261,10 @@ void BPF_STRUCT_OPS(hallows_stopping, struct task_struct *p, bool runnable)
 	if (!tctx || !cell)
 		return;
 	refresh_weight(p, tctx);
-	charge(p, tctx, cell);
+	charge(p, tctx);
 	group_charge(p, tctx, cpu);
 	burst_stops(p, tctx, cpu, runnable, now);
+	cell_sample(cell, cell->nr_queued, now);
 	ran = now - cell->run_since_ns;
 	cell->run_since_ns = 0;
 	cell->avg_run_ns = ewma(cell->avg_run_ns, ran);
@@ -393,6 +395,8 @@ void BPF_STRUCT_OPS(hallows_dump, struct scx_dump_ctx *dctx)
 {
 	u32 llc, nr;
 
+	if (alone_since_ns)
+		scx_bpf_dump("no agent since %llu us\n", since_ns(alone_since_ns, dctx->at_ns) / 1000);
 	bpf_for(llc, 0, nr_llcs) {
 		nr = nr_express(llc);
 		if (nr)

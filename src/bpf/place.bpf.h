@@ -52,7 +52,7 @@ static __always_inline s32 preemptible_near(const struct task_struct *p, s32 cpu
 	return -1;
 }
 
-/* Claims an idle CPU for @p, whose home is @cpu: in the LLC, else as far as pays. */
+/* Claims an idle CPU for @p, which is at @cpu: in the LLC, else as far as pays. */
 static __always_inline s32 pick_idle_for(const struct task_struct *p, const struct task_ctx *tctx,
 					 s32 cpu, const struct orders *orders, u64 now)
 {
@@ -63,10 +63,17 @@ static __always_inline s32 pick_idle_for(const struct task_struct *p, const stru
 	return pick_idle_far(p, tctx, cpu, ahead_ns(cpu, p, tctx), orders->idle_lvl, now);
 }
 
-/* The same, with @prev_cpu itself first: its cache is the warmest. */
-static __always_inline s32 pick_idle_near(const struct task_struct *p, const struct task_ctx *tctx,
+/*
+ * The same, with the LLC of its group first, if @p is away, and @prev_cpu itself
+ * next: its cache is the warmest.
+ */
+static __always_inline s32 pick_idle_near(const struct task_struct *p, const struct task_ctx *tctx, u32 home,
 					  s32 prev_cpu, const struct orders *orders, u64 now)
 {
+	s32 cpu = is_away(home, prev_cpu) ? pick_idle_in(p, llc_span(home)) : -EBUSY;
+
+	if (cpu >= 0)
+		return cpu;
 	if (bpf_cpumask_test_cpu(prev_cpu, p->cpus_ptr) && scx_bpf_test_and_clear_cpu_idle(prev_cpu))
 		return prev_cpu;
 	return pick_idle_for(p, tctx, prev_cpu, orders, now);

@@ -46,7 +46,7 @@ static __always_inline void hand_off(s32 cpu, u64 wait_ns, u32 idle_lvl, u64 now
 		guest = pick_idle_llc(p, cpu);
 		tctx = nr_llcs > 1 ? task_ctx_of(p) : NULL;
 		if (guest < 0 && tctx)
-			guest = pick_idle_far(p, tctx, cpu, wait_ns, wait_ns > wait_max_ns ? 0 : idle_lvl, now);
+			guest = pick_idle_far(p, tctx, cpu, wait_ns, idle_lvl, now);
 		if (guest >= 0)
 			invite(guest, cpu);
 		/* who may run anywhere found nobody: nor will the rest */

@@ -156,7 +156,9 @@ static __always_inline s32 take_stop(s32 cpu, s32 from, u32 stop, u64 now)
 		return REJECT_GONE;
 	if (!worth(track_age(from, now), price_between(cpu, from)))
 		return REJECT_PRICE;
-	return take_track_at(from, STAT_ROUTE, stop, now) ? PULLED : REJECT_MASK;
+	if (take_track_at(from, STAT_ROUTE, stop, now))
+		return PULLED;
+	return nr_waiting(from) ? REJECT_MASK : REJECT_GONE;
 }
 
 __noinline bool take_route(s32 cpu, u64 now)
@@ -182,7 +184,7 @@ __noinline bool take_route(s32 cpu, u64 now)
 		why = take_stop(cpu, signal->route[i], i, now);
 		move_requested(MOVE_ROUTE, 1);
 		if (why == PULLED) {
-			move_applied(MOVE_ROUTE);
+			move_applied(MOVE_ROUTE, 1);
 			return true;
 		}
 		move_rejected(MOVE_ROUTE, why);

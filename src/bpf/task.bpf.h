@@ -123,7 +123,7 @@ static __always_inline u64 deadline_of(struct task_struct *p, struct task_ctx *t
 }
 
 /* Charges @p for what it ran since it was last charged. */
-static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx, struct cell *cell)
+static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx)
 {
 	u64 ran = p->se.sum_exec_runtime - tctx->exec_start_ns;
 
@@ -131,7 +131,6 @@ static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx,
 	tctx->vtime_ns += to_vtime(p, tctx, ran);
 	tctx->burst_ns += ran;
 	tctx->group_ns += ran;
-	cell->busy_ns += ran;
 }
 
 /*

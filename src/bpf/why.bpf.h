@@ -9,6 +9,7 @@
 #define __HALLOWS_WHY_BPF_H
 
 u32 why_pid;	/* whose decisions to tell, 0: nobody's. Written by the agent. */
+u64 why_lost;	/* decisions that found no room in the ring buffer */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -45,28 +46,36 @@ static __always_inline void count_dispatch(enum hallows_stat stat, s32 from, u32
 	}
 }
 
+/* Nobody is woken up: whoever asked comes to look. */
+static __always_inline int tell(struct why_event *event)
+{
+	if (bpf_ringbuf_output(&whys, event, sizeof(*event), BPF_RB_NO_WAKEUP))
+		__sync_fetch_and_add(&why_lost, 1);
+	return 0;
+}
+
 /*
- * Tells of a placement; @trip has the CPUs and the home, 16 bits each from the
- * lowest: from, cpu, home. Its own program to the verifier, since it is called
- * from everywhere.
+ * Tells of a placement. @what is the task's id, above 32 bits of why; @trip has
+ * the CPUs and the home, 16 bits each from the lowest: from, cpu, home. Its own
+ * program to the verifier, since it is called from everywhere.
  */
-__noinline int tell_placed(u32 why, u64 trip, u64 saved_ns, u64 price_ns, u64 now)
+__noinline int tell_placed(u64 what, u64 trip, u64 saved_ns, u64 price_ns, u64 now)
 {
 	struct why_event event = {};
 
 	event.at_ns = now;
 	event.saved_ns = saved_ns;
 	event.price_ns = price_ns;
-	event.pid = why_pid;
-	event.why = why;
+	event.pid = what >> 32;
+	event.why = what;
 	event.from = trip;
 	event.cpu = trip >> 16;
 	event.home = trip >> 32;
-	return bpf_ringbuf_output(&whys, &event, sizeof(event), 0);
+	return tell(&event);
 }
 
-/* The same of a run, which began on the CPU where this is called. */
-__noinline int tell_run(u64 trip, bool queued, u64 waited_ns, u64 price_ns, u64 now)
+/* The same of a run, which began on the CPU where this is called; @what has @queued below. */
+__noinline int tell_run(u64 what, u64 trip, u64 waited_ns, u64 price_ns, u64 now)
 {
 	struct source *source = ARRAY_ELEM_PTR(sources, bpf_get_smp_processor_id(), MAX_CPUS);
 	struct why_event event = {};
@@ -76,14 +85,14 @@ __noinline int tell_run(u64 trip, bool queued, u64 waited_ns, u64 price_ns, u64 
 	event.at_ns = now;
 	event.waited_ns = waited_ns;
 	event.price_ns = price_ns;
-	event.pid = why_pid;
+	event.pid = what >> 32;
 	event.why = WHY_RUN;
-	event.source = queued ? source->stat : NR_HALLOWS_STATS;
-	event.from = queued ? source->from : trip;
+	event.source = (u32)what ? source->stat : NR_HALLOWS_STATS;
+	event.from = (u32)what ? source->from : trip;
 	event.stop = source->stop;
 	event.cpu = trip >> 16;
 	event.home = trip >> 32;
-	return bpf_ringbuf_output(&whys, &event, sizeof(event), 0);
+	return tell(&event);
 }
 
 static __always_inline u64 trip_of(const struct task_ctx *tctx, s32 from, s32 cpu)
@@ -96,7 +105,7 @@ static __always_inline void explain(const struct task_struct *p, const struct ta
 				    enum hallows_why why, s32 from, s32 cpu, u64 saved_ns, u64 now)
 {
 	if (asked(p))
-		tell_placed(why, trip_of(tctx, from, cpu), saved_ns,
+		tell_placed((u64)p->pid << 32 | why, trip_of(tctx, from, cpu), saved_ns,
 			    price_of(tctx, ring_between(from, cpu), now), now);
 }
 
@@ -104,7 +113,7 @@ static __always_inline void explain(const struct task_struct *p, const struct ta
 static __always_inline void explain_run(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu, u64 now)
 {
 	if (asked(p))
-		tell_run(trip_of(tctx, tctx->last_cpu, cpu), tctx->queued_ns, since_ns(tctx->queued_ns, now),
+		tell_run((u64)p->pid << 32 | !!tctx->queued_ns, trip_of(tctx, tctx->last_cpu, cpu), since_ns(tctx->queued_ns, now),
 			 price_of(tctx, ring_between(tctx->last_cpu, cpu), now), now);
 }
 

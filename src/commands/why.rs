@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use scx_stats::serde_json;
+use tracing::warn;
 
 use super::print;
 use crate::exit::Error;
@@ -38,7 +39,8 @@ impl Why {
     /// Asks the scheduler, and prints.
     ///
     /// # Errors
-    /// [`Error::Usage`] when there is no such task, else those of [`Asker`].
+    /// [`Error::Usage`] when there is no such task, [`Error::Failed`] when
+    /// somebody follows another one, else those of [`Asker`].
     pub fn run(&self) -> Result<(), Error> {
         if !Path::new("/proc").join(self.pid.to_string()).exists() {
             return Err(Error::Usage(format!(
@@ -48,17 +50,23 @@ impl Why {
         }
         let signals = Signals::ending()?;
         let mut asker = Asker::connect(SOCKET, self.pid)?;
-        let (start, mut first_ns, mut nr) = (Instant::now(), None, 0);
+        let (start, mut first_ns, mut nr, mut lost) = (Instant::now(), None, 0, 0);
         asker.ask()?;
         while start.elapsed() < self.duration && !signals.is_shutdown() {
             sleep(ASK_EVERY.min(self.duration.saturating_sub(start.elapsed())));
-            for event in asker.ask()? {
+            let heard = asker.ask()?;
+            lost += heard.lost;
+            for event in heard.events {
                 let since_ns = event
                     .at_ns
                     .saturating_sub(*first_ns.get_or_insert(event.at_ns));
                 print(self.line(&event, since_ns)?.as_bytes())?;
                 nr += 1;
             }
+        }
+        asker.end()?;
+        if lost > 0 {
+            warn!("{lost} decisions are missing: they came faster than they were fetched");
         }
         if nr == 0 && !self.json {
             let quiet = format!("task {} neither woke up nor changed its CPU\n", self.pid);

@@ -7,7 +7,7 @@ use super::tape::Piece;
 use super::{CellMetrics, Metrics, MoveMetrics, PriceMetrics, Snapshot, tape, tuning, why};
 use crate::agent::params::Params;
 use crate::config::change::{Change, Setting};
-use crate::why::Event;
+use crate::why::Heard;
 
 /// The server. Its channels carry a [`Request`] each, and want the scheduler's
 /// [`Reply`] to it back; a client waits until it comes.
@@ -37,8 +37,8 @@ pub enum Reply {
     Params(Params),
     /// What the agent saw since this was asked last, `None` without an agent.
     Tape(Option<Box<Piece>>),
-    /// The decisions since this was asked last.
-    Why(Vec<Event>),
+    /// The decisions since this was asked last, or why there are none.
+    Why(Result<Heard, String>),
     /// What each setting changed, in their order, or why nothing was.
     Set(Result<Vec<Change>, String>),
 }

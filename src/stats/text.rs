@@ -145,10 +145,11 @@ impl Metrics {
             0 => write!(out, "agent       off")?,
             period => write!(
                 out,
-                "agent       period {period} ms  windows/s {}  flips/s {}  fresh {:.0} %  homes {}",
+                "agent       period {period} ms  windows/s {}  flips/s {}  fresh {:.0} %  lapses {}  homes {}",
                 self.per_second(self.windows),
                 self.per_second(self.flips),
                 percent(self.fresh, self.fresh + self.stale),
+                self.lapses,
                 self.homes
             )?,
         }
@@ -235,6 +236,7 @@ mod tests {
             express_pct: 25.0,
             fresh: 99,
             stale: 1,
+            lapses: 1,
             windows: 200,
             flips: 1,
             period_ms: 10,
@@ -264,7 +266,7 @@ run at/s    self 0  smt 0  llc 0  node 0  machine 1.2M
 queue/s     track 150  express 50  preempted 0  invited 0  reenqueued 0
 push/s      requested 5.0  applied 4.0  expired 0.5  mask 0  pinned 0  gone 0  gap 0.5  price 0
 price/us    smt 1.5 +-0.2 of 4000  llc 20.0 of 0
-agent       period 10 ms  windows/s 100  flips/s 0.5  fresh 99 %  homes 2  express 25 % of queued  longest wait beside an idle CPU 812 us
+agent       period 10 ms  windows/s 100  flips/s 0.5  fresh 99 %  lapses 1  homes 2  express 25 % of queued  longest wait beside an idle CPU 812 us
 
 ";
         assert_eq!(printed(&metrics), expected);

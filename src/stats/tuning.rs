@@ -205,7 +205,7 @@ mod tests {
                 let reply = match request {
                     Request::Snapshot => Reply::Snapshot(Default::default()),
                     Request::Tape => Reply::Tape(None),
-                    Request::Why(_) => Reply::Why(Vec::new()),
+                    Request::Why(_) => Reply::Why(Ok(Default::default())),
                     Request::Params => Reply::Params(params),
                     Request::Set(settings) => {
                         let changed = change(&params, &settings);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Asking a running scheduler why it does what it does with a task: both ends.
 //!
-//! Target `why` takes `pid: "PID"` and answers with the [`Event`]s since the same
-//! was asked last.
+//! Target `why` takes `pid: "PID"` and answers with what was [`Heard`] since the
+//! same was asked last.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use scx_stats::serde_json;
 use super::client;
 use super::server::{Reply, Request};
 use crate::exit::Error;
-use crate::why::Event;
+use crate::why::Heard;
 
 /// Target of a request.
 pub(super) const WHY: &str = "why";
@@ -23,10 +23,10 @@ pub(super) fn ops() -> StatsOps<Request, Reply> {
         let read: Box<dyn StatsReader<Request, Reply>> = Box::new(|args, (requests, replies)| {
             let pid = args.get("pid").context("no pid is given")?;
             requests.send(Request::Why(pid.parse().context("the pid is no number")?))?;
-            let Reply::Why(events) = replies.recv()? else {
+            let Reply::Why(heard) = replies.recv()? else {
                 bail!("the scheduler answered something else");
             };
-            Ok(serde_json::to_value(events)?)
+            Ok(serde_json::to_value(heard)?)
         });
         Ok(read)
     });
@@ -59,14 +59,29 @@ impl Asker {
     /// The decisions since the last call, of which the first only begins to watch.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the scheduler is gone or another one.
-    pub fn ask(&mut self) -> Result<Vec<Event>, Error> {
+    /// [`Error::Unavailable`] when the scheduler is gone or another one,
+    /// [`Error::Failed`] when it has no decisions to tell.
+    pub fn ask(&mut self) -> Result<Heard, Error> {
+        self.ask_about(self.pid)
+    }
+
+    /// Lets the next client follow another task at once.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub fn end(mut self) -> Result<(), Error> {
+        self.ask_about(0).map(drop)
+    }
+
+    fn ask_about(&mut self, pid: u32) -> Result<Heard, Error> {
         let args = vec![
             ("target".to_owned(), WHY.to_owned()),
-            ("pid".to_owned(), self.pid.to_string()),
+            ("pid".to_owned(), pid.to_string()),
         ];
-        self.client
+        let heard: Result<Heard, String> = self
+            .client
             .request("stats", args)
-            .map_err(|error| client::foreign(&self.socket, &error))
+            .map_err(|error| client::foreign(&self.socket, &error))?;
+        heard.map_err(Error::Failed)
     }
 }

@@ -48,16 +48,26 @@ pub struct Event {
     pub stop: u16,
 }
 
+/// What was decided about a task since somebody asked last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    pub events: Vec<Event>,
+    /// Events that found no room.
+    pub lost: u64,
+}
+
 impl Event {
-    /// Reads a record of the ring buffer; `None` when it is none of ours.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Event> {
+    /// Reads a record of the ring buffer, and the task that it is of; `None` when
+    /// it is none of ours.
+    pub fn from_bytes(bytes: &[u8]) -> Option<(u32, Event)> {
         const { assert!(size_of::<intf::why_event>() == 48) };
         if bytes.len() < size_of::<intf::why_event>() {
             return None;
         }
         let long = |at: usize| Some(u64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
         let short = |at: usize| Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
-        Some(Event {
+        let pid = u32::from_ne_bytes(bytes.get(32..36)?.try_into().ok()?);
+        let event = Event {
             at_ns: long(0)?,
             waited_ns: long(8)?,
             saved_ns: long(16)?,
@@ -68,7 +78,8 @@ impl Event {
             cpu: short(42)?,
             home: short(44)?,
             stop: short(46)?,
-        })
+        };
+        Some((pid, event))
     }
 
     fn placed(&self) -> Option<&'static str> {
@@ -120,7 +131,9 @@ impl Event {
         if u32::from(self.source) == intf::hallows_stat_STAT_ROUTE {
             write!(f, " ({})", self.stop + 1)?;
         }
-        if self.from != self.cpu {
+        // The express track is nobody's.
+        let express = u32::from(self.source) == intf::hallows_stat_STAT_EXPRESS;
+        if self.from != self.cpu && !express {
             write!(f, ", CPU {}", self.from)?;
         }
         write!(f, ", waited {}", Micros(self.waited_ns))
@@ -194,6 +207,14 @@ mod tests {
             ..run
         };
         assert_eq!(placed.to_string(), "runs on CPU 3");
+        let express = Event {
+            source: intf::hallows_stat_STAT_EXPRESS as u16,
+            ..run
+        };
+        assert_eq!(
+            express.to_string(),
+            "runs on CPU 3 from the express track, waited 154.3 us"
+        );
     }
 
     #[test]
@@ -201,11 +222,12 @@ mod tests {
         let mut bytes = [0; 48];
         bytes[8..16].copy_from_slice(&154_300u64.to_ne_bytes());
         bytes[24..32].copy_from_slice(&20_000u64.to_ne_bytes());
+        bytes[32..36].copy_from_slice(&77u32.to_ne_bytes());
         let shorts = [EVENT.why, 0, EVENT.from, EVENT.cpu, EVENT.home, 0];
         for (at, short) in shorts.into_iter().enumerate() {
             bytes[36 + 2 * at..38 + 2 * at].copy_from_slice(&short.to_ne_bytes());
         }
-        assert_eq!(Event::from_bytes(&bytes), Some(EVENT));
+        assert_eq!(Event::from_bytes(&bytes), Some((77, EVENT)));
         assert_eq!(Event::from_bytes(&bytes[..47]), None);
     }
 }

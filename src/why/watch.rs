@@ -5,25 +5,48 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use libbpf_rs::{RingBuffer, RingBufferBuilder};
 
-use super::Event;
+use super::{Event, Heard};
 use crate::agent::memory::Memory;
 use crate::bpf_skel::BpfSkel;
 
 /// A client that did not ask for so long is gone.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Most events kept between two requests; more are dropped.
+/// Most events kept between two requests; more are lost.
 const MAX_EVENTS: usize = 10_000;
+
+/// What came out of the ring buffer, of the task that is watched.
+#[derive(Debug, Default)]
+struct Sink {
+    pid: u32,
+    heard: Heard,
+}
+
+impl Sink {
+    /// Keeps a record, unless it is of a task that was watched before.
+    fn keep(&mut self, record: &[u8]) {
+        match Event::from_bytes(record) {
+            Some((pid, event)) if pid == self.pid => {
+                if self.heard.events.len() < MAX_EVENTS {
+                    self.heard.events.push(event);
+                } else {
+                    self.heard.lost += 1;
+                }
+            }
+            _ => (),
+        }
+    }
+}
 
 /// The ring buffer of decisions, and who is watched. Nobody is, at first: then
 /// BPF writes nothing.
 pub struct Watch {
     ring: RingBuffer<'static>,
-    events: Rc<RefCell<Vec<Event>>>,
-    pid: u32,
+    sink: Rc<RefCell<Sink>>,
+    lost: u64,
     asked: Instant,
 }
 
@@ -33,15 +56,12 @@ impl Watch {
     /// # Errors
     /// The system refuses to map it.
     pub fn of(skel: &BpfSkel<'_>) -> Result<Watch> {
-        let events: Rc<RefCell<Vec<Event>>> = Rc::default();
-        let sink = Rc::clone(&events);
+        let sink: Rc<RefCell<Sink>> = Rc::default();
+        let keeper = Rc::clone(&sink);
         let mut builder = RingBufferBuilder::new();
         builder
-            .add(&skel.maps.whys, move |bytes| {
-                let mut events = sink.borrow_mut();
-                if events.len() < MAX_EVENTS {
-                    events.extend(Event::from_bytes(bytes));
-                }
+            .add(&skel.maps.whys, move |record| {
+                keeper.borrow_mut().keep(record);
                 0
             })
             .context("read the ring buffer of decisions")?;
@@ -49,34 +69,46 @@ impl Watch {
             ring: builder
                 .build()
                 .context("map the ring buffer of decisions")?,
-            events,
-            pid: 0,
+            sink,
+            lost: 0,
             asked: Instant::now(),
         })
     }
 
-    /// The decisions about the task `pid` since this was asked last; none when
-    /// another task was watched until now.
+    /// The decisions about the task `pid` since this was asked last; none when it
+    /// was not watched until now. A client that leaves asks about 0.
     ///
     /// # Errors
-    /// The ring buffer can't be read.
-    pub fn ask(&mut self, memory: &Memory, pid: u32) -> Result<Vec<Event>> {
+    /// Somebody else follows another task, or the ring buffer can't be read.
+    pub fn ask(&mut self, memory: &Memory, pid: u32) -> Result<Heard> {
+        let watched = self.sink.borrow().pid;
+        if ![0, pid].contains(&watched) && pid != 0 && self.asked.elapsed() < PATIENCE {
+            bail!("task {watched} is followed already: one at a time, try again when that ends");
+        }
         self.asked = Instant::now();
+        if watched != pid {
+            *self.sink.borrow_mut() = Sink {
+                pid,
+                ..Sink::default()
+            };
+            self.lost = memory.lost();
+            memory.watch(pid);
+        }
         self.ring
             .consume()
             .context("read the ring buffer of decisions")?;
-        if self.pid != pid {
-            self.events.borrow_mut().clear();
-            self.pid = pid;
-            memory.watch(pid);
-        }
-        Ok(self.events.take())
+        let mut heard = std::mem::take(&mut self.sink.borrow_mut().heard);
+        let lost = memory.lost();
+        heard.lost += lost.saturating_sub(self.lost);
+        self.lost = lost;
+        Ok(heard)
     }
 
     /// Stops to watch when nobody asks any more.
     pub fn rest(&mut self, memory: &Memory) {
-        if self.pid != 0 && self.asked.elapsed() > PATIENCE {
-            self.pid = 0;
+        let mut sink = self.sink.borrow_mut();
+        if sink.pid != 0 && self.asked.elapsed() > PATIENCE {
+            *sink = Sink::default();
             memory.watch(0);
         }
     }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -16,7 +17,7 @@ use crate::stats::jain;
 use crate::sys;
 use crate::team::run_team;
 
-/// Start N burners on one CPU; print how long they took to spread.
+/// Let N burners that share one CPU use all; print how long they took to spread.
 #[derive(clap::Args)]
 pub struct Args {
     /// Number of threads.
@@ -35,8 +36,10 @@ pub struct SpreadReport {
     seconds: f64,
     /// CPUs that could be busy at once: the threads or the CPUs, whichever is less.
     target_cpus: usize,
-    /// From the start until that many CPUs ran threads; null if they never did.
+    /// Until that many CPUs ran threads; null if they never did.
     spread_us: Option<f64>,
+    /// Until no CPU had two threads more than another; null if that never was.
+    level_us: Option<f64>,
     /// CPUs that ran a thread at any time.
     used_cpus: usize,
     /// CPU time used, of `target_cpus` CPUs, percent.
@@ -60,6 +63,10 @@ impl fmt::Display for SpreadReport {
             )?,
             None => write!(f, "{} threads never on {target} CPUs at once", self.threads)?,
         }
+        match self.level_us {
+            Some(us) => write!(f, ", level after {us:.0} us")?,
+            None => write!(f, ", never level")?,
+        }
         writeln!(
             f,
             "; in {:.3} s {} CPUs used to {:.1} % of {target}, {} moves, Jain index {:.4}",
@@ -68,7 +75,10 @@ impl fmt::Display for SpreadReport {
     }
 }
 
-/// Runs the load.
+/// How long all of them burn on the first CPU before they are let out.
+const CROWDED: Duration = Duration::from_millis(20);
+
+/// Runs the load. All times are since the first thread was let out.
 ///
 /// # Errors
 /// When a thread can't be started or bound.
@@ -76,21 +86,31 @@ pub fn run(args: &Args) -> Result<SpreadReport> {
     let run = Run::prepare()?;
     let allowed = sys::affinity().context("read the CPUs this process may use")?;
     let birthplace = allowed.iter().next().unwrap_or(0);
-    // Threads inherit this, so all of them are born here; each then frees itself.
+    // Threads inherit this, so all of them are born here.
     sys::set_affinity(0, &CpuSet::single(birthplace)).context("pin the main thread")?;
-    let free = |_| sys::set_affinity(0, &allowed).context("free a thread from its first CPU");
-    let watch = |_: &[libc::pid_t]| {
+    let let_out = |tids: &[libc::pid_t]| {
+        sys::set_affinity(0, &allowed).context("free the main thread")?;
+        thread::sleep(CROWDED);
+        let start_ns = sys::now_ns();
+        for tid in tids {
+            sys::set_affinity(*tid, &allowed).context("free a thread from its first CPU")?;
+        }
         run.wait();
-        Ok(sys::now_ns() - run.started_ns())
+        Ok((start_ns, sys::now_ns() - start_ns))
     };
     let count = args.count as usize;
-    let body = |_| burn_and_track(&run);
-    let (elapsed_ns, tracks) = run_team(&run, count, args.duration, free, body, watch)?;
+    let body = |_| burn_and_track(&run, birthplace);
+    let during = args.duration + CROWDED;
+    let ((start_ns, elapsed_ns), tracks) =
+        run_team(&run, count, during, |_| Ok(()), body, let_out)?;
     let target = count.min(allowed.len());
+    let crowded_ns = start_ns - run.started_ns();
     let cpu_ns: Vec<u64> = tracks.iter().map(|t| t.cpu_ns).collect();
-    let spread_ns = time_to_occupy(&tracks, target).map(|t| t - run.started_ns());
+    let since_start = |t: u64| us(t.saturating_sub(start_ns));
+    let spread = first_time(&tracks, birthplace, |on| nr_used(on) >= target);
+    let level = first_time(&tracks, birthplace, |on| is_level(on, &allowed));
     let all_stops = tracks.iter().flat_map(|t| &t.stops);
-    let used: CpuSet = all_stops.fold(CpuSet::default(), |mut set, &(_, cpu)| {
+    let used: CpuSet = all_stops.fold(CpuSet::single(birthplace), |mut set, &(_, cpu)| {
         set.insert(cpu);
         set
     });
@@ -99,25 +119,26 @@ pub fn run(args: &Args) -> Result<SpreadReport> {
         threads: args.count,
         seconds: secs(elapsed_ns),
         target_cpus: target,
-        spread_us: spread_ns.map(us),
+        spread_us: spread.map(since_start),
+        level_us: level.map(since_start),
         used_cpus: used.len(),
-        used_percent: 100.0 * cpu_ns.iter().sum::<u64>() as f64
+        used_percent: 100.0 * (cpu_ns.iter().sum::<u64>() - crowded_ns) as f64
             / (target as f64 * elapsed_ns as f64),
-        moves: tracks.iter().map(|t| t.stops.len() - 1).sum(),
+        moves: tracks.iter().map(|t| t.stops.len()).sum(),
         jain: jain(&cpu_ns),
     })
 }
 
 /// Where one thread ran.
 struct Track {
-    /// (CLOCK_MONOTONIC ns, CPU) of the first and of every later CPU.
+    /// (CLOCK_MONOTONIC ns, CPU) of every CPU after the first.
     stops: Vec<(u64, usize)>,
     cpu_ns: u64,
 }
 
-fn burn_and_track(run: &Run) -> Track {
-    let mut stops = vec![(sys::now_ns(), sys::current_cpu())];
-    let mut here = stops[0].1;
+fn burn_and_track(run: &Run, birthplace: usize) -> Track {
+    let mut stops = Vec::new();
+    let mut here = birthplace;
     while !run.over() {
         burn::spin(burn::CHUNK);
         let cpu = sys::current_cpu();
@@ -130,31 +151,44 @@ fn burn_and_track(run: &Run) -> Track {
     Track { stops, cpu_ns }
 }
 
-/// The first time at which the threads' last known CPUs were `target` different
-/// ones, CLOCK_MONOTONIC ns.
-fn time_to_occupy(tracks: &[Track], target: usize) -> Option<u64> {
+/// The first time, CLOCK_MONOTONIC ns, at which numbers of threads by their last
+/// known CPU fulfil `is_so`.
+fn first_time(
+    tracks: &[Track],
+    birthplace: usize,
+    is_so: impl Fn(&HashMap<usize, usize>) -> bool,
+) -> Option<u64> {
     let mut stops: Vec<(u64, usize, usize)> = Vec::new();
     for (thread, track) in tracks.iter().enumerate() {
         stops.extend(track.stops.iter().map(|&(time, cpu)| (time, thread, cpu)));
     }
     stops.sort_unstable();
-    let mut place: HashMap<usize, usize> = HashMap::new();
-    let mut threads_on: HashMap<usize, usize> = HashMap::new();
+    let mut place = vec![birthplace; tracks.len()];
+    let mut threads_on = HashMap::from([(birthplace, tracks.len())]);
     for (time, thread, cpu) in stops {
-        if let Some(old) = place.insert(thread, cpu)
-            && let Some(n) = threads_on.get_mut(&old)
-        {
-            *n -= 1;
-            if *n == 0 {
-                threads_on.remove(&old);
-            }
-        }
+        let old = std::mem::replace(&mut place[thread], cpu);
+        *threads_on.entry(old).or_default() -= 1;
         *threads_on.entry(cpu).or_default() += 1;
-        if threads_on.len() >= target {
+        if is_so(&threads_on) {
             return Some(time);
         }
     }
     None
+}
+
+/// CPUs with a thread.
+fn nr_used(threads_on: &HashMap<usize, usize>) -> usize {
+    threads_on.values().filter(|nr| **nr > 0).count()
+}
+
+/// Whether no CPU of `allowed` has two threads more than another.
+fn is_level(threads_on: &HashMap<usize, usize>, allowed: &CpuSet) -> bool {
+    let counts = || {
+        allowed
+            .iter()
+            .map(|cpu| threads_on.get(&cpu).copied().unwrap_or(0))
+    };
+    counts().max().unwrap_or(0) <= counts().min().unwrap_or(0) + 1
 }
 
 #[cfg(test)]
@@ -168,13 +202,13 @@ mod tests {
         }
     }
 
+    fn time_to_occupy(tracks: &[Track], target: usize) -> Option<u64> {
+        first_time(tracks, 0, |on| nr_used(on) >= target)
+    }
+
     #[test]
     fn occupied_when_the_last_cpus_differ() {
-        let tracks = [
-            track(&[(1, 0), (9, 2)]),
-            track(&[(2, 0), (5, 1)]),
-            track(&[(3, 0)]),
-        ];
+        let tracks = [track(&[(9, 2)]), track(&[(5, 1)]), track(&[])];
         assert_eq!(time_to_occupy(&tracks, 2), Some(5));
         assert_eq!(time_to_occupy(&tracks, 3), Some(9));
         assert_eq!(time_to_occupy(&tracks, 4), None);
@@ -182,7 +216,17 @@ mod tests {
 
     #[test]
     fn two_threads_that_swap_occupy_no_third_cpu() {
-        let tracks = [track(&[(1, 0), (3, 1)]), track(&[(2, 1), (4, 0)])];
+        let tracks = [track(&[(3, 1)]), track(&[(2, 1), (4, 0)])];
         assert_eq!(time_to_occupy(&tracks, 3), None);
+    }
+
+    #[test]
+    fn level_when_all_cpus_have_about_as_many() {
+        let mut allowed = CpuSet::single(0);
+        allowed.insert(1);
+        let tracks = [track(&[]), track(&[]), track(&[(7, 1)]), track(&[])];
+        let level = |tracks: &[Track]| first_time(tracks, 0, |on| is_level(on, &allowed));
+        assert_eq!(level(&tracks[..3]), Some(7));
+        assert_eq!(level(&tracks), None);
     }
 }
