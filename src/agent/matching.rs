@@ -41,6 +41,9 @@ const GAP_MIN: f64 = 1.5;
 /// Idle share of the last window below which a cell had no time to give.
 const IDLE_NOW: f64 = 0.05;
 
+/// Less than this share of a task moves nothing.
+const LEAST_BUDGET: f64 = 0.5;
+
 /// Donors and receivers of one window. Keeps its buffers from one to the next;
 /// nothing in them carries over.
 #[derive(Clone, Debug, Default)]
@@ -186,7 +189,7 @@ impl Matching {
         part_of: impl Fn(usize) -> Option<usize>,
     ) {
         for way in [Way::Push, Way::Fair] {
-            self.collect(cells.clone(), way);
+            self.collect(cells.clone(), way, &part_of);
             for at in 0..self.receivers.list().len() {
                 let receiver = cell_in(self.receivers.list()[at]);
                 while let Some(donor) = self.donors.current() {
@@ -201,7 +204,8 @@ impl Matching {
                         }
                         break;
                     }
-                    if part_of(receiver).is_some_and(|part| self.budgets[part].take < 0.5) {
+                    if part_of(receiver).is_some_and(|part| self.budgets[part].take < LEAST_BUDGET)
+                    {
                         break;
                     }
                     // Receivers get heavier: this donor has nothing for them.
@@ -212,13 +216,25 @@ impl Matching {
     }
 
     /// Lists the group's donors, heaviest first, and receivers, lightest first.
-    fn collect(&mut self, cells: Range<usize>, way: Way) {
+    /// A part of the group gives or takes: within it all is matched already.
+    fn collect(
+        &mut self,
+        cells: Range<usize>,
+        way: Way,
+        part_of: &impl Fn(usize) -> Option<usize>,
+    ) {
         self.donors.start(cells.len());
         self.receivers.start(cells.len());
-        let roles = &self.roles[cells.clone()];
-        for (key, roles) in self.keys[cells].iter().zip(roles) {
-            self.donors.offer(*key, roles & way.gives() != 0);
-            self.receivers.offer(*key, roles & way.takes() != 0);
+        let unlimited = Budget {
+            give: f64::INFINITY,
+            take: f64::INFINITY,
+        };
+        for cell in cells {
+            let (key, roles) = (self.keys[cell], self.roles[cell]);
+            let budget = part_of(cell).map_or(unlimited, |part| self.budgets[part]);
+            let (gives, takes) = (budget.give >= LEAST_BUDGET, budget.take >= LEAST_BUDGET);
+            self.donors.offer(key, gives && roles & way.gives() != 0);
+            self.receivers.offer(key, takes && roles & way.takes() != 0);
         }
         if !self.receivers.list().is_empty() {
             self.donors.sort();

@@ -10,8 +10,7 @@
 #ifndef __HALLOWS_GRANT_BPF_H
 #define __HALLOWS_GRANT_BPF_H
 
-#define PULL_SCAN 4	/* tasks at the head of a track that may stay while others come along */
-#define PULL_MAX 8	/* tasks that come at a time */
+#define PULL_SCAN 4	/* tasks at the head of a track of which one may come along */
 #define PULLED (-1)
 #define HOME_GAP 4	/* tasks by which queues must differ for one to leave its home */
 
@@ -87,7 +86,7 @@ static __noinline s32 push_target(const struct task_struct *p, const struct task
 		there = idle ? 0 : ahead_ns(to, p, tctx);
 		ahead = ahead_ns(cpu, p, tctx);
 		if (there + price_of(tctx, ring_between(cpu, to), now) < ahead) {
-			move_applied(MOVE_PUSH, 1);
+			move_applied(MOVE_PUSH);
 			explain(p, tctx, WHY_PUSH, cpu, to, ahead - there, now);
 			return to;
 		}
@@ -113,29 +112,18 @@ static __always_inline s32 pullable(const struct task_struct *p, const struct ta
 	return home_holds(tctx, from, cpu) ? REJECT_PRICE : PULLED;
 }
 
-/* Moves @p, which an iterator stands at, to the track of @cpu, where it begins to wait. */
-#define pull_to_wait(p, tctx, cell, cpu)						\
-({											\
-	scx_bpf_dsq_move_set_vtime(BPF_FOR_EACH_ITER,					\
-				   (cell)->vclock_ns + to_vtime(p, tctx, full_slice_ns()));	\
-	scx_bpf_dsq_move_vtime(BPF_FOR_EACH_ITER, p, track_dsq(cpu), 0);		\
-})
-
 /*
- * Takes the first task of @from's track that may come to @cpu, to run now or,
- * @waits, to wait there. Who runs now had less of its CPU than those here of
- * theirs, and gets a slice of credit for that. Returns PULLED or why not.
+ * Takes the first task of @from's track that may come to @cpu. It had less of
+ * its CPU than those here of theirs, and gets a slice of credit for that. Returns
+ * PULLED, or why none came.
  */
-__noinline s32 pull(s32 from, s32 cpu, bool waits, u64 now)
+__noinline s32 pull(s32 from, s32 cpu, u64 now)
 {
-	struct cell *cell = cell_of(cpu);
 	s32 why = REJECT_GONE, no;
 	struct task_struct *p;
 	struct task_ctx *tctx;
 	u32 seen = 0;
 
-	if (!cell)
-		return why;
 	bpf_for_each(scx_dsq, p, track_dsq(from), 0) {
 		if (seen++ >= PULL_SCAN)
 			break;
@@ -147,14 +135,9 @@ __noinline s32 pull(s32 from, s32 cpu, bool waits, u64 now)
 			why = no;
 			continue;
 		}
-		if (waits ? !pull_to_wait(p, tctx, cell, cpu) : !scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, SCX_DSQ_LOCAL, 0))
+		if (!scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, SCX_DSQ_LOCAL, 0))
 			continue;
-		if (waits) {
-			tctx->vtime_ns = cell->vclock_ns;
-			tctx->clock_cpu = cpu;
-		} else {
-			tctx->vtime_ns -= full_slice_ns();
-		}
+		tctx->vtime_ns -= full_slice_ns();
 		why = PULLED;
 		break;
 	}
@@ -163,49 +146,25 @@ __noinline s32 pull(s32 from, s32 cpu, bool waits, u64 now)
 	return why;
 }
 
-/* As many more as @nr tasks from there begin to wait here. Returns how many came. */
-static __always_inline u32 pull_others(s32 from, s32 cpu, u32 nr, u64 now)
-{
-	u32 came;
-
-	/* a loop that counts what it did is one that the verifier has to walk through */
-	for (came = 0; came < PULL_MAX - 1; came++)
-		if (came >= nr || pull(from, cpu, true, now) != PULLED)
-			break;
-	if (came) {
-		track_moved(cpu, now);
-		yard_set(cpu, YARD_WAITING, true);
-	}
-	return came;
-}
-
-/*
- * The end of a slice: spends tokens on pulling tasks from where the agent says,
- * half of the difference at most.
- */
+/* The end of a slice: spends a token on pulling a task from where the agent says. */
 __noinline bool take_fair(s32 cpu, s32 from, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
-	s32 why = REJECT_GAP, half;
-	u32 nr = 1;
+	s32 why = REJECT_GAP;
 
 	if (!cell || !cell->fair_left || from == cpu)
 		return false;
 	cell->fair_left--;
-	/* the task whose slice ended still counts as running here */
-	half = ((s32)nr_sharing(from) - (s32)nr_sharing(cpu)) / 2;
 	if (llc_of(from) >= MAX_LLCS)
 		why = REJECT_GONE;
-	else if (half > 0)
-		why = pull(from, cpu, false, now);
+	/* the task whose slice ended still counts as running here */
+	else if (nr_sharing(from) >= nr_sharing(cpu) + 2)
+		why = pull(from, cpu, now);
 	if (why != PULLED) {
 		move_rejected(MOVE_FAIR, why);
 		return false;
 	}
-	if (half > 1)
-		nr += pull_others(from, cpu, half - 1 < cell->fair_left ? half - 1 : cell->fair_left, now);
-	cell->fair_left -= nr - 1;
-	move_applied(MOVE_FAIR, nr);
+	move_applied(MOVE_FAIR);
 	count_dispatch(STAT_FAIR, from, 0);
 	return true;
 }

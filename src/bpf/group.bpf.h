@@ -181,7 +181,7 @@ static __noinline s32 home_for(struct task_struct *p, struct task_ctx *tctx, s32
 		move_rejected(MOVE_HOME, -1 - to);
 		return -1;
 	}
-	move_applied(MOVE_HOME, 1);
+	move_applied(MOVE_HOME);
 	explain(p, tctx, WHY_HOME, cpu, to, 0, now);
 	tctx->home_moved_ns = now;
 	return to;

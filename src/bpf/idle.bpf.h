@@ -166,7 +166,7 @@ static __always_inline void count_idle(const struct task_struct *p, const struct
 		return;
 	move_requested(MOVE_HOME, 1);
 	if (arrives)
-		move_applied(MOVE_HOME, 1);
+		move_applied(MOVE_HOME);
 	else
 		move_rejected(MOVE_HOME, REJECT_GONE);
 }

@@ -41,7 +41,7 @@ __noinline bool take_lagging(s32 cpu, u32 llc, u64 now)
 	}
 	if (ahead <= (s64)(lag_slices() * slice) || nr_sharing(peer) <= nr_sharing(cpu))
 		return false;
-	if (pull(peer, cpu, false, now) != PULLED)
+	if (pull(peer, cpu, now) != PULLED)
 		return false;
 	count_dispatch(STAT_LAG, peer, 0);
 	return true;

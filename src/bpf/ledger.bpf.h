@@ -23,12 +23,12 @@ static __always_inline void move_requested(enum hallows_move move, u64 nr)
 		ledger->requested += nr;
 }
 
-static __always_inline void move_applied(enum hallows_move move, u64 nr)
+static __always_inline void move_applied(enum hallows_move move)
 {
 	struct ledger *ledger = ledger_of(move);
 
 	if (ledger)
-		ledger->applied += nr;
+		ledger->applied++;
 }
 
 static __always_inline void move_expired(enum hallows_move move, u64 nr)

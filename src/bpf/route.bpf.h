@@ -184,7 +184,7 @@ __noinline bool take_route(s32 cpu, u64 now)
 		why = take_stop(cpu, signal->route[i], i, now);
 		move_requested(MOVE_ROUTE, 1);
 		if (why == PULLED) {
-			move_applied(MOVE_ROUTE, 1);
+			move_applied(MOVE_ROUTE);
 			return true;
 		}
 		move_rejected(MOVE_ROUTE, why);

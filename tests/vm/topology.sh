@@ -19,7 +19,10 @@ esac
 start
 grep -q "scheduling $map" $LOG || fail "the map is wrong, wanted $map"
 say "$map"
-spreads
+case $VM_TOPO in
+smt2) spreads 1 ;;
+*) spreads 2 ;;
+esac
 oracle hackbench -g 2 -l 20
 
 totals
