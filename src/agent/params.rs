@@ -95,7 +95,7 @@ impl Default for Params {
             long_slice_ns: 20 * MS,
             target_latency_ns: 6 * MS,
             express_max_ns: MS,
-            preempt_gap_ns: 2 * MS,
+            preempt_gap_ns: MS / 2,
             starved_ns: 500 * MS,
             kappa: 1.0,
             hysteresis_ns: 30 * US,

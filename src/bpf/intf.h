@@ -76,7 +76,7 @@ struct cell {
 	u64 idle_wait_max_ns;	/* longest overlap of a task's wait and this CPU's idleness */
 	u64 idle_until_ns;	/* end of the last idle period */
 	u64 declined;		/* tracks of the LLC that did not pay a move when it went idle */
-	u64 pace_ns;		/* virtual service of its tasks, to compare with its peers' */
+	u64 pace_ns;		/* virtual service of its tasks, to compare with its peers', 0: it idled */
 	u32 grant_seq;		/* @seq of the signal whose grants the next two are of */
 	u16 push_left;		/* tasks that may still be pushed */
 	u16 fair_left;		/* tasks that may still be pulled */

@@ -8,10 +8,16 @@
  * more than lag_slices() slices and has more tasks, one of them comes over. The
  * other CPU then gains on this one, so the third hog goes round.
  *
- * A pace is compared, never used as a key: it may jump to stay comparable.
+ * Two tasks more are not a matter of turns: one comes over at once, unless those
+ * there, of whatever weights, had more of their CPU than those here.
+ *
+ * A pace is compared, never used as a key: it may jump to stay comparable. Who
+ * idled has none, and takes that of the peer.
  */
 #ifndef __HALLOWS_LAG_BPF_H
 #define __HALLOWS_LAG_BPF_H
+
+#define PACE_START (1ULL << 40)	/* far from 0, which is none */
 
 /* The CPU in a random slot of @cpu's LLC, -1 if that is @cpu. */
 static __always_inline s32 any_peer(s32 cpu, u32 llc)
@@ -25,21 +31,36 @@ static __always_inline s32 any_peer(s32 cpu, u32 llc)
 	return peer == cpu ? -1 : peer;
 }
 
+/* By how much @cell, which gets a pace if it has none, is ahead of @other. */
+static __always_inline s64 pace_ahead(struct cell *cell, const struct cell *other, s64 most)
+{
+	u64 there = other->pace_ns ?: PACE_START;
+	s64 ahead;
+
+	if (!cell->pace_ns)
+		cell->pace_ns = there;
+	ahead = cell->pace_ns - there;
+	if (!other->pace_ns)
+		return 0;
+	if (ahead < -most)
+		cell->pace_ns = there - most;
+	return ahead;
+}
+
 __noinline bool take_lagging(s32 cpu, u32 llc, u64 now)
 {
 	s32 peer = any_peer(cpu, llc);
 	struct cell *cell = cell_of(cpu), *other = cell_of(peer);
 	u64 slice = full_slice_ns();
+	u32 here, there;
 	s64 ahead;
 
 	if (peer < 0 || !cell || !other || cell_taken(peer))
 		return false;
-	ahead = cell->pace_ns - other->pace_ns;
-	if (ahead < -(s64)(LAG_MAX_SLICES * slice)) {
-		cell->pace_ns = other->pace_ns - LAG_MAX_SLICES * slice;
-		return false;
-	}
-	if (ahead <= (s64)(lag_slices() * slice) || nr_sharing(peer) <= nr_sharing(cpu))
+	ahead = pace_ahead(cell, other, LAG_MAX_SLICES * slice);
+	here = nr_sharing(cpu);
+	there = nr_sharing(peer);
+	if (ahead < 0 || there <= here || (there == here + 1 && ahead <= (s64)(lag_slices() * slice)))
 		return false;
 	if (pull(peer, cpu, now) != PULLED)
 		return false;

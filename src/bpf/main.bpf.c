@@ -297,6 +297,7 @@ void BPF_STRUCT_OPS(hallows_update_idle, s32 cpu, bool idle)
 	}
 	unhold(cpu, cell);
 	cell->flags = CELL_IDLE;
+	cell->pace_ns = 0;
 	cell->idle_since_ns = now;
 	cell_sample(cell, nr_waiting(cpu), now);
 	if (cell->nr_queued || nr_express(llc) || (yard_fold(yard, nr_cpus_of(llc)) & ~cell->declined))

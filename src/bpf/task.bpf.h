@@ -153,7 +153,8 @@ static __always_inline void advance_clock(struct cell *cell, const struct task_c
 	if (step > slice)
 		step = slice;
 	cell->vclock_ns += step;
-	cell->pace_ns += step;
+	if (cell->pace_ns)
+		cell->pace_ns += step;
 }
 
 #endif

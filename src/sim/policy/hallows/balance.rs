@@ -9,6 +9,12 @@ use crate::sim::engine::task::TaskId;
 
 /// Nobody is owed more.
 const LAG_MAX_SLICES: u64 = 8;
+
+/// A pace far from 0, which is none.
+const PACE_START_NS: u64 = 1 << 40;
+
+/// Tasks by which queues must differ for one to leave its home.
+const HOME_GAP: usize = 4;
 /// Tasks at the head of a track of which one may come along.
 const PULL_SCAN: usize = 4;
 
@@ -35,7 +41,7 @@ impl Hallows {
             self.count("push rejected: gap");
             return None;
         }
-        if self.leaves_home(machine, task, cpu, to) {
+        if self.home_holds(machine, task, cpu, to) {
             self.count("push rejected: price");
             return None;
         }
@@ -80,17 +86,39 @@ impl Hallows {
             return None;
         }
         machine.search(Ring::Llc);
-        let slice_ns = self.params.slice_ns;
-        let (own_ns, peer_ns) = (self.cells[cpu].pace_ns, self.cells[peer].pace_ns);
-        if own_ns + LAG_MAX_SLICES * slice_ns < peer_ns {
-            self.cells[cpu].pace_ns = peer_ns - LAG_MAX_SLICES * slice_ns;
-            return None;
-        }
-        let behind = own_ns > peer_ns + u64::from(self.params.lag_slices) * slice_ns;
-        if !behind || self.nr_sharing(peer) <= self.nr_sharing(cpu) {
+        let ahead_ns = self.pace_ahead(cpu, peer);
+        let (here, there) = (self.nr_sharing(cpu), self.nr_sharing(peer));
+        let margin_ns = u64::from(self.params.lag_slices) * self.params.slice_ns;
+        let turn = ahead_ns > margin_ns as i64 || there > here + 1;
+        if ahead_ns < 0 || there <= here || !turn {
             return None;
         }
         self.pull(machine, cpu, peer, "lag pull")
+    }
+
+    /// By how much `cpu`, which gets a pace if it idled, is ahead of `peer`.
+    fn pace_ahead(&mut self, cpu: usize, peer: usize) -> i64 {
+        let peer_ns = self.cells[peer].pace_ns;
+        let there_ns = if peer_ns > 0 { peer_ns } else { PACE_START_NS };
+        let most_ns = LAG_MAX_SLICES * self.params.slice_ns;
+        let pace_ns = &mut self.cells[cpu].pace_ns;
+        if *pace_ns == 0 {
+            *pace_ns = there_ns;
+        }
+        let ahead_ns = pace_ns.wrapping_sub(there_ns) as i64;
+        if peer_ns == 0 {
+            return 0;
+        }
+        if ahead_ns < -(most_ns as i64) {
+            *pace_ns = there_ns - most_ns;
+        }
+        ahead_ns
+    }
+
+    /// Must `task` not leave the LLC of its group on the way from `from` to `to`?
+    fn home_holds(&self, machine: &Machine, task: TaskId, from: usize, to: usize) -> bool {
+        self.leaves_home(machine, task, from, to)
+            && self.nr_sharing(from) < self.nr_sharing(to) + HOME_GAP
     }
 
     /// Takes the first task of the track of `from` that may come to `cpu`. It had
@@ -103,7 +131,7 @@ impl Hallows {
         decision: &'static str,
     ) -> Option<TaskId> {
         let mut first = self.tracks[from].iter().take(PULL_SCAN);
-        let at = first.position(|(_, task)| !self.leaves_home(machine, task, from, cpu))?;
+        let at = first.position(|(_, task)| !self.home_holds(machine, task, from, cpu))?;
         drop(first);
         machine.probe(cpu, from);
         let task = self.tracks[from].take(at)?;

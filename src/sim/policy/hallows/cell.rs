@@ -63,6 +63,7 @@ impl Cell {
     pub fn goes_idle(&mut self, nr_queued: u32, now_ns: u64) {
         (self.hog, self.away) = (false, false);
         self.idle_since_ns = now_ns;
+        self.pace_ns = 0;
         self.sample(nr_queued, now_ns);
     }
 

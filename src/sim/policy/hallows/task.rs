@@ -93,7 +93,9 @@ impl Hallows {
         if !time.on_express && step > 0 {
             let step = (step as u64).min(slice_ns);
             self.cells[cpu].vclock_ns = clock_ns.wrapping_add(step);
-            self.cells[cpu].pace_ns += step;
+            if self.cells[cpu].pace_ns > 0 {
+                self.cells[cpu].pace_ns += step;
+            }
         }
     }
 
