@@ -146,7 +146,9 @@ mod tests {
     use super::*;
     use crate::agent::hysteresis::CellState;
     use crate::agent::params::MS;
-    use crate::agent::testing::Machine;
+    use crate::agent::place::NR_RINGS;
+    use crate::agent::testing::{Machine, large_machines};
+    use proptest::prelude::*;
 
     /// A CPU that is busy since the start, with so many tasks waiting.
     fn busy(nr_queued: u32) -> Sample {
@@ -182,6 +184,54 @@ mod tests {
         let totals = controller.totals();
         assert_eq!((totals.rounds, totals.push_tokens), (4, 0));
         assert_eq!(totals.fair_tokens, 4);
+    }
+
+    /// Readings that make no sense, of a cell and a window.
+    fn noise(salt: u64, cell: usize, window: u64) -> Sample {
+        let bits = |of: u64| {
+            salt.wrapping_mul(2 * (cell as u64 + window) + of)
+                .rotate_left(29)
+        };
+        Sample {
+            updated_ns: bits(1) % (window * 10 * MS),
+            busy_ns: bits(3) % (window * 10 * MS),
+            queue_integral_ns: bits(5) >> (bits(7) % 64),
+            run_since_ns: bits(9) % 2 * MS,
+            idle_since_ns: bits(11) % 2 * MS,
+            nr_queued: (bits(13) >> (32 + bits(15) % 32)) as u32,
+            flags: (bits(17) % 16) as u32,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        /// BPF bounds what it reads; it does not have to.
+        #[test]
+        fn orders_are_valid_whatever_was_read(map in large_machines(), salt: u64) {
+            let params = Params::default();
+            let mut controller = Controller::new(&map, params);
+            let cpus: Vec<u16> = map.cells().iter().map(|place| place.cpu).collect();
+            for window in 1..5 {
+                let nr = map.cells().len();
+                let samples: Vec<_> = (0..nr).map(|cell| noise(salt, cell, window)).collect();
+                let until_ns = controller.round(&map, &samples, window * 10 * MS);
+                prop_assert!(until_ns > controller.now_ns());
+                prop_assert_eq!(controller.orders().len(), nr);
+                for (orders, cpu) in controller.orders().iter().zip(&cpus) {
+                    let mut stops = orders.route.stops().to_vec();
+                    let grants = [orders.push, orders.fair];
+                    let ends = grants.iter().flatten().map(|grant| grant.cpu);
+                    let others = |end: u16| end != *cpu && cpus.contains(&end);
+                    prop_assert!(stops.iter().copied().chain(ends).all(others));
+                    prop_assert!(grants.iter().flatten().all(|g| (1..=64).contains(&g.tokens)));
+                    stops.sort_unstable();
+                    prop_assert!(stops.is_sorted_by(|a, b| a < b));
+                    let slices_ns = params.min_slice_ns..=params.long_slice_ns;
+                    prop_assert!(slices_ns.contains(&orders.slice_ns.into()));
+                    prop_assert!(usize::from(orders.idle_lvl) <= NR_RINGS);
+                }
+            }
+        }
     }
 
     #[test]

@@ -42,10 +42,21 @@ impl Machine {
 
 /// Machines of up to 96 CPUs with gaps in their ids, some CPUs offline.
 pub fn machines() -> impl Strategy<Value = Map> {
-    let shape = (1..=4u32, 1..=3u32, 1..=4u32, 1..=2u32);
+    shaped((1..=4u32, 1..=3u32, 1..=4u32, 1..=2u32), 96)
+}
+
+/// The same of up to 1024 CPUs. For tests of few cases.
+pub fn large_machines() -> impl Strategy<Value = Map> {
+    shaped((1..=8u32, 1..=8u32, 1..=8u32, 1..=2u32), 1024)
+}
+
+fn shaped(
+    shape: impl Strategy<Value = (u32, u32, u32, u32)>,
+    most: usize,
+) -> impl Strategy<Value = Map> {
     let gaps = (
         1..=3u32,
-        prop::collection::vec(prop::bool::weighted(0.8), 95),
+        prop::collection::vec(prop::bool::weighted(0.8), most - 1),
     );
     (shape, gaps).prop_map(|((nodes, llcs, cores, smt), (stride, online))| {
         let mut specs = Machine {

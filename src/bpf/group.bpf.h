@@ -73,8 +73,10 @@ static __always_inline u32 home_of(const struct task_struct *p, struct task_ctx 
 	if (!home || home->llc >= nr_llcs || node_disagrees(p, home->llc))
 		return MAX_LLCS;
 	if (home->expires_ns - now >= SIGNAL_MAX_NS) {
-		move_requested(MOVE_HOME, 1);
-		move_expired(MOVE_HOME, 1);
+		if (is_away(home->llc, scx_bpf_task_cpu(p))) {
+			move_requested(MOVE_HOME, 1);
+			move_expired(MOVE_HOME, 1);
+		}
 		return MAX_LLCS;
 	}
 	tctx->home_llc = home->llc;

@@ -35,6 +35,19 @@ load hogs hallows-load --json hogs 8 --for 3s
 finish hogs
 check "Jain's index of 8 hogs on 4 CPUs" "$(jain /tmp/hogs)" '>=' 0.99
 
+# Who may not leave stays, and the account says why.
+load many hallows-load hogs 6 --cpu 0-1 --for 600ms
+load few hallows-load hogs 2 --cpu 2-3 --for 600ms
+finish many few
+load first hallows-load hogs 3 --cpu 0 --for 600ms
+load second hallows-load hogs 3 --cpu 1 --for 600ms
+load few hallows-load hogs 2 --cpu 2-3 --for 600ms
+finish first second few
+stop
+check "moves refused for the mask" $(($(outcome push mask) + $(outcome fair mask))) '>' 0
+check "moves refused since the task is pinned" "$(outcome fair pinned)" '>' 0
+start
+
 # The load changes sides every 50 ms.
 load free hallows-load --json haunt 4 --cpus 0-1 --for 1s
 phases=0

@@ -8,28 +8,25 @@
 #
 # Kernels with a deadline server for sched_ext (7.x) let those who are bound to
 # that CPU have some of it. On others such a task, a kworker say, waits for the
-# hog's end, and the kernel ejects any scheduler under which a task waited for
-# ops.timeout_ms, 5 s; there the hog takes two turns, each shorter than that.
+# hog's end, whatever the scheduler; there the kernel has to be asked to bear it,
+# or it ejects any scheduler under which a task waited for 5 s.
 
 . /vm/lib.sh
 
 case $(uname -r) in
-6.*) turns='4 4' ;;
-*) turns=8 ;;
+6.*) patience='--watchdog-ms 15000' ;;
+*) patience= ;;
 esac
 echo -1 >/proc/sys/kernel/sched_rt_runtime_us
 
-start
+start $patience
 load movable hallows-load --json hogs $((CPUS * 2)) --for 9s
 load bound hallows-load --json hogs 1 --cpu 1 --for 10500ms
 sleep 0.3
-for seconds in $turns; do
-	load fifo hallows-load --json fifo --cpu 1 --for ${seconds}s
-	finish fifo
-	attached || fail "ejected: $(tail -n 1 $LOG)"
-	check "part of the CPU that the real-time hog had, percent" "$(field cpu_percent /tmp/fifo)" '>' 90
-	sleep 0.2
-done
+load fifo hallows-load --json fifo --cpu 1 --for 8s
+finish fifo
+attached || fail "ejected: $(tail -n 1 $LOG)"
+check "part of the CPU that the real-time hog had, percent" "$(field cpu_percent /tmp/fifo)" '>' 90
 finish movable bound
 # 9 s on three CPUs, and what is left of the fourth.
 check "CPU seconds of those who could leave" "$(field total_cpu_seconds /tmp/movable)" '>' 26.5

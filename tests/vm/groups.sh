@@ -27,6 +27,13 @@ done
 load big hallows-load --json haunt 8 --cpus 0-3 --after 500ms --for 500ms
 finish big
 check "the same of one that is larger than an LLC" "$(together /tmp/big)" '<' 60
+
+# Homes that nobody confirms are none.
+kill -STOP "$SCHEDULER"
+load late hallows-load haunt 3 --cpus 0-3 --for 1s --burst 2ms
+finish late
+kill -CONT "$SCHEDULER"
 stop
+check "homes that expired" "$(outcome home expired)" '>' 0
 check "moves to the LLC of a group" "$(moved home)" '>' 0
 clean_dmesg

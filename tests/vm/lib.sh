@@ -240,9 +240,15 @@ jain() {
 		awk '{sum += $1; squares += $1 * $1} END {print sum * sum / (NR * squares)}'
 }
 
+# outcome KIND END: how many such moves ended so until the scheduler's end:
+# applied, expired, mask, pinned, gone, gap, price.
+outcome() {
+	sed -n "s/.*moves, $1: .*$2 \([0-9]*\).*/\1/p" $LOG | tail -n 1 | grep . || echo 0
+}
+
 # moved KIND: how many such moves were made until the scheduler's end.
 moved() {
-	sed -n "s/.*moves, $1: .*applied \([0-9]*\),.*/\1/p" $LOG | tail -n 1 | grep . || echo 0
+	outcome "$1" applied
 }
 
 # Of the moves that the agent asked for, each was made, expired or was refused.

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# what: on an idle machine the agent costs next to nothing
+# kernels: 6.18
+# cpus: 8
+# topo: llc2
+# mode: vtime
+# timeout: 600
+
+. /vm/lib.sh
+
+# Of all threads of the scheduler: times that they went to sleep, ns that they ran.
+wakeups() {
+	cat /proc/$SCHEDULER/task/*/status | awk '/^voluntary/ {sum += $2} END {print sum}'
+}
+ran() {
+	cat /proc/$SCHEDULER/task/*/schedstat | awk '{sum += $1} END {print sum}'
+}
+
+start
+# Windows stretch while nothing changes.
+sleep 4
+wakeups=$(wakeups) ran=$(ran)
+sleep 10
+wakeups=$(($(wakeups) - wakeups)) ran=$(($(ran) - ran))
+check "wake-ups of the agent, a second" "$(awk -v n=$wakeups 'BEGIN {print n / 10}')" '<=' 12
+check "CPU time of the agent, percent of a CPU" "$(awk -v n=$ran 'BEGIN {print n / 1e8}')" '<' 0.1
+stop
+clean_dmesg
