@@ -23,6 +23,8 @@ const LOAD_HALF_LIFE_NS: f64 = 50.0 * MS as f64;
 /// A group that has outgrown all LLCs fits again below this share of the load
 /// with which it does.
 const FITS: f64 = 0.92;
+/// So many times the CPUs of an LLC can't be mistaken for fewer.
+const CERTAINLY: f64 = 1.25;
 /// CPUs that a group must use for a home to be worth it.
 const LEAST_LOAD: f64 = 0.1;
 /// Groups that have a home at a time, those that use most CPUs.
@@ -162,12 +164,15 @@ impl Group {
     }
 
     /// What it used in the window tells its load, the past included; at once when
-    /// no LLC has so many CPUs.
+    /// no LLC has so many CPUs. Its threads tell at ticks, so that the use of a
+    /// short window is off by some of them.
     fn weigh(&mut self, passed_ns: f64, keep: f64, largest: f64) {
         let used = self.ran_ns as f64 / passed_ns;
+        let lately: f64 = self.occupancy.iter().map(|(_, ran)| ran).sum();
+        let lately = used.min(lately * std::f64::consts::LN_2 / HALF_LIFE_NS);
         self.load = keep * self.load + (1.0 - keep) * used;
-        if used > largest {
-            self.load = self.load.max(used);
+        if lately > CERTAINLY * largest {
+            self.load = self.load.max(lately);
         }
         self.ran_ns = 0;
     }
@@ -368,8 +373,8 @@ mod tests {
             &mut groups,
             &map,
             11,
-            1,
-            &[usage(7, 0, 20), usage(7, 1, 21)],
+            2,
+            &[usage(7, 0, 40), usage(7, 1, 40)],
         );
         assert!(groups.homes().is_empty());
     }

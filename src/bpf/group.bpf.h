@@ -143,6 +143,28 @@ static __always_inline bool may_leave(const struct task_struct *p, struct task_c
 	       !time_before(now, tctx->home_moved_ns + HOME_MOVE_GAP_NS);
 }
 
+/* Tells those at home who want to change places that @p, which runs on @cpu, may leave. */
+static __always_inline void mark_away(const struct task_struct *p, struct task_ctx *tctx, struct cell *cell,
+				      s32 cpu, u64 now)
+{
+	if (may_leave(p, tctx, cpu, now))
+		cell->flags |= CELL_AWAY;
+	else
+		cell->flags &= ~CELL_AWAY;
+}
+
+/* @p runs on: its group hears of that before the slice, which may be long, is over. */
+static __always_inline void tick_group(struct task_struct *p, struct cell *cell, s32 cpu, u64 now)
+{
+	struct task_ctx *tctx = task_ctx_of(p);
+
+	if (!tctx)
+		return;
+	charge(p, tctx);
+	group_charge(p, tctx, cpu);
+	mark_away(p, tctx, cell, cpu, now);
+}
+
 /*
  * Should @p, whose slice is over, leave @cpu for home? If there is room now: this
  * CPU has nothing else to run. It is looked for now and then only.

@@ -211,8 +211,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	cell->run_since_ns = now;
 	cell->curr_avg_ns = tctx->avg_burst_ns;
 	cell->flags = is_express(p, tctx) ? 0 : CELL_HOG;
-	if (may_leave(p, tctx, cpu, now))
-		cell->flags |= CELL_AWAY;
+	mark_away(p, tctx, cell, cpu, now);
 	cell_sample(cell, nr_waiting(cpu), now);
 	explain_run(p, tctx, cpu, now);
 	ring = ring_between(tctx->last_cpu, cpu);
@@ -238,13 +237,15 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 		return;
 	nr = nr_waiting(cpu);
 	cell_sample(cell, nr, now);
-	if (nr_llcs > 1)
+	if (nr_llcs > 1) {
 		patrol(cpu, cell, now);
+		tick_group(p, cell, cpu, now);
+	}
 	/* a waker that did not sleep holds up whom it woke; express work is waited for */
-	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 || 
+	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 ||
 	    (cell->express_ns < full_slice_ns() && nr_express(llc) && can_preempt(cpu, now)))
 		scx_bpf_task_set_slice(p, 0);
-	if (nr || nr_express(llc))
+	if (nr || nr_express(llc) || (cell->flags & CELL_AWAY))
 		cut_slice(p);
 	age = track_age(cpu, now);
 	if (!nr || !age)

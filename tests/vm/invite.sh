@@ -7,13 +7,13 @@
 # mode: vtime
 # timeout: 600
 #
-# A change of affinity is no wake-up: nobody looks for an idle CPU then, and
-# those that idle do not look for work.
+# A wait of half a slice does not pay for the way to another LLC here, so whoever
+# is let out of a crowded one stays; and the CPUs that idle do not look for work.
 
 . /vm/lib.sh
 
-start
-load hogs taskset -c 0 hallows-load hogs 8 --for 1500ms
+start --price static --price-us 0,0,2000,2000 --hysteresis-us 0
+load hogs taskset -c 0-1 hallows-load hogs 4 --for 1500ms
 sleep 0.3
 { sleep 0.3 && free hogs; } &
 oracle sleep 0.6
