@@ -8,6 +8,9 @@ use super::params::Params;
 use super::place::Map;
 use super::window::{CellClock, Sample, Window};
 
+/// Share of a window in which an idle CPU does what has to be done anyway.
+const IDLE_BUSY: f64 = 0.02;
+
 /// What the agent remembers between two windows. All slices that go in and come
 /// out are in the order of the map's cells.
 pub struct Controller {
@@ -113,6 +116,11 @@ impl Controller {
     pub fn set_params(&mut self, params: Params) {
         self.params = params;
         self.pacing = Pacing::new(&params);
+    }
+
+    /// Every CPU idled in the last window, but for [`IDLE_BUSY`] of it.
+    pub fn is_idle(&self) -> bool {
+        self.windows.iter().all(|window| window.u < IDLE_BUSY)
     }
 
     /// The time of the last round on the cells' clock.

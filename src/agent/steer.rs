@@ -97,9 +97,10 @@ impl Agent {
         }
     }
 
-    /// One LLC is everybody's home already.
+    /// One LLC is everybody's home already, and on an idle machine nobody needs
+    /// one: to ask is what would cost most there.
     fn find_homes(&mut self, map: &Map) -> Result<()> {
-        if map.llcs().len() == 1 || !self.params.affinity {
+        if map.llcs().len() == 1 || !self.params.affinity || self.controller.is_idle() {
             return Ok(());
         }
         let now_ns = self.controller.now_ns();

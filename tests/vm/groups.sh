@@ -28,11 +28,17 @@ load big hallows-load --json haunt 8 --cpus 0-3 --after 500ms --for 500ms
 finish big
 check "the same of one that is larger than an LLC" "$(together /tmp/big)" '<' 60
 
-# Homes that nobody confirms are none.
+# A home that nobody confirms is none, for whoever is away from it.
+load late hallows-load haunt 3 --cpus 0-3 --for 2500ms --burst 2ms
+sleep 0.8
 kill -STOP "$SCHEDULER"
-load late hallows-load haunt 3 --cpus 0-3 --for 1s --burst 2ms
-finish late
+sleep 0.8
+for llc in 0-3 4-7; do
+	taskset -a -p -c $llc "$pid_late" >/dev/null
+	sleep 0.2
+done
 kill -CONT "$SCHEDULER"
+finish late
 stop
 check "homes that expired" "$(outcome home expired)" '>' 0
 check "moves to the LLC of a group" "$(moved home)" '>' 0

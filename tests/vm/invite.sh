@@ -12,7 +12,7 @@
 
 . /vm/lib.sh
 
-start --price static --price-us 0,0,2000,2000 --hysteresis-us 0
+start --price static --price-us 0,0,1000,1000 --kappa 2 --hysteresis-us 0
 load hogs taskset -c 0-1 hallows-load hogs 4 --for 1500ms
 sleep 0.3
 { sleep 0.3 && free hogs; } &

@@ -10,23 +10,22 @@
 . /vm/lib.sh
 
 # Short tasks of node 0, whose CPUs have hogs, beside a node that idles.
-# wakes KAPPA: how many wake-ups, a second, found an idle CPU on the other node.
-wakes() {
-	start --price static --price-us 0,0,0,100 --hysteresis-us 0 --kappa "$1"
+# stays KAPPA: the share of their time, percent, that they stay.
+stays() {
+	start --price static --price-us 0,0,0,200 --hysteresis-us 0 --affinity off --kappa "$1"
 	load hogs hallows-load hogs 2 --cpu 0-1 --for 2s
-	load short taskset -c 0-1 hallows-load periodic --threads 2 --period-us 3000 --work-us 100 --for 2s
-	sleep 0.5
+	load short taskset -c 0-1 hallows-load --json haunt 2 --cpus 0-1 --burst 200us --pause 3ms --after 800ms --for 1s
+	sleep 0.4
 	free short
 	finish hogs short
-	totals
 	stop
-	number=$(stat wake.machine)
+	number=$(field inside_percent /tmp/short)
 }
 
-wakes 0
-check "wake-ups on the idle node when moves cost nothing, a second" "$number" '>' 0
-wakes 16
-check "the same when they cost 16 times 100 us" "$number" == 0
+stays 0
+check "time that short tasks stay beside hogs when moves cost nothing, percent" "$number" '<' 20
+stays 16
+check "the same when a move costs 16 times 200 us" "$number" '>' 80
 
 # cost WORK-US: what a move within the LLC costs a task of such bursts, us.
 cost() {
