@@ -119,6 +119,11 @@ impl Hallows {
         true
     }
 
+    /// Is it put back only because it should, with nobody to follow it on its CPU?
+    pub(super) fn just_leaves_for_home(&self, machine: &Machine, task: TaskId) -> bool {
+        self.tasks[task as usize].home_tried_ns == machine.now_ns
+    }
+
     /// Queues `task` in the LLC of its group, if it is away and there is room.
     /// `woke`: it comes from sleep, else its slice is over.
     pub(super) fn go_home(

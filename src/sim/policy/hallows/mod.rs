@@ -128,11 +128,7 @@ impl Policy for Hallows {
         let prev_cpu = machine.task(task).cpu;
         let orders = self.read_orders(prev_cpu, machine.now_ns);
         self.wakes(task, prev_cpu);
-        let idle = self
-            .pick_idle_home(machine, task, prev_cpu)
-            .or_else(|| machine.idle.claim(prev_cpu).then_some(prev_cpu))
-            .or_else(|| self.pick_idle_for(machine, task, prev_cpu, &orders));
-        match idle {
+        match self.pick_idle_near(machine, task, prev_cpu, &orders) {
             Some(cpu) => machine.run_on(cpu, task, orders.slice_ns),
             None => self.enqueue_woken(machine, task, prev_cpu, &orders),
         }
@@ -140,6 +136,10 @@ impl Policy for Hallows {
 
     fn requeue(&mut self, machine: &mut Machine, cpu: usize, task: TaskId) {
         let orders = self.read_orders(cpu, machine.now_ns);
+        let alone = self.just_leaves_for_home(machine, task);
+        if !alone && self.enqueue_idle(machine, task, cpu, &orders) {
+            return;
+        }
         if self.go_home(machine, task, cpu, false, &orders) {
             return;
         }

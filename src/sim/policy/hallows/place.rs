@@ -70,8 +70,23 @@ impl Hallows {
         self.pick_idle_far(machine, task, cpu, saved_ns, orders.idle_lvl)
     }
 
+    /// The same, with the LLC of its group first, if `task` is away, and the CPU
+    /// where it was next.
+    pub(super) fn pick_idle_near(
+        &mut self,
+        machine: &mut Machine,
+        task: TaskId,
+        prev_cpu: usize,
+        orders: &Obeyed,
+    ) -> Option<usize> {
+        self.pick_idle_home(machine, task, prev_cpu)
+            .or_else(|| machine.idle.claim(prev_cpu).then_some(prev_cpu))
+            .or_else(|| self.pick_idle_for(machine, task, prev_cpu, orders))
+    }
+
     /// Claims an idle CPU for `task` beyond the LLC of `home`, at most as far as
-    /// waiting `saved_ns` there is worth.
+    /// waiting `saved_ns` there is worth. The search starts at the ring `idle_lvl`;
+    /// who would wait longer than anybody should does not believe that.
     pub(super) fn pick_idle_far(
         &self,
         machine: &mut Machine,
@@ -80,10 +95,30 @@ impl Hallows {
         saved_ns: u64,
         idle_lvl: u8,
     ) -> Option<usize> {
+        let urgent = saved_ns > self.params.wait_max_ns;
         [Ring::Node, Ring::Machine].into_iter().find_map(|ring| {
             let pays = saved_ns > self.price_over(machine, task, home, ring);
-            (idle_lvl <= ring as u8 && pays).then(|| claim_within(machine, home, ring))?
+            let looks = urgent || (idle_lvl <= ring as u8 && pays);
+            looks.then(|| claim_within(machine, home, ring))?
         })
+    }
+
+    /// Queues `task`, whose slice on `cpu` is over and which others follow there,
+    /// for an idle CPU if there is one.
+    pub(super) fn enqueue_idle(
+        &mut self,
+        machine: &mut Machine,
+        task: TaskId,
+        cpu: usize,
+        orders: &Obeyed,
+    ) -> bool {
+        let Some(to) = self.pick_idle_near(machine, task, cpu, orders) else {
+            return false;
+        };
+        self.count("idle, slice over");
+        self.queue_on_track(machine, task, to, orders.slice_ns);
+        machine.kick(to);
+        true
     }
 
     /// Queues a task that woke up and found no idle CPU.
@@ -177,5 +212,60 @@ impl Hallows {
             }
         }
         best
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::params::{MS, Params};
+    use crate::sim::engine::costs::{Costs, DEFAULT_COSTS_NS};
+    use crate::sim::engine::task::{Footprint, Kind, Task};
+    use crate::sim::policy::{Footprints, Policy, Settings};
+    use crate::sim::topology::Topology;
+
+    /// Idle CPUs without an agent, and a task that is on the first of them.
+    fn stage(topology: &str, prices_ns: [u64; 5]) -> (Machine, Hallows, TaskId) {
+        let map = topology.parse::<Topology>().unwrap().map();
+        let settings = Settings {
+            params: Params::default(),
+            prices_ns,
+            footprints: Footprints::Unknown,
+        };
+        let mut hallows = Hallows::new(&map, &settings, false);
+        let costs = Costs::new(prices_ns, map.llcs().len());
+        let mut machine = Machine::new(map, costs, 1);
+        let footprint = Footprint {
+            factor: 1.0,
+            remote_permille: 0,
+        };
+        let task = machine.add_task(Task::new(Kind::Job, footprint, 0, 0));
+        hallows.wakes(task, 0);
+        assert!(machine.idle.claim(0));
+        (machine, hallows, task)
+    }
+
+    #[test]
+    fn whose_slice_is_over_goes_to_an_idle_cpu_first() {
+        let (mut machine, mut hallows, task) = stage("1x1x2x1", DEFAULT_COSTS_NS);
+        hallows.requeue(&mut machine, 0, task);
+        assert_eq!((hallows.tracks[0].len(), hallows.tracks[1].len()), (0, 1));
+        // That CPU is taken now.
+        hallows.requeue(&mut machine, 0, task);
+        assert_eq!((hallows.tracks[0].len(), hallows.tracks[1].len()), (1, 1));
+    }
+
+    #[test]
+    fn who_waits_too_long_believes_neither_price_nor_agent() {
+        let dear = [0, 0, 0, 0, 100 * MS];
+        let (mut machine, hallows, task) = stage("2x1x1x1", dear);
+        let beyond = Ring::Machine as u8 + 1;
+        let mut found = |saved_ns, idle_lvl| {
+            let found = hallows.pick_idle_far(&mut machine, task, 0, saved_ns, idle_lvl);
+            found.inspect(|cpu| machine.idle.release(*cpu))
+        };
+        let limit_ns = hallows.params.wait_max_ns;
+        assert_eq!(found(limit_ns, 0), None);
+        assert_eq!(found(limit_ns + 1, beyond), Some(1));
     }
 }

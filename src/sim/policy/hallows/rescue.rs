@@ -20,8 +20,6 @@ impl Hallows {
             return;
         };
         self.waiting.set(cpu, true);
-        let overdue = wait_ns > self.params.wait_max_ns;
-        let idle_lvl = if overdue { 0 } else { idle_lvl };
         let guest = claim_within(machine, cpu, Ring::Llc)
             .or_else(|| self.pick_idle_far(machine, head, cpu, wait_ns, idle_lvl));
         if let Some(guest) = guest {
