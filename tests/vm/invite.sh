@@ -7,17 +7,27 @@
 # mode: vtime
 # timeout: 600
 #
-# A wait of half a slice does not pay for the way to another LLC here, so whoever
-# is let out of a crowded one stays; and the CPUs that idle do not look for work.
+# A move to another LLC has to save 2 ms here. CPUs that go idle beside a task that
+# waits for less leave it alone, and do not look again; somebody has to call them.
 
 . /vm/lib.sh
 
 start --price static --price-us 0,0,1000,1000 --kappa 2 --hysteresis-us 0
-load hogs taskset -c 0-1 hallows-load hogs 4 --for 1500ms
-sleep 0.3
-{ sleep 0.3 && free hogs; } &
+load first hallows-load hogs 1 --cpu 0 --for 4s
+load second hallows-load hogs 1 --cpu 1 --for 4s
+load guests taskset -c 0-1 hallows-load hogs 2 --for 4s
+sleep 0.2
+for turn in 1 2 3 4 5 6 7 8; do
+	load others hallows-load hogs 6 --cpu 2-7 --for 60ms
+	sleep 0.02
+	free guests
+	finish others
+	sleep 0.02
+	taskset -a -p -c 0-1 "$pid_guests" >/dev/null
+done
+free guests
 oracle sleep 0.6
-finish hogs
+finish first second guests
 totals
 check "invitations, a second" "$(stat queue.invited)" '>' 0
 stop
