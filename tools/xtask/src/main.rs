@@ -5,6 +5,7 @@
 mod cli;
 mod cmd;
 mod interrupt;
+mod list;
 mod mutants;
 mod paths;
 mod run;

@@ -15,6 +15,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::cli::MutantsArgs;
 use crate::interrupt;
+use crate::list;
 use crate::paths;
 use crate::setup;
 use crate::test::scenario::{self, Run};
@@ -42,11 +43,11 @@ pub fn command(args: &MutantsArgs) -> Result<u8> {
     let mut report = Report::default();
     let trials = select(&mutants, &runs, args.filter.as_deref(), &mut report);
     if args.list {
-        for trial in &trials {
-            for run in &trial.runs {
-                println!("{:<50} {}", pair(trial.mutant, run), trial.mutant.what);
-            }
-        }
+        let pairs = trials.iter().flat_map(|trial| {
+            let line = |run: &&Run| (pair(trial.mutant, run), trial.mutant.what.clone());
+            trial.runs.iter().map(line)
+        });
+        list::print(50, pairs)?;
         return Ok(u8::from(report.failed()));
     }
     setup::for_build()?;

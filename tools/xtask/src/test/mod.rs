@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 
 use crate::cli::TestArgs;
 use crate::interrupt;
+use crate::list;
 use crate::paths;
 use crate::setup;
 use crate::vm::initramfs::GuestFile;
@@ -45,11 +46,13 @@ pub fn command(args: &TestArgs) -> Result<u8> {
         .filter(|check| wanted(check.name))
         .collect();
     if args.list {
-        checks
+        let checks = checks
             .iter()
-            .for_each(|check| println!("{:<40} {}", check.name, check.what));
-        runs.iter()
-            .for_each(|run| println!("{:<40} {}", run.name(), run.scenario.what));
+            .map(|check| (check.name.to_owned(), check.what.to_owned()));
+        let runs = runs
+            .iter()
+            .map(|run| (run.name(), run.scenario.what.clone()));
+        list::print(40, checks.chain(runs))?;
         return Ok(0);
     }
     setup::for_build()?;
