@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The control plane: reads cells, steps the automaton, writes signals.
 //!
-//! Data flows one way round: [`memory`] reads the cells that BPF writes,
+//! Data flows one way round: `memory` reads the cells that BPF writes,
 //! [`window`] turns two readings into what happened between them, [`automaton`]
-//! steps the states, [`orders`] says what each CPU should do, and [`memory`]
-//! publishes that as signals. [`steer`] drives the round; all else but
-//! [`memory`] and [`sysfs`] is pure.
+//! steps the states, [`orders`] says what each CPU should do, and `memory`
+//! publishes that as signals. `steer` drives the round. Without the feature `bpf`
+//! there is only what is pure: all but these two, `group_maps` and `sysfs`.
 
 pub mod automaton;
 pub mod estimator;

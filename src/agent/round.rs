@@ -118,7 +118,7 @@ impl Controller {
         self.pacing = Pacing::new(&params);
     }
 
-    /// Every CPU idled in the last window, but for [`IDLE_BUSY`] of it.
+    /// Every CPU idled in the last window, but for what has to be done anyway.
     pub fn is_idle(&self) -> bool {
         self.windows.iter().all(|window| window.u < IDLE_BUSY)
     }
