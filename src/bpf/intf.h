@@ -187,7 +187,7 @@ enum hallows_stat {
 	STAT_RESCUE,		/* waited longer than W_max, taken at any price */
 	STAT_KEPT,		/* the task that ran before goes on */
 	STAT_NONE,		/* nothing: the CPU goes idle */
-	/* where a wake-up found an idle CPU */
+	/* where a wake-up, or a task that has to queue again, found an idle CPU */
 	STAT_IDLE_SELF,
 	STAT_IDLE_SMT,
 	STAT_IDLE_LLC,
