@@ -130,15 +130,20 @@ fn average(prev: &States, windows: &[Window], next: &mut States) {
 
 /// Loads of LLCs from their cells, and of nodes from their LLCs.
 fn sum_loads(map: &Map, params: &Params, next: &mut States) {
+    let idle = params.hungry_leave;
     for (llc, sum) in map.llcs().iter().zip(&mut next.llcs) {
-        let loads = next.cells[llc.cells.clone()].iter();
-        sum.load = loads
-            .map(|cell| Load::of_cell(cell.average, params.hungry_leave))
-            .fold(Load::NONE, Load::and);
+        (sum.load, sum.latest) = (Load::NONE, Load::NONE);
+        for cell in &next.cells[llc.cells.clone()] {
+            sum.load = sum.load.and(Load::of_cell(cell.average, idle));
+            sum.latest = sum.latest.and(Load::of_cell(cell.latest, idle));
+        }
     }
     for (node, sum) in map.nodes().iter().zip(&mut next.nodes) {
-        let loads = next.llcs[node.llcs.clone()].iter();
-        sum.load = loads.map(|llc| llc.load).fold(Load::NONE, Load::and);
+        (sum.load, sum.latest) = (Load::NONE, Load::NONE);
+        for llc in &next.llcs[node.llcs.clone()] {
+            sum.load = sum.load.and(llc.load);
+            sum.latest = sum.latest.and(llc.latest);
+        }
     }
 }
 

@@ -10,8 +10,11 @@
 //!
 //! A grant is half the gap, and the gap counts what was granted before, so each
 //! move of a task makes the sum of squared loads smaller: moves come to an end.
-//! Between LLCs, and between nodes, half the excess over the mean moves at most.
+//! Between LLCs, and between nodes, that is the sum over their loads, and half of
+//! an excess over the mean moves at most. There a cell need not be saturated to
+//! give: six hogs on four CPUs go round until no queue stands out.
 
+mod budget;
 mod turns;
 
 use std::ops::Range;
@@ -20,7 +23,7 @@ use super::automaton::{Cell, States};
 use super::hysteresis::CellState;
 use super::picks::Picks;
 use super::place::Map;
-use super::super_cell::SuperCell;
+use budget::Budgets;
 use turns::Turns;
 
 /// Moves that a cell may make within a window.
@@ -35,17 +38,21 @@ pub struct Grant {
 /// Most tasks that a grant moves.
 pub const MAX_TOKENS: u16 = 64;
 
-/// Half of a gap is rounded to a task: less than this rounds to none.
+/// Within an LLC, half of a gap is rounded to a task: less than this rounds to
+/// none.
 const GAP_MIN: f64 = 1.5;
+
+/// Between parts their budgets say how much; the cells must differ at all.
+const GAP_MIN_BETWEEN: f64 = 0.25;
+
+/// A shorter queue has nobody to give most of the time.
+const QUEUE_MIN: f64 = 0.25;
 
 /// Idle share of the last window below which a cell had no time to give.
 const IDLE_NOW: f64 = 0.05;
 
-/// Less than this share of a task moves nothing.
-const LEAST_BUDGET: f64 = 0.5;
-
 /// Donors and receivers of one window. Keeps its buffers from one to the next;
-/// nothing in them carries over.
+/// nothing in them carries over but who took lately.
 #[derive(Clone, Debug, Default)]
 pub struct Matching {
     /// Tasks, running or queued, after the moves granted so far.
@@ -54,18 +61,24 @@ pub struct Matching {
     keys: Vec<u32>,
     /// What each cell may still do: [`Way::gives`] and [`Way::takes`].
     roles: Vec<u8>,
+    /// Windows for which a cell that took gives nothing beyond its LLC: what it
+    /// gave back was moved for nothing.
+    rests: Vec<u32>,
+    dwell: u32,
     push: Vec<Option<Grant>>,
     fair: Vec<Option<Grant>>,
     donors: Turns,
     receivers: Picks<u32>,
-    budgets: Vec<Budget>,
+    budgets: Budgets,
 }
 
-/// What an LLC, or a node, may still give and take.
-#[derive(Clone, Copy, Debug)]
-struct Budget {
-    give: f64,
-    take: f64,
+/// Between what tasks move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    /// The cells of an LLC.
+    Llc,
+    /// The LLCs of a node, or the nodes.
+    Parts,
 }
 
 /// The two ways to move a task.
@@ -79,59 +92,63 @@ enum Way {
 
 impl Way {
     /// The role of a cell that may give this way.
-    fn gives(self) -> u8 {
-        1 << self as u8
+    fn gives(self, level: Level) -> u8 {
+        1 << (self as u8 + 4 * level as u8)
     }
 
     /// The role of one that may take this way.
-    fn takes(self) -> u8 {
-        4 << self as u8
+    fn takes(self, level: Level) -> u8 {
+        4 << (self as u8 + 4 * level as u8)
     }
 
     /// The roles of a cell that nobody matched yet. A state takes its time to
     /// change: a hungry cell that did not idle lately is one that can pull.
-    fn roles(cell: &Cell) -> u8 {
-        match cell.state {
-            CellState::Saturated => Way::Push.gives() | Way::Fair.gives(),
-            CellState::Hungry if cell.latest.idle() > IDLE_NOW => Way::Push.takes(),
-            CellState::Hungry | CellState::Balanced => Way::Fair.takes(),
+    fn roles(cell: &Cell, rests: bool) -> u8 {
+        let idles = cell.state == CellState::Hungry && cell.latest.idle() > IDLE_NOW;
+        let takes = if idles { Way::Push } else { Way::Fair };
+        let mut roles = takes.takes(Level::Parts);
+        if cell.state == CellState::Saturated {
+            roles |= Way::Push.gives(Level::Llc) | Way::Fair.gives(Level::Llc);
+            roles |= Way::Push.gives(Level::Parts);
+        } else {
+            roles |= takes.takes(Level::Llc);
         }
+        if cell.average.q >= QUEUE_MIN {
+            roles |= Way::Fair.gives(Level::Parts);
+        }
+        if rests {
+            roles &= !(Way::Push.gives(Level::Parts) | Way::Fair.gives(Level::Parts));
+        }
+        roles
     }
 }
 
 impl Matching {
-    /// Matches the cells of `map`. Costs O(cells log cells) when some cell is
+    /// Matches the cells of `map`. For `dwell` windows after it took, a cell gives
+    /// nothing to another LLC. Costs O(cells log cells) when some cell is
     /// saturated, O(cells) otherwise.
     ///
     /// # Panics
     /// When `states` is not of the size of `map`.
-    pub fn fill(&mut self, map: &Map, states: &States) {
+    pub fn fill(&mut self, map: &Map, dwell: u32, states: &States) {
         let nr = map.cells().len();
         assert_eq!(states.cells.len(), nr);
-        for grants in [&mut self.push, &mut self.fair] {
-            grants.clear();
-            grants.resize(nr, None);
-        }
+        self.dwell = dwell;
         self.start(map, states);
-        if !states
-            .cells
-            .iter()
-            .any(|cell| cell.state == CellState::Saturated)
-        {
-            return;
-        }
-        for llc in map.llcs() {
-            self.budgets.clear();
-            self.match_group(map, llc.cells.clone(), |_| None);
+        let mut cells = states.cells.iter();
+        if cells.any(|cell| cell.state == CellState::Saturated) {
+            for llc in map.llcs() {
+                self.match_group(map, llc.cells.clone(), |_| None);
+            }
         }
         for node in map.nodes().iter().filter(|node| node.llcs.len() > 1) {
-            self.set_budgets(&states.llcs[node.llcs.clone()]);
             let first = node.llcs.start;
-            let llc_of = |cell: usize| Some(map.cells()[cell].llc as usize - first);
-            self.match_group(map, node.cells.clone(), llc_of);
+            if self.budgets.set(&states.llcs[node.llcs.clone()]) {
+                let llc_of = |cell: usize| Some(map.cells()[cell].llc as usize - first);
+                self.match_group(map, node.cells.clone(), llc_of);
+            }
         }
-        if map.nodes().len() > 1 {
-            self.set_budgets(&states.nodes);
+        if map.nodes().len() > 1 && self.budgets.set(&states.nodes) {
             let node_of = |cell: usize| Some(map.cells()[cell].node as usize);
             self.match_group(map, 0..nr, node_of);
         }
@@ -140,7 +157,11 @@ impl Matching {
     /// Loads and roles of cells that nobody matched yet, and room for all that
     /// follows.
     fn start(&mut self, map: &Map, states: &States) {
-        let cells = states.cells.iter();
+        let (cells, nr) = (states.cells.iter(), map.cells().len());
+        for grants in [&mut self.push, &mut self.fair] {
+            grants.clear();
+            grants.resize(nr, None);
+        }
         self.loads.clear();
         self.loads
             .extend(cells.clone().map(|cell| cell.average.q + cell.average.u));
@@ -149,10 +170,14 @@ impl Matching {
         self.keys
             .extend(loads.map(|(cell, load)| packed(*load, cell)));
         self.roles.clear();
-        self.roles.extend(cells.map(Way::roles));
-        self.donors.start(map.cells().len());
-        self.receivers.start(map.cells().len());
-        self.budgets.clear();
+        self.rests.resize(nr, 0);
+        let rests = self.rests.iter_mut();
+        self.roles.extend(cells.zip(rests).map(|(cell, rest)| {
+            *rest = rest.saturating_sub(1);
+            Way::roles(cell, *rest > 0)
+        }));
+        self.donors.start(nr);
+        self.receivers.start(nr);
         self.budgets.reserve(map.llcs().len());
     }
 
@@ -164,21 +189,6 @@ impl Matching {
     /// What `cell` may pull from another, of the last [`Matching::fill`].
     pub fn fair(&self, cell: usize) -> Option<Grant> {
         self.fair[cell]
-    }
-
-    /// Half of the excess over the mean of the siblings, and of the deficit.
-    fn set_budgets(&mut self, siblings: &[SuperCell]) {
-        let cpus: f64 = siblings.iter().map(|sibling| sibling.load.cpus).sum();
-        let tasks = |cell: &SuperCell| cell.load.per_cpu() * cell.load.cpus;
-        let mean = siblings.iter().map(tasks).sum::<f64>() / cpus.max(1.0);
-        self.budgets.clear();
-        self.budgets.extend(siblings.iter().map(|sibling| {
-            let half = (tasks(sibling) - mean * sibling.load.cpus) / 2.0;
-            Budget {
-                give: half.max(0.0),
-                take: (-half).max(0.0),
-            }
-        }));
     }
 
     /// Matches the cells of one group whose budgets are found by `part_of`.
@@ -204,8 +214,7 @@ impl Matching {
                         }
                         break;
                     }
-                    if part_of(receiver).is_some_and(|part| self.budgets[part].take < LEAST_BUDGET)
-                    {
+                    if self.lacks_room(donor, receiver, &part_of) {
                         break;
                     }
                     // Receivers get heavier: this donor has nothing for them.
@@ -225,16 +234,14 @@ impl Matching {
     ) {
         self.donors.start(cells.len());
         self.receivers.start(cells.len());
-        let unlimited = Budget {
-            give: f64::INFINITY,
-            take: f64::INFINITY,
-        };
         for cell in cells {
-            let (key, roles) = (self.keys[cell], self.roles[cell]);
-            let budget = part_of(cell).map_or(unlimited, |part| self.budgets[part]);
-            let (gives, takes) = (budget.give >= LEAST_BUDGET, budget.take >= LEAST_BUDGET);
-            self.donors.offer(key, gives && roles & way.gives() != 0);
-            self.receivers.offer(key, takes && roles & way.takes() != 0);
+            let (key, roles, part) = (self.keys[cell], self.roles[cell], part_of(cell));
+            let level = part.map_or(Level::Llc, |_| Level::Parts);
+            let (gives, takes) = (roles & way.gives(level), roles & way.takes(level));
+            let may_give = part.is_none_or(|part| self.budgets.gives(part));
+            let may_take = part.is_none_or(|part| self.budgets.takes(part));
+            self.donors.offer(key, may_give && gives != 0);
+            self.receivers.offer(key, may_take && takes != 0);
         }
         if !self.receivers.list().is_empty() {
             self.donors.sort();
@@ -250,15 +257,25 @@ impl Matching {
         part_of: &impl Fn(usize) -> Option<usize>,
     ) -> u16 {
         let gap = self.loads[donor] - self.loads[receiver];
-        if gap < GAP_MIN {
-            return 0;
+        let tasks = rounded_half(gap).min(MAX_TOKENS);
+        match parts(donor, receiver, part_of) {
+            None if gap < GAP_MIN => 0,
+            None => tasks,
+            Some(_) if gap < GAP_MIN_BETWEEN => 0,
+            Some((from, to)) => tasks.max(1).min(self.budgets.tasks(from, to)),
         }
-        let mut tasks = rounded_half(gap).min(MAX_TOKENS);
-        if let Some((from, to)) = parts(donor, receiver, part_of) {
-            let budget = self.budgets[from].give.min(self.budgets[to].take);
-            tasks = tasks.min((budget + 0.5) as u16);
-        }
-        tasks
+    }
+
+    /// Nothing may go from `donor` to `receiver`: is that the receiver's part?
+    fn lacks_room(
+        &self,
+        donor: usize,
+        receiver: usize,
+        part_of: &impl Fn(usize) -> Option<usize>,
+    ) -> bool {
+        parts(donor, receiver, part_of).is_some_and(|(from, to)| {
+            self.budgets.tasks(from, to) == 0 && self.budgets.lacks_room(from, to)
+        })
     }
 
     fn grant(
@@ -280,8 +297,11 @@ impl Matching {
             tokens,
         });
         self.roles[receiver] = 0;
+        self.rests[receiver] = self.dwell.saturating_add(1);
+        // Who gives does not take.
+        self.roles[donor] &= !(Way::Push.takes(Level::Parts) | Way::Fair.takes(Level::Parts));
         if way == Way::Push {
-            self.roles[donor] &= !way.gives();
+            self.roles[donor] &= !(way.gives(Level::Llc) | way.gives(Level::Parts));
         }
         self.loads[donor] -= tasks;
         self.loads[receiver] += tasks;
@@ -289,8 +309,7 @@ impl Matching {
             self.keys[cell] = packed(self.loads[cell], cell);
         }
         if let Some((from, to)) = parts(donor, receiver, part_of) {
-            self.budgets[from].give -= tasks;
-            self.budgets[to].take -= tasks;
+            self.budgets.spend(from, to, tokens);
         }
     }
 }

@@ -50,7 +50,7 @@ const SCAN_K: [u8; 3] = [8, 4, 2];
 const ENOUGH_HUNGRY: u16 = 2;
 
 /// Turns states into orders. Keeps its buffers from one window to the next;
-/// nothing in them carries over.
+/// nothing in them carries over but what [`Matching`] remembers.
 #[derive(Clone, Debug, Default)]
 pub struct Planner {
     saturated: Saturated,
@@ -69,7 +69,7 @@ impl Planner {
         let is = |state| move |cell: usize| states.cells[cell].state == state;
         self.saturated.fill(map, is(CellState::Saturated));
         self.hungry.fill(map, is(CellState::Hungry));
-        self.matching.fill(map, states);
+        self.matching.fill(map, params.dwell, states);
         orders.resize(states.cells.len(), Orders::NONE);
         for (index, (cell, orders)) in states.cells.iter().zip(orders).enumerate() {
             orders.state = cell.state;

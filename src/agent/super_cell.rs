@@ -61,7 +61,12 @@ impl Load {
 
     /// Tasks per CPU, running or queued.
     pub fn per_cpu(self) -> f64 {
-        (self.queue + self.busy) / self.cpus.max(1.0)
+        self.tasks() / self.cpus.max(1.0)
+    }
+
+    /// Tasks, running or queued.
+    pub fn tasks(self) -> f64 {
+        self.queue + self.busy
     }
 
     /// Queued tasks per CPU.
@@ -85,12 +90,15 @@ impl Load {
 pub struct SuperCell {
     /// Its load, averaged over time as its cells' windows are.
     pub load: Load,
+    /// Its load in the last window.
+    pub latest: Load,
     pub(super) hysteresis: Hysteresis,
 }
 
 impl SuperCell {
     pub(super) const NEW: SuperCell = SuperCell {
         load: Load::NONE,
+        latest: Load::NONE,
         hysteresis: Hysteresis::BALANCED,
     };
 

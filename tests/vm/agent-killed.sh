@@ -20,6 +20,7 @@ start
 sleep 0.5
 attached || fail "gone again"
 finish hogs
-check "CPU seconds of all hogs in 4 s" "$(field total_cpu_seconds /tmp/hogs)" '>' 14
+# To load BPF programs takes a second or two of the sixteen.
+check "CPU seconds of all hogs in 4 s" "$(field total_cpu_seconds /tmp/hogs)" '>' 12
 stop
 clean_dmesg

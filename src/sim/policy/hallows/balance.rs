@@ -61,7 +61,7 @@ impl Hallows {
     }
 
     /// The end of a slice: spends a token on pulling a task from where the agent
-    /// says, if that CPU has two more.
+    /// says, if that CPU has two more, or one in another LLC.
     pub(super) fn take_fair(
         &mut self,
         machine: &mut Machine,
@@ -70,7 +70,8 @@ impl Hallows {
     ) -> Option<TaskId> {
         let from = usize::from(orders.fair?.cpu);
         self.spend(cpu, |orders| &mut orders.fair);
-        if self.nr_sharing(from) < self.nr_sharing(cpu) + 2 {
+        let gap = 1 + usize::from(machine.map.ring(cpu, from) <= Ring::Llc);
+        if self.nr_sharing(from) < self.nr_sharing(cpu) + gap {
             machine.probe(cpu, from);
             self.count("fair rejected: gap");
             return None;

@@ -26,9 +26,6 @@ pub struct Args {
     /// How long, such as 2s or 500ms.
     #[arg(long = "for", default_value = "2s", value_parser = humantime::parse_duration)]
     duration: Duration,
-    /// Threads by which CPUs may differ and count as level.
-    #[arg(long, default_value_t = 1)]
-    level: usize,
 }
 
 /// What `spread` found.
@@ -111,7 +108,7 @@ pub fn run(args: &Args) -> Result<SpreadReport> {
     let cpu_ns: Vec<u64> = tracks.iter().map(|t| t.cpu_ns).collect();
     let since_start = |t: u64| us(t.saturating_sub(start_ns));
     let spread = first_time(&tracks, birthplace, |on| nr_used(on) >= target);
-    let level = first_time(&tracks, birthplace, |on| is_level(on, &allowed, args.level));
+    let level = first_time(&tracks, birthplace, |on| is_level(on, &allowed));
     let all_stops = tracks.iter().flat_map(|t| &t.stops);
     let used: CpuSet = all_stops.fold(CpuSet::single(birthplace), |mut set, &(_, cpu)| {
         set.insert(cpu);
@@ -184,14 +181,14 @@ fn nr_used(threads_on: &HashMap<usize, usize>) -> usize {
     threads_on.values().filter(|nr| **nr > 0).count()
 }
 
-/// Whether the CPUs of `allowed` differ by `most` threads or less.
-fn is_level(threads_on: &HashMap<usize, usize>, allowed: &CpuSet, most: usize) -> bool {
+/// Whether the CPUs of `allowed` differ by one thread or less.
+fn is_level(threads_on: &HashMap<usize, usize>, allowed: &CpuSet) -> bool {
     let counts = || {
         allowed
             .iter()
             .map(|cpu| threads_on.get(&cpu).copied().unwrap_or(0))
     };
-    counts().max().unwrap_or(0) <= counts().min().unwrap_or(0) + most
+    counts().max().unwrap_or(0) <= counts().min().unwrap_or(0) + 1
 }
 
 #[cfg(test)]
@@ -228,7 +225,7 @@ mod tests {
         let mut allowed = CpuSet::single(0);
         allowed.insert(1);
         let tracks = [track(&[]), track(&[]), track(&[(7, 1)]), track(&[])];
-        let level = |tracks: &[Track]| first_time(tracks, 0, |on| is_level(on, &allowed, 1));
+        let level = |tracks: &[Track]| first_time(tracks, 0, |on| is_level(on, &allowed));
         assert_eq!(level(&tracks[..3]), Some(7));
         assert_eq!(level(&tracks), None);
     }
