@@ -17,6 +17,7 @@ pub(crate) struct Header {
     next: *mut Header,
     /// Frees the node. It must be the only owner's last deed.
     destroy: unsafe fn(NonNull<Header>),
+    bytes: usize,
 }
 
 /// A value on the heap that can be retired.
@@ -33,6 +34,7 @@ impl<T: 'static> Node<T> {
             header: Header {
                 next: ptr::null_mut(),
                 destroy: destroy::<T>,
+                bytes: mem::size_of::<Node<T>>(),
             },
             value,
         }))
@@ -195,6 +197,15 @@ impl Drop for List {
 pub(crate) unsafe fn free(node: NonNull<Header>) {
     // SAFETY: by the caller; destroy is of the type that the node was made with.
     unsafe { ((*node.as_ptr()).destroy)(node) };
+}
+
+/// Size of the node on the heap in bytes, without what its value owns elsewhere.
+///
+/// # Safety
+/// The caller owns `node`.
+pub(crate) unsafe fn bytes(node: NonNull<Header>) -> usize {
+    // SAFETY: by the caller.
+    unsafe { (*node.as_ptr()).bytes }
 }
 
 #[cfg(all(test, not(loom)))]

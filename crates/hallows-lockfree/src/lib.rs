@@ -4,9 +4,11 @@
 #![deny(clippy::undocumented_unsafe_blocks)]
 #![warn(missing_docs)]
 
+pub mod epoch;
 pub mod fence;
 mod garbage;
 pub mod hp;
 pub mod mpsc;
 mod registry;
 mod sync;
+mod turn;

@@ -88,7 +88,8 @@ impl<S> Registry<S> {
         unsafe { link.as_ref() }.owned.store(false, release);
     }
 
-    fn links(&self) -> Links<S> {
+    /// The records that were linked before the call, the newest first.
+    pub(crate) fn links(&self) -> Links<S> {
         Links {
             at: self.head.load(order("registry.walk", Ordering::Acquire)),
         }
@@ -113,6 +114,12 @@ impl<S> Registry<S> {
 /// Walks from a record to the oldest one.
 pub(crate) struct Links<S> {
     at: *mut CachePadded<Record<S>>,
+}
+
+impl<S> Clone for Links<S> {
+    fn clone(&self) -> Links<S> {
+        Links { at: self.at }
+    }
 }
 
 impl<S> Iterator for Links<S> {

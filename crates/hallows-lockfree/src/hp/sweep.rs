@@ -7,23 +7,18 @@
 
 use super::domain::Shared;
 use crate::garbage::{self, List};
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::{Exclusive, order};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::turn::Turn;
 
-/// The pass under way and who works on it.
+/// The pass under way.
 pub(super) struct Sweep {
-    busy: AtomicBool,
-    pass: Exclusive<Pass>,
-    /// Values freed so far; wraps. Written by the owner of `busy`, with release, so
-    /// that who reads it sees those values among the retired.
+    pass: Turn<Pass>,
+    /// Values freed so far; wraps. Written by who has the turn, with release, so that
+    /// who reads it sees those values among the retired.
     freed: AtomicUsize,
-    /// Passes begun so far; wraps. Written by the owner of `busy`.
+    /// Passes begun so far; wraps. Written by who has the turn.
     passes: AtomicUsize,
 }
-
-// SAFETY: `pass` is touched only by who set `busy`, see `run`; the values in it are
-// Send.
-unsafe impl Sync for Sweep {}
 
 #[derive(Default)]
 struct Pass {
@@ -35,21 +30,10 @@ struct Pass {
     protected: Vec<usize>,
 }
 
-/// Gives `busy` up, also when a destructor panics.
-struct Turn<'s>(&'s Sweep);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let release = order("hp.turn_end", Ordering::Release);
-        self.0.busy.store(false, release);
-    }
-}
-
 impl Sweep {
     pub(super) fn new() -> Sweep {
         Sweep {
-            busy: AtomicBool::new(false),
-            pass: Exclusive::new(Pass::default()),
+            pass: Turn::new(Pass::default()),
             freed: AtomicUsize::new(0),
             passes: AtomicUsize::new(0),
         }
@@ -67,24 +51,14 @@ impl Sweep {
     /// those of one new pass. How many it freed, or None when another thread, or
     /// this one in a destructor, is at it.
     pub(super) fn run(&self, budget: usize, domain: &Shared) -> Option<usize> {
-        let acquire = order("hp.turn_begin", Ordering::Acquire);
-        // Who is refused writes nothing.
-        self.busy
-            .compare_exchange(false, true, acquire, Ordering::Relaxed)
-            .ok()?;
-        let _turn = Turn(self);
-        let before = self.freed();
-        // SAFETY: we set `busy`, and whoever set it before has released it. Until
-        // _turn is dropped nobody else comes here.
-        unsafe {
-            self.pass.with(|pass| {
-                let left = self.free(pass, budget);
-                if left > 0 && self.begin(pass, domain) {
-                    self.free(pass, left);
-                }
-            });
-        }
-        Some(self.freed().wrapping_sub(before))
+        self.pass.try_with(|pass| {
+            let before = self.freed();
+            let left = self.free(pass, budget);
+            if left > 0 && self.begin(pass, domain) {
+                self.free(pass, left);
+            }
+            self.freed().wrapping_sub(before)
+        })
     }
 
     /// Begins a pass; false: nothing is pending.

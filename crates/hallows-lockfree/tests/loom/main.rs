@@ -5,6 +5,7 @@
 //! `RUSTFLAGS="--cfg loom" cargo test --release -p hallows-lockfree --test loom`
 #![cfg(loom)]
 
+mod epoch;
 mod hp;
 mod mpsc;
 mod mutants;

@@ -3,6 +3,7 @@
 
 use loom::cell::UnsafeCell;
 
+#[derive(Debug)]
 pub struct Value(UnsafeCell<usize>);
 
 // SAFETY: loom reports a race instead of running into it.
