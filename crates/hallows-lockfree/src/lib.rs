@@ -8,6 +8,7 @@ pub mod epoch;
 pub mod fence;
 mod garbage;
 pub mod hp;
+pub mod layout;
 pub mod mpsc;
 mod registry;
 mod sync;
