@@ -2,7 +2,7 @@
 //! Models of the protocols: loom runs each in every interleaving, and with every
 //! value that a load may return, within the bound on preemptions.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test --release -p hallows-lockfree --test loom`
+//! `RUSTFLAGS="--cfg loom" cargo test --profile loom -p hallows-lockfree --test loom`
 #![cfg(loom)]
 
 mod epoch;

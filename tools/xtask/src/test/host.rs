@@ -68,7 +68,8 @@ pub const CHECKS: [Check; 6] = [
         what: "every interleaving of the lock-free primitives, and the models' mutants",
         args: &[
             "test",
-            "--release",
+            "--profile",
+            "loom",
             "--package",
             "hallows-lockfree",
             "--test",
