@@ -24,7 +24,7 @@ pub struct Check {
 }
 
 /// What all but the VM scenarios is tested by, the quick ones first.
-pub const CHECKS: [Check; 5] = [
+pub const CHECKS: [Check; 6] = [
     Check {
         name: "host/fmt",
         what: "the code is formatted",
@@ -62,6 +62,24 @@ pub const CHECKS: [Check; 5] = [
         name: "host/unit",
         what: "unit and property tests",
         args: &["test", "--workspace"],
+    },
+    Check {
+        name: "host/loom",
+        what: "every interleaving of the lock-free primitives, and the models' mutants",
+        args: &[
+            "test",
+            "--profile",
+            "loom",
+            "--package",
+            "hallows-lockfree",
+            "--test",
+            "loom",
+            // What is built with the flag is of no use to others.
+            "--target-dir",
+            "target/loom",
+            "--config",
+            "build.rustflags = ['--cfg', 'loom']",
+        ],
     },
 ];
 

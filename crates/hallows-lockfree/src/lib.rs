@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#![doc = include_str!("../README.md")]
+#![deny(unsafe_op_in_unsafe_fn)]
+#![deny(clippy::undocumented_unsafe_blocks)]
+#![warn(missing_docs)]
+
+pub mod epoch;
+pub mod fence;
+mod garbage;
+pub mod hp;
+pub mod layout;
+pub mod mpsc;
+mod registry;
+mod sync;
+mod turn;

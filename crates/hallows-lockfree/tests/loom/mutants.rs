@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The test of the models: each ordering or fence taken away must fail one.
+
+use std::env;
+use std::process::{Command, Stdio};
+
+/// A name that the crate gives to an ordering or a fence, and the models to ask.
+const MUTANTS: &[(&str, &str)] = &[
+    ("fence.light", "hp::"),
+    ("fence.heavy", "hp::"),
+    ("garbage.push", "hp::"),
+    ("registry.acquire", "hp::"),
+    ("registry.release", "hp::"),
+    ("registry.add", "hp::"),
+    ("registry.walk", "hp::"),
+    ("hp.protect", "hp::"),
+    ("hp.clear", "hp::"),
+    ("hp.load", "hp::"),
+    ("hp.scan", "hp::"),
+    ("hp.swap", "hp::"),
+    ("hp.exchange", "hp::"),
+    ("turn.begin", "hp::"),
+    ("turn.end", "hp::"),
+    ("fence.light", "epoch::"),
+    ("fence.heavy", "epoch::"),
+    ("epoch.announce", "epoch::"),
+    ("epoch.unpin", "epoch::"),
+    ("epoch.scan", "epoch::"),
+    ("epoch.load", "epoch::"),
+    ("epoch.swap", "epoch::"),
+    ("epoch.exchange", "epoch::"),
+    ("fence.light", "mpsc::"),
+    ("fence.heavy", "mpsc::"),
+    ("mpsc.head_seen", "mpsc::"),
+    ("mpsc.head_load", "mpsc::"),
+    ("mpsc.head_share", "mpsc::"),
+    ("mpsc.head_store", "mpsc::"),
+    ("mpsc.publish", "mpsc::"),
+    ("mpsc.word", "mpsc::"),
+    ("mpsc.left", "mpsc::"),
+];
+
+#[test]
+fn every_mutant_is_noticed() {
+    let survivors: Vec<_> = MUTANTS
+        .iter()
+        .filter(|(name, models)| models_pass(name, models))
+        .collect();
+    assert!(survivors.is_empty(), "no model misses {survivors:?}");
+}
+
+fn models_pass(mutant: &str, models: &str) -> bool {
+    Command::new(env::current_exe().expect("a test runs from a file"))
+        .arg(models)
+        .env("HALLOWS_MUTANT", mutant)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .expect("the models run")
+        .success()
+}

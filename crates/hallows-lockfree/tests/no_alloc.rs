@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What must not allocate doesn't. A file of its own, as tests beside it would.
+#![cfg(not(any(loom, miri)))]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hallows_lockfree::hp::{Atomic, Domain};
+use hallows_lockfree::{epoch, mpsc};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: the system's allocator does the work.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: by the caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: by the caller.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    work();
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
+
+#[test]
+fn queues_and_retiring_do_not_allocate() {
+    let (sender, mut receiver) = mpsc::channel(64).expect("a file descriptor");
+    let queue = allocations(|| {
+        for i in 0..1000 {
+            let sender = sender.clone();
+            let mut grant = sender.reserve(8).expect("room");
+            grant.push_slice(&[i; 8]);
+            grant.commit();
+            sender.send(i).expect("room");
+            while receiver.recv_batch(5).is_ok() {}
+            receiver.arm();
+        }
+    });
+    assert_eq!(queue, 0);
+
+    let domain = Domain::new();
+    let cells: Vec<_> = (0..100).map(|i| Atomic::new(&domain, i)).collect();
+    let mut hazard = domain.hazard_pointer();
+    let retiring = allocations(|| {
+        for cell in &cells {
+            hazard.protect(cell);
+            drop(cell.take());
+        }
+    });
+    assert_eq!((retiring, domain.stats().pending), (0, 100));
+
+    let collector = epoch::Collector::default();
+    let cells: Vec<_> = (0..100)
+        .map(|i| epoch::Atomic::new(&collector, i))
+        .collect();
+    let mut participant = collector.register();
+    let retiring = allocations(|| {
+        for cell in &cells {
+            let guard = participant.pin();
+            cell.load(&guard);
+            cell.take().expect("room");
+            collector.collect();
+        }
+    });
+    assert_eq!(retiring, 0);
+}
