@@ -16,6 +16,7 @@ pub mod config;
 pub mod exit;
 #[cfg(feature = "bpf")]
 pub mod logging;
+#[cfg(feature = "bpf")]
 pub mod preflight;
 pub mod recording;
 #[cfg(feature = "bpf")]

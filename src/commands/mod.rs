@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The subcommands, a file each. Without one, `scx_hallows` schedules.
 
+mod check;
 mod config;
 mod get;
 mod record;
@@ -18,6 +19,7 @@ use crate::exit::Error;
 /// What `scx_hallows` does instead of scheduling.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
+    Check(check::Check),
     Config(config::Config),
     Get(get::Get),
     Record(record::Record),
@@ -34,6 +36,7 @@ impl Command {
     /// Those of the subcommand.
     pub fn run(&self) -> Result<(), Error> {
         match self {
+            Command::Check(it) => it.run(),
             Command::Config(it) => it.run(),
             Command::Get(it) => it.run(),
             Command::Record(it) => it.run(),
