@@ -13,6 +13,8 @@ pub mod cli;
 #[cfg(feature = "bpf")]
 pub mod commands;
 pub mod config;
+#[cfg(feature = "bpf")]
+pub mod ejection;
 pub mod exit;
 #[cfg(feature = "bpf")]
 pub mod logging;

@@ -24,6 +24,9 @@ fn main() -> ExitCode {
         Err(error) => {
             // Nothing is left to do when standard error is closed.
             let _ = writeln!(io::stderr(), "scx_hallows: {error}");
+            if let Some(report) = error.report() {
+                let _ = writeln!(io::stderr(), "{}", report.display());
+            }
             ExitCode::from(error.code())
         }
     }
