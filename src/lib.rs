@@ -24,6 +24,8 @@ pub mod recording;
 #[cfg(feature = "bpf")]
 pub mod scheduler;
 #[cfg(feature = "bpf")]
+pub mod service;
+#[cfg(feature = "bpf")]
 pub mod signals;
 pub mod sim;
 #[cfg(feature = "bpf")]

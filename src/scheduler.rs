@@ -36,6 +36,7 @@ use crate::ejection::history::History;
 use crate::ejection::store;
 use crate::exit::Error;
 use crate::recording::Header;
+use crate::service::Service;
 use crate::signals::Signals;
 use crate::stats::tape::{Buffer, Piece};
 use crate::stats::{
@@ -124,13 +125,19 @@ impl<'a> Scheduler<'a> {
 
     /// Steers by the parameters of `live`, and answers requests for statistics
     /// and changes of them, until a signal ends it or the kernel ejects the
-    /// scheduler.
+    /// scheduler. Tells the service manager how it is.
     ///
     /// # Errors
     /// The kernel ejected the scheduler because of an error, which it leaves a
     /// report of.
-    pub fn run(&mut self, live: &mut Live, signals: &Signals) -> Result<UserExitInfo, Error> {
+    pub fn run(
+        &mut self,
+        live: &mut Live,
+        signals: &Signals,
+        service: &mut Service,
+    ) -> Result<UserExitInfo, Error> {
         while !signals.is_shutdown() && !uei_exited!(&self.skel, uei) {
+            service.beat();
             if signals.take_reload() {
                 self.reload(live);
             }
@@ -154,6 +161,9 @@ impl<'a> Scheduler<'a> {
             };
             self.answer(live, wait);
             self.watch.rest(&self.memory);
+        }
+        if signals.is_shutdown() {
+            service.stopping();
         }
         self.remember(true);
         debug!("detaching");
