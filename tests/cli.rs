@@ -396,6 +396,42 @@ fn check_takes_no_options_of_the_scheduler() {
     assert!(refusal(&["check", "--slice-us", "300"], 2).contains("'--slice-us'"));
 }
 
+#[test]
+fn shells_and_the_manual_know_the_options() {
+    for shell in ["bash", "zsh", "fish"] {
+        let ended = hallows(&["completions", shell]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+        assert!(ended.stdout.contains("slice-us"), "{shell}");
+    }
+    assert!(refusal(&["completions", "tcsh"], 2).contains("'tcsh'"));
+    let page = hallows(&["man"]);
+    assert_eq!(page.code, Some(0));
+    assert!(page.stdout.contains(".TH scx_hallows 8"), "{}", page.stdout);
+    assert!(page.stdout.contains("slice\\-us"));
+}
+
+#[test]
+fn each_subcommand_has_a_page() {
+    let name = format!("hallows-cli-{}-man", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    fs::create_dir(&folder).expect("make a folder");
+    let path = folder.to_str().expect("a path in UTF-8");
+    let ended = hallows(&["man", "--dir", path]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
+    let root = fs::read_to_string(folder.join("scx_hallows.8")).expect("the first page");
+    for command in ["check", "config", "get", "record", "set", "why"] {
+        assert!(
+            root.contains(&format!("scx_hallows\\-{command}(8)")),
+            "{command}"
+        );
+        let page = folder.join(format!("scx_hallows-{command}.8"));
+        assert!(page.exists(), "{command}");
+    }
+    fs::remove_dir_all(&folder).expect("remove it");
+    let line = refusal(&["man", "--dir", path], 1);
+    assert!(line.contains("cannot write"), "{line}");
+}
+
 /// Whether the scheduler would start here.
 fn may_schedule() -> bool {
     Path::new("/sys/kernel/sched_ext/state").exists() && may_load()

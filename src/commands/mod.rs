@@ -2,8 +2,10 @@
 //! The subcommands, a file each. Without one, `scx_hallows` schedules.
 
 mod check;
+mod completions;
 mod config;
 mod get;
+mod man;
 mod record;
 mod replay;
 mod set;
@@ -20,8 +22,10 @@ use crate::exit::Error;
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     Check(check::Check),
+    Completions(completions::Completions),
     Config(config::Config),
     Get(get::Get),
+    Man(man::Man),
     Record(record::Record),
     Replay(replay::Replay),
     Set(set::Set),
@@ -37,8 +41,10 @@ impl Command {
     pub fn run(&self) -> Result<(), Error> {
         match self {
             Command::Check(it) => it.run(),
+            Command::Completions(it) => it.run(),
             Command::Config(it) => it.run(),
             Command::Get(it) => it.run(),
+            Command::Man(it) => it.run(),
             Command::Record(it) => it.run(),
             Command::Replay(it) => it.run(),
             Command::Set(it) => it.run(),

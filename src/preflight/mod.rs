@@ -3,7 +3,7 @@
 //!
 //! The kernel would refuse too, but with an errno from the depths of libbpf;
 //! each probe here says in one line what is missing and what to do. A probe
-//! judges what was read; [`machine`] reads it.
+//! judges what was read; `machine.rs` reads it.
 
 mod btf;
 mod kernel;

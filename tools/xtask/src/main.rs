@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask`: sets a machine up, shows the scheduler, boots test VMs, runs
-//! every test, tests the tests.
+//! every test, tests the tests, installs.
 
 mod cli;
 mod cmd;
+mod install;
 mod interrupt;
 mod list;
 mod mutants;
@@ -41,5 +42,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Vm(args) => vm::command(args),
         Task::Test(args) => test::command(&args),
         Task::Mutants(args) => mutants::command(&args),
+        Task::Install(args) => install::command(&args),
+        Task::Uninstall(args) => install::uninstall(&args),
     }
 }
