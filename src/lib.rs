@@ -31,4 +31,6 @@ pub mod sim;
 #[cfg(feature = "bpf")]
 pub mod stats;
 #[cfg(feature = "bpf")]
+pub mod verified;
+#[cfg(feature = "bpf")]
 pub mod why;

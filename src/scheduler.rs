@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
+use libbpf_rs::skel::Skel;
 use libbpf_rs::{Link, OpenObject};
 use scx_stats::prelude::StatsServer;
 use scx_utils::{
@@ -43,6 +44,7 @@ use crate::stats::{
     CellView, Metrics, NR_STATS, Reply, Request, SOCKET, Server, Snapshot, Totals, WAIT_BUCKETS,
     server_data,
 };
+use crate::verified;
 use crate::why::watch::Watch;
 
 const MOVE_PUSH: usize = bpf_intf::hallows_move_MOVE_PUSH as usize;
@@ -88,6 +90,7 @@ impl<'a> Scheduler<'a> {
         map.fits_memory()?;
         configure(&mut skel, &map, options)?;
         let mut skel = scx_ops_load!(skel, hallows_ops, uei)?;
+        verified::log(skel.object());
         // SAFETY: the memory goes into the same struct as the skeleton.
         let memory = unsafe { Memory::of(&mut skel)? };
         let prices_ns = price::static_ns(&map, params);

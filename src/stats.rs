@@ -138,19 +138,19 @@ pub struct Metrics {
     #[stat(desc = "dispatches that found nothing to run")]
     pub dispatch_none: u64,
 
-    #[stat(desc = "wake-ups whose previous CPU was idle")]
+    #[stat(desc = "wake-ups, and tasks that queue again, whose previous CPU was idle")]
     pub idle_self: u64,
-    #[stat(desc = "wake-ups to an idle SMT sibling")]
+    #[stat(desc = "such tasks sent to an idle SMT sibling")]
     pub idle_smt: u64,
-    #[stat(desc = "wake-ups to an idle CPU of the LLC")]
+    #[stat(desc = "such tasks sent to an idle CPU of the LLC")]
     pub idle_llc: u64,
-    #[stat(desc = "wake-ups to an idle CPU of the node")]
+    #[stat(desc = "such tasks sent to an idle CPU of the node")]
     pub idle_node: u64,
-    #[stat(desc = "wake-ups to an idle CPU of another node")]
+    #[stat(desc = "such tasks sent to an idle CPU of another node")]
     pub idle_machine: u64,
     #[stat(desc = "synchronous wake-ups to the waker's CPU")]
     pub wake_sync: u64,
-    #[stat(desc = "wake-ups that found no idle CPU")]
+    #[stat(desc = "such tasks that found no idle CPU")]
     pub wake_no_idle: u64,
 
     #[stat(desc = "runs that started on the same CPU as the last")]

@@ -167,7 +167,7 @@ fn step_llc(
     flips: &mut Flips,
 ) {
     let llc = &map.llcs()[index];
-    let mean = next.llcs[index].load.mean_queue();
+    let usual = Usual::of(next.llcs[index].load);
     let above = [
         next.llcs[index].state(),
         next.nodes[llc.node as usize].state(),
@@ -176,8 +176,8 @@ fn step_llc(
     let (mut hungry, mut saturated) = (false, false);
     for cell in llc.cells.clone() {
         let (prev, next) = (&prev.cells[cell], &mut next.cells[cell]);
-        next.relative = transition(prev.relative, next.average, mean, params);
-        next.absolute = transition(prev.absolute, next.average, 0.0, params);
+        next.relative = transition(prev.relative, next.average, usual, params);
+        next.absolute = transition(prev.absolute, next.average, Usual::NONE, params);
         next.state = if outward {
             next.absolute
         } else {
@@ -191,14 +191,41 @@ fn step_llc(
     flips.wasted_idle |= hungry && saturated;
 }
 
-/// The rule of a cell whose neighbours' mean queue is `mean`.
+/// The queue that is nothing special for a cell, in tasks.
+#[derive(Clone, Copy)]
+struct Usual {
+    /// The mean of its LLC.
+    mean: f64,
+    /// The same while no CPU of the LLC idles, else none: five hogs on four CPUs
+    /// go round, and whoever has two of them has nothing to give.
+    shared: f64,
+}
+
+impl Usual {
+    /// For a cell that is compared to nothing.
+    const NONE: Usual = Usual {
+        mean: 0.0,
+        shared: 0.0,
+    };
+
+    /// In an LLC with this load.
+    fn of(llc: Load) -> Usual {
+        let mean = llc.mean_queue();
+        let shared = if llc.all_busy { mean } else { 0.0 };
+        Usual { mean, shared }
+    }
+}
+
+/// The rule of a cell, beside what is usual.
 ///
 /// What brings a cell into a state and what takes it out exclude each other, so
 /// a constant load comes to rest.
-fn transition(prev: Hysteresis, window: Window, mean: f64, params: &Params) -> Hysteresis {
+fn transition(prev: Hysteresis, window: Window, usual: Usual, params: &Params) -> Hysteresis {
     let (q, idle) = (window.q, window.idle());
-    let over = q > params.saturate_enter.max(SATURATE_ENTER_MEAN * mean);
-    let under = q < params.saturate_leave.max(SATURATE_LEAVE_MEAN * mean);
+    let enter = usual.shared + params.saturate_enter;
+    let leave = usual.shared + params.saturate_leave;
+    let over = q > enter.max(SATURATE_ENTER_MEAN * usual.mean);
+    let under = q < leave.max(SATURATE_LEAVE_MEAN * usual.mean);
     let idles = idle > params.hungry_enter;
     match prev.state() {
         CellState::Balanced if over => Hysteresis::enter(CellState::Saturated),

@@ -40,8 +40,17 @@ pub fn no_server(socket: &Path, error: &anyhow::Error) -> Error {
     }
 }
 
+/// What a server answers whose scheduler takes no more requests.
+pub const ENDING: &str = "the scheduler is ending";
+
 /// Explains an answer that makes no sense.
 pub fn foreign(socket: &Path, error: &anyhow::Error) -> Error {
+    if format!("{error:#}").contains(ENDING) {
+        return Error::Unavailable(format!(
+            "the scheduler at {} is ending, or about to start again: try again",
+            socket.display()
+        ));
+    }
     Error::Unavailable(format!(
         "the scheduler at {} is not this version of scx_hallows: {error:#}",
         socket.display()

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The `scx_stats` server: answers on the socket that every scx tool knows.
 
+use anyhow::Context;
 use scx_stats::prelude::*;
 
+use super::client::ENDING;
 use super::tape::Piece;
 use super::{CellMetrics, Metrics, MoveMetrics, PriceMetrics, Snapshot, tape, tuning, why};
 use crate::agent::params::Params;
@@ -52,8 +54,8 @@ pub fn server_data() -> StatsServerData<Request, Reply> {
         let mut prev = Snapshot::default();
         let read: Box<dyn StatsReader<Request, Reply>> =
             Box::new(move |_args, (requests, replies)| {
-                requests.send(Request::Snapshot)?;
-                let Reply::Snapshot(now) = replies.recv()? else {
+                requests.send(Request::Snapshot).context(ENDING)?;
+                let Reply::Snapshot(now) = replies.recv().context(ENDING)? else {
                     anyhow::bail!("the scheduler answered something else");
                 };
                 let metrics = Metrics::between(&prev, &now);

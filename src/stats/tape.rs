@@ -7,12 +7,12 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use scx_stats::prelude::*;
 use scx_stats::serde_json;
 use serde::{Deserialize, Serialize};
 
-use super::client;
+use super::client::{self, ENDING};
 use super::server::{Reply, Request};
 use crate::exit::Error;
 use crate::recording::{Frame, Header};
@@ -74,8 +74,8 @@ impl Buffer {
 pub(super) fn ops() -> StatsOps<Request, Reply> {
     let open: Box<dyn StatsOpener<Request, Reply>> = Box::new(|_| {
         let read: Box<dyn StatsReader<Request, Reply>> = Box::new(|_args, (requests, replies)| {
-            requests.send(Request::Tape)?;
-            match replies.recv()? {
+            requests.send(Request::Tape).context(ENDING)?;
+            match replies.recv().context(ENDING)? {
                 Reply::Tape(Some(piece)) => Ok(serde_json::to_value(*piece)?),
                 Reply::Tape(None) => bail!("it runs without an agent (--no-agent)"),
                 _ => bail!("the scheduler answered something else"),

@@ -8,13 +8,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use scx_stats::prelude::*;
 use scx_stats::serde_json::{self, Map, Value as Json};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::client;
+use super::client::{self, ENDING};
 use super::server::{Reply, Request};
 use crate::agent::params::Params;
 use crate::config::change::{Change, Setting, change, setting};
@@ -64,8 +64,8 @@ type Ops = StatsOps<Request, Reply>;
 pub(super) fn get_ops() -> Ops {
     let open: Box<dyn StatsOpener<Request, Reply>> = Box::new(|_| {
         let read: Box<dyn StatsReader<Request, Reply>> = Box::new(|_args, (requests, replies)| {
-            requests.send(Request::Params)?;
-            let Reply::Params(params) = replies.recv()? else {
+            requests.send(Request::Params).context(ENDING)?;
+            let Reply::Params(params) = replies.recv().context(ENDING)? else {
                 bail!("the scheduler answered something else");
             };
             let values = KEYS
@@ -85,8 +85,8 @@ pub(super) fn set_ops() -> Ops {
                 Ok(settings) => settings,
                 Err(reason) => return Ok(serde_json::to_value(Tuned::Refused(reason))?),
             };
-            requests.send(Request::Set(settings))?;
-            let Reply::Set(outcome) = replies.recv()? else {
+            requests.send(Request::Set(settings)).context(ENDING)?;
+            let Reply::Set(outcome) = replies.recv().context(ENDING)? else {
                 bail!("the scheduler answered something else");
             };
             Ok(serde_json::to_value(Tuned::from(outcome))?)
@@ -226,6 +226,22 @@ mod tests {
     fn set(tuner: &Tuner, texts: &[(&str, &str)]) -> Result<Vec<Step>, Error> {
         let settings: Vec<_> = texts.iter().map(|(k, v)| setting(k, v).unwrap()).collect();
         tuner.set(&settings)
+    }
+
+    #[test]
+    fn a_scheduler_that_ends_meanwhile_is_said_to() {
+        let socket = socket();
+        let server = Server::new(server_data())
+            .set_path(&socket.0)
+            .launch()
+            .unwrap();
+        let tuner = Tuner::at(&socket.0);
+        let client = thread::spawn(move || tuner.get());
+        let (_, requests) = server.channels();
+        requests.recv().unwrap();
+        drop((requests, server));
+        let told = client.join().unwrap().unwrap_err().to_string();
+        assert!(told.ends_with("try again"), "{told}");
     }
 
     #[test]

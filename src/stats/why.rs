@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use scx_stats::prelude::*;
 use scx_stats::serde_json;
 
-use super::client;
+use super::client::{self, ENDING};
 use super::server::{Reply, Request};
 use crate::exit::Error;
 use crate::why::Heard;
@@ -22,8 +22,10 @@ pub(super) fn ops() -> StatsOps<Request, Reply> {
     let open: Box<dyn StatsOpener<Request, Reply>> = Box::new(|_| {
         let read: Box<dyn StatsReader<Request, Reply>> = Box::new(|args, (requests, replies)| {
             let pid = args.get("pid").context("no pid is given")?;
-            requests.send(Request::Why(pid.parse().context("the pid is no number")?))?;
-            let Reply::Why(heard) = replies.recv()? else {
+            requests
+                .send(Request::Why(pid.parse().context("the pid is no number")?))
+                .context(ENDING)?;
+            let Reply::Why(heard) = replies.recv().context(ENDING)? else {
                 bail!("the scheduler answered something else");
             };
             Ok(serde_json::to_value(heard)?)

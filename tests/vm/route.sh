@@ -9,12 +9,20 @@
 
 . /vm/lib.sh
 
-# Hogs are let out of the first LLC while the CPUs of the other run and sleep.
+# Hogs are let out of the first LLC, and sent back, while the CPUs of the other
+# run and sleep.
 let_out() {
-	load hogs taskset -c 0-3 hallows-load hogs 8 --for 1s
-	load periodic taskset -c 4-7 hallows-load periodic --threads 8 --for 1s
-	{ sleep 0.3 && free hogs; } &
-	sample 0.8
+	load hogs hallows-load hogs 8 --cpu 0-3 --for 3s
+	load periodic taskset -c 4-7 hallows-load periodic --threads 8 --for 3s
+	{
+		for turn in $(seq 12); do
+			sleep 0.1
+			free hogs
+			sleep 0.1
+			taskset -a -p -c 0-3 "$pid_hogs" >/dev/null
+		done
+	} &
+	sample 2.4
 	finish hogs periodic
 }
 

@@ -15,7 +15,7 @@ recorded() {
 }
 
 start
-for hogs in $CPUS $((CPUS * 2)); do
+for hogs in $CPUS $((CPUS * 3 / 2)) $((CPUS * 2)); do
 	load hogs hallows-load hogs $hogs --for 3s
 	# 20 windows, of which none is longer than 30 ms while they settle
 	sleep 0.8

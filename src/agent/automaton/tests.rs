@@ -148,12 +148,12 @@ fn the_thresholds_and_the_dwell_are_the_flags() {
 #[test]
 fn saturation_is_relative_to_the_llc() {
     let map = flat(1, 4);
-    // The mean is 4: above 5 is saturated, and below 4.2 no longer is.
+    // The mean is 4: above 5 is saturated, and below 4.35 no longer is.
     let windows = [6.0, 4.5, 3.5, 2.0].map(|q| load(q, 1.0)).to_vec();
     let states = &run(&map, &Params::default(), &[windows])[0].0;
     let shown: Vec<_> = states.cells.iter().map(|cell| cell.state).collect();
     assert_eq!(shown, [Saturated, Balanced, Balanced, Balanced]);
-    let leave = [4.3, 4.1].map(|q| {
+    let leave = [4.4, 4.3].map(|q| {
         vec![
             load(q, 1.0),
             load(4.0, 1.0),
@@ -174,6 +174,26 @@ fn saturation_is_relative_to_the_llc() {
             state
         );
     }
+}
+
+#[test]
+fn hogs_that_go_round_saturate_nobody() {
+    // Six hogs on four CPUs: at any time two have a queue, in turns.
+    let (map, two) = (flat(1, 4), [1.0, 1.0, 0.0, 0.0]);
+    let turn = |at: usize| (0..4).map(|cell| load(two[(cell + at) % 4], 1.0)).collect();
+    let history: Vec<Vec<Window>> = (0..40).map(|window| turn(window / 2)).collect();
+    let flips = run(&map, &Params::default(), &history);
+    assert!(flips.iter().all(|(_, flips)| flips.is_quiet()));
+    // As soon as a CPU idles, a queue of one has something to give.
+    let wasted = vec![
+        load(1.0, 1.0),
+        load(1.0, 1.0),
+        load(0.0, 0.0),
+        load(0.0, 1.0),
+    ];
+    let states = &run(&map, &Params::default(), &[wasted])[0].0;
+    let shown: Vec<_> = states.cells.iter().map(|cell| cell.state).collect();
+    assert_eq!(shown, [Saturated, Saturated, Hungry, Balanced]);
 }
 
 #[test]

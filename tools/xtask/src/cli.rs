@@ -22,6 +22,7 @@ pub enum Task {
     Run(RunArgs),
     Vm(VmArgs),
     Test(TestArgs),
+    Soak(SoakArgs),
     Mutants(MutantsArgs),
     /// Build scx_hallows, and install it with its systemd unit, manual and completions
     Install(InstallArgs),
@@ -193,6 +194,10 @@ pub struct TestArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub jobs: Option<u32>,
 
+    /// Print the output of VM scenarios that passed, too
+    #[arg(short, long)]
+    pub verbose: bool,
+
     /// Leave out the tests that need a VM
     #[arg(long)]
     pub skip_vm: bool,
@@ -213,6 +218,26 @@ exits 0. Comments at its head say how to boot; a list makes a run of each:
   # timeout: 120  (wall seconds)     # mode: rr|mttcg|vtime  [default: rr]
                                      # mem: 2G               [default: 2G]
 The guest has /vm/lib.sh (tests/vm/lib.sh) and the release binaries in its PATH.";
+
+/// Disturb the scheduler for long, on every kernel and kind of machine
+///
+/// The scenario tests/vm/soak.sh on kernels 6.16, 6.18 and the newest 7.x, each
+/// flat, with two LLCs, two nodes, and SMT: forks, messages, changes of weights,
+/// masks, nice levels and CPUs, real-time hogs, an agent that is stopped, all at
+/// once. Prints what each boot counted; exits 1 if anything went wrong.
+#[derive(Args, Debug)]
+pub struct SoakArgs {
+    /// Minutes of guest time, of all boots together
+    ///
+    /// The virtual clock is slower than the host's: an emulated minute of four
+    /// busy CPUs takes ten or more.
+    #[arg(long, value_name = "M", default_value_t = 3, value_parser = clap::value_parser!(u64).range(3..=1440))]
+    pub minutes: u64,
+
+    /// Host cores to fill with VMs [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub jobs: Option<u32>,
+}
 
 /// Test the tests: take mechanisms out of the scheduler, see scenarios fail
 ///

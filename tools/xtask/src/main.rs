@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask`: sets a machine up, shows the scheduler, boots test VMs, runs
-//! every test, tests the tests, installs.
+//! every test, tests for hours, tests the tests, installs.
 
 mod cli;
 mod cmd;
@@ -41,6 +41,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Run(args) => run::command(&args),
         Task::Vm(args) => vm::command(args),
         Task::Test(args) => test::command(&args),
+        Task::Soak(args) => test::soak(&args),
         Task::Mutants(args) => mutants::command(&args),
         Task::Install(args) => install::command(&args),
         Task::Uninstall(args) => install::uninstall(&args),

@@ -11,7 +11,7 @@ use std::thread;
 
 use anyhow::{Context, Result};
 
-use crate::cli::TestArgs;
+use crate::cli::{SoakArgs, TestArgs};
 use crate::interrupt;
 use crate::list;
 use crate::paths;
@@ -56,11 +56,29 @@ pub fn command(args: &TestArgs) -> Result<u8> {
         return Ok(0);
     }
     setup::for_build()?;
-    let mut report = Report::default();
+    let mut report = Report::new(args.verbose);
     run_checks(&checks, &mut report)?;
     if !runs.is_empty() && !interrupt::seen() {
-        run_scenarios(&runs, args, &mut report)?;
+        run_scenarios(&runs, args.jobs, &mut report)?;
     }
+    report.end();
+    Ok(if interrupt::seen() {
+        interrupt::EXIT_STATUS
+    } else {
+        u8::from(report.failed())
+    })
+}
+
+/// Runs the soak on all kernels and topologies. Returns the exit status: 1 if
+/// any failed.
+///
+/// # Errors
+/// Those of [`command`].
+pub fn soak(args: &SoakArgs) -> Result<u8> {
+    let runs = scenario::soak(args.minutes * 60)?;
+    setup::for_build()?;
+    let mut report = Report::new(true);
+    run_scenarios(&runs, args.jobs, &mut report)?;
     report.end();
     Ok(if interrupt::seen() {
         interrupt::EXIT_STATUS
@@ -80,7 +98,7 @@ fn run_checks(checks: &[&Check], report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn run_scenarios(runs: &[Run], args: &TestArgs, report: &mut Report) -> Result<()> {
+fn run_scenarios(runs: &[Run], jobs: Option<u32>, report: &mut Report) -> Result<()> {
     eprintln!("running {}: {}", host::RELEASE.name, host::RELEASE.what);
     let build = host::run(&host::RELEASE)?;
     report.check(host::RELEASE.name, &build);
@@ -94,7 +112,7 @@ fn run_scenarios(runs: &[Run], args: &TestArgs, report: &mut Report) -> Result<(
         .iter()
         .map(|run| run.spec(&files))
         .collect::<Result<Vec<_>>>()?;
-    let cores = args.jobs.map_or_else(host_cores, Ok)?;
+    let cores = jobs.map_or_else(host_cores, Ok)?;
     eprintln!("running {} VM scenarios", runs.len());
     let not_run = schedule::run(&specs, cores, |index, outcome| {
         report.scenario(&runs[index].name(), outcome)

@@ -10,13 +10,22 @@ use super::host::Checked;
 use crate::vm::{End, Outcome};
 
 /// How many tests passed and failed so far.
-#[derive(Default)]
 pub struct Report {
+    verbose: bool,
     passed: usize,
     failed: usize,
 }
 
 impl Report {
+    /// Of no test yet; when `verbose`, with what scenarios printed that passed.
+    pub fn new(verbose: bool) -> Report {
+        Report {
+            verbose,
+            passed: 0,
+            failed: 0,
+        }
+    }
+
     /// A run of cargo: counts as the tests that it ran, or as one.
     pub fn check(&mut self, name: &str, checked: &Checked) {
         let text = String::from_utf8_lossy(&checked.output);
@@ -55,11 +64,12 @@ impl Report {
             }
         };
         line(ok, outcome.wall, name);
-        if ok {
+        if ok && !self.verbose {
             return;
         }
         block(&outcome.output);
         match outcome.end {
+            End::Exited(0) => {}
             End::Exited(status) => println!("--- exit status {status}"),
             End::TimedOut => println!("--- time-out; the VM said last:\n{}", outcome.tail),
             End::Died => println!("--- the VM died; it said last:\n{}", outcome.tail),

@@ -17,6 +17,12 @@ use crate::vm::kernel::{self, Kernel};
 use crate::vm::topology::Topology;
 use crate::vm::{VmSpec, parse_mem};
 
+/// On what a soak runs.
+const SOAK_KERNELS: [&str; 3] = ["6.16", "6.18", "7"];
+const SOAK_TOPOLOGIES: [&str; 4] = ["flat", "llc2", "smt2", "numa2"];
+/// Wall seconds that a second of the virtual clock may take on a busy host.
+const SLOWEST: u64 = 40;
+
 /// How often a VM that died is booted again: emulators die, schedulers fail.
 const RETRIES: u32 = 2;
 
@@ -33,6 +39,8 @@ pub struct Scenario {
     mode: Mode,
     timeout: Duration,
     mem_mib: u64,
+    /// What the script finds in its environment besides the usual.
+    env: Vec<(String, String)>,
     script: String,
 }
 
@@ -78,6 +86,25 @@ pub fn all(kernel: Option<&str>) -> Result<Vec<Run>> {
         );
     }
     Ok(runs)
+}
+
+/// The runs of `soak.sh` on all kernels and topologies, which together last
+/// `seconds` of the guests' time.
+///
+/// # Errors
+/// Those of [`all`].
+pub fn soak(seconds: u64) -> Result<Vec<Run>> {
+    let file = folder().join("soak.sh");
+    let mut scenario = parse(
+        "soak",
+        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?,
+    )?;
+    let each = seconds / (SOAK_KERNELS.len() * SOAK_TOPOLOGIES.len()) as u64;
+    scenario.kernels = SOAK_KERNELS.map(str::to_owned).to_vec();
+    scenario.topologies = SOAK_TOPOLOGIES.map(str::to_owned).to_vec();
+    scenario.timeout += Duration::from_secs(each * SLOWEST);
+    scenario.env = vec![("SOAK_S".into(), each.to_string())];
+    Rc::new(scenario).runs(None)
 }
 
 fn read(file: &Path) -> Result<Rc<Scenario>> {
@@ -132,6 +159,7 @@ fn parse(stem: &str, script: String) -> Result<Scenario> {
         mode: get("mode").unwrap_or("rr").parse()?,
         timeout: Duration::from_secs(number(need("timeout")?)?),
         mem_mib: parse_mem(get("mem").unwrap_or("2G"))?,
+        env: Vec::new(),
         script,
     })
 }
@@ -207,7 +235,9 @@ impl Run {
             files: files.to_vec(),
             env: env
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .to_vec(),
+                .into_iter()
+                .chain(scenario.env.iter().cloned())
+                .collect(),
             // Both outputs by one pipe, or their lines would come out of order;
             // on the first line, so that the shell's line numbers are the file's.
             script: format!("exec 2>&1; {}", scenario.script),
