@@ -14,6 +14,7 @@ use scx_utils::libbpf_clap_opts::LibbpfOpts;
 
 use crate::commands::Command;
 use crate::config::Sources;
+use crate::ejection::store::default_folder;
 use crate::exit::Error;
 use tunables::Tunables;
 
@@ -93,6 +94,11 @@ pub struct Cli {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
+    /// Write a report into DIR when the kernel ejects the scheduler; the ten latest
+    /// are kept there [default: $STATE_DIRECTORY, else /var/lib/scx_hallows].
+    #[arg(long, value_name = "DIR")]
+    pub report_dir: Option<PathBuf>,
+
     #[command(flatten)]
     pub tunables: Tunables,
 
@@ -116,6 +122,8 @@ pub struct Options {
     pub watchdog_ms: u32,
     /// Leave BPF to its static defaults.
     pub no_agent: bool,
+    /// Where to leave a report after an ejection.
+    pub report_dir: PathBuf,
     /// How often `-v` was given.
     pub verbose: u8,
     /// What libbpf is told when it opens the object.
@@ -147,6 +155,7 @@ impl Cli {
             exit_dump_len: self.exit_dump_len,
             watchdog_ms: self.watchdog_ms,
             no_agent: self.no_agent,
+            report_dir: self.report_dir.clone().unwrap_or_else(default_folder),
             verbose: self.verbose,
             libbpf: self.libbpf.clone(),
         }

@@ -5,6 +5,7 @@
 //! systemd unit can tell "try again" (1) from "do not" (2, 69, 77).
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// Why `scx_hallows` ends with an error; the text is one line without a full stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +17,15 @@ pub enum Error {
     Unavailable(String),
     /// The process lacks a capability.
     Permission(String),
-    /// The scheduler failed, or the kernel ejected it.
+    /// The scheduler failed.
     Failed(String),
+    /// The kernel ejected the scheduler.
+    Ejected {
+        /// Its reason.
+        reason: String,
+        /// The file that tells the rest.
+        report: Option<PathBuf>,
+    },
 }
 
 impl Error {
@@ -27,7 +35,15 @@ impl Error {
             Error::Usage(_) => 2,
             Error::Unavailable(_) => 69,
             Error::Permission(_) => 77,
-            Error::Failed(_) => 1,
+            Error::Failed(_) | Error::Ejected { .. } => 1,
+        }
+    }
+
+    /// The file that tells the rest, if there is one.
+    pub fn report(&self) -> Option<&Path> {
+        match self {
+            Error::Ejected { report, .. } => report.as_deref(),
+            _ => None,
         }
     }
 }
@@ -35,10 +51,16 @@ impl Error {
 impl fmt::Display for Error {
     /// Writes the text on one line, whatever the kernel or libbpf put into it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Error::Usage(text)
-        | Error::Unavailable(text)
-        | Error::Permission(text)
-        | Error::Failed(text)) = self;
+        let text = match self {
+            Error::Usage(text)
+            | Error::Unavailable(text)
+            | Error::Permission(text)
+            | Error::Failed(text) => text,
+            Error::Ejected { reason, .. } => {
+                f.write_str("the kernel ejected the scheduler: ")?;
+                reason
+            }
+        };
         let words: Vec<&str> = text.split_whitespace().collect();
         f.write_str(&words.join(" "))
     }
@@ -55,10 +77,13 @@ impl From<anyhow::Error> for Error {
             Ok(own) => return own,
             Err(other) => format!("{other:#}"),
         };
-        Error::Failed(match other.strip_prefix("EXIT: ") {
-            Some(reason) => format!("the kernel ejected the scheduler: {reason}"),
-            None => other,
-        })
+        match other.strip_prefix("EXIT: ") {
+            Some(reason) => Error::Ejected {
+                reason: reason.to_owned(),
+                report: None,
+            },
+            None => Error::Failed(other),
+        }
     }
 }
 
@@ -100,8 +125,10 @@ mod tests {
     #[test]
     fn ejection_names_the_kernels_reason() {
         let report = anyhow::anyhow!("EXIT: runnable task stall (make[7] failed to run) on CPU 2");
+        let error = Error::from(report);
+        assert_eq!((error.code(), error.report()), (1, None));
         assert_eq!(
-            Error::from(report).to_string(),
+            error.to_string(),
             "the kernel ejected the scheduler: \
              runnable task stall (make[7] failed to run) on CPU 2"
         );

@@ -13,6 +13,7 @@ use scx_hallows::exit::Error;
 use scx_hallows::logging;
 use scx_hallows::preflight::Preflight;
 use scx_hallows::scheduler::Scheduler;
+use scx_hallows::service::Service;
 use scx_hallows::signals::Signals;
 use scx_hallows::stats::{Monitor, server_data};
 use scx_utils::build_id;
@@ -24,6 +25,9 @@ fn main() -> ExitCode {
         Err(error) => {
             // Nothing is left to do when standard error is closed.
             let _ = writeln!(io::stderr(), "scx_hallows: {error}");
+            if let Some(report) = error.report() {
+                let _ = writeln!(io::stderr(), "{}", report.display());
+            }
             ExitCode::from(error.code())
         }
     }
@@ -65,11 +69,12 @@ fn run() -> Result<(), Error> {
 
 /// Schedules until a signal or the kernel ends it.
 fn schedule(options: &Options, live: &mut Live, signals: &Signals) -> Result<(), Error> {
+    let mut service = Service::from_environment();
     loop {
         let mut object = MaybeUninit::uninit();
         let mut scheduler = Scheduler::init(options, live.params(), &mut object)
             .map_err(|error| hint(error, options.verbose))?;
-        if !scheduler.run(live, signals)?.should_restart() || signals.is_shutdown() {
+        if !scheduler.run(live, signals, &mut service)?.should_restart() || signals.is_shutdown() {
             return Ok(());
         }
         info!("the set of CPUs changed, starting again");

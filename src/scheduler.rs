@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Loads the BPF side, attaches it, and runs the agent until something ends it.
 
+use std::ffi::CStr;
 use std::fs;
 use std::mem::MaybeUninit;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process;
+use std::sync::PoisonError;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
 use libbpf_rs::skel::Skel;
 use libbpf_rs::{Link, OpenObject};
 use scx_stats::prelude::StatsServer;
 use scx_utils::{
-    UserExitInfo, compat, scx_ops_attach, scx_ops_load, scx_ops_open, try_set_rlimit_infinity,
-    uei_exited, uei_report,
+    UEI_DUMP_PTR_MUTEX, UserExitInfo, build_id, compat, scx_ops_attach, scx_ops_load, scx_ops_open,
+    try_set_rlimit_infinity, uei_exited, uei_report,
 };
 use tracing::{debug, info, warn};
 
@@ -28,7 +32,12 @@ use crate::bpf_skel::{BpfSkel, BpfSkelBuilder, OpenBpfSkel, types};
 use crate::cli::Options;
 use crate::config::Live;
 use crate::config::change::Change;
+use crate::ejection::Report;
+use crate::ejection::history::History;
+use crate::ejection::store;
+use crate::exit::Error;
 use crate::recording::Header;
+use crate::service::Service;
 use crate::signals::Signals;
 use crate::stats::tape::{Buffer, Piece};
 use crate::stats::{
@@ -56,6 +65,8 @@ pub struct Scheduler<'a> {
     next_round: Instant,
     server: Option<Server>,
     started: Instant,
+    history: History,
+    report_dir: PathBuf,
 }
 
 impl<'a> Scheduler<'a> {
@@ -110,20 +121,30 @@ impl<'a> Scheduler<'a> {
             next_round: Instant::now(),
             server: server.ok(),
             started: Instant::now(),
+            history: History::default(),
+            report_dir: options.report_dir.clone(),
         })
     }
 
     /// Steers by the parameters of `live`, and answers requests for statistics
     /// and changes of them, until a signal ends it or the kernel ejects the
-    /// scheduler.
+    /// scheduler. Tells the service manager how it is.
     ///
     /// # Errors
-    /// The kernel ejected the scheduler because of an error.
-    pub fn run(&mut self, live: &mut Live, signals: &Signals) -> Result<UserExitInfo> {
+    /// The kernel ejected the scheduler because of an error, which it leaves a
+    /// report of.
+    pub fn run(
+        &mut self,
+        live: &mut Live,
+        signals: &Signals,
+        service: &mut Service,
+    ) -> Result<UserExitInfo, Error> {
         while !signals.is_shutdown() && !uei_exited!(&self.skel, uei) {
+            service.beat();
             if signals.take_reload() {
                 self.reload(live);
             }
+            self.remember(false);
             let now = Instant::now();
             if let Some(agent) = &mut self.agent
                 && now >= self.next_round
@@ -144,10 +165,53 @@ impl<'a> Scheduler<'a> {
             self.answer(live, wait);
             self.watch.rest(&self.memory);
         }
+        if signals.is_shutdown() {
+            service.stopping();
+        }
+        self.remember(true);
         debug!("detaching");
         drop(self.link.take());
         self.account();
-        uei_report!(&self.skel, uei)
+        let outcome = uei_report!(&self.skel, uei);
+        outcome.map_err(|error| self.report(error.into(), live.params()))
+    }
+
+    /// Keeps the cells as they are, if it is time or `now`.
+    fn remember(&mut self, now: bool) {
+        let uptime = self.started.elapsed();
+        if now || self.history.is_due(uptime) {
+            let (map, memory, agent) = (&self.map, &self.memory, &self.agent);
+            let cells = (0..map.cells().len()).map(|index| view(map, memory, agent, index));
+            self.history.keep(uptime, cells);
+        }
+    }
+
+    /// Leaves a report of an ejection, and returns `error` with its path. That it
+    /// can't be written changes nothing about the end.
+    fn report(&self, error: Error, params: &Params) -> Error {
+        let Error::Ejected { reason, .. } = error else {
+            return error;
+        };
+        let metrics = Metrics::between(&Snapshot::default(), &self.snapshot());
+        let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        let version = build_id::full_version(env!("CARGO_PKG_VERSION"));
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let text = Report {
+            time: &time,
+            reason: &reason,
+            versions: [("scx_hallows", &version), ("kernel", kernel.trim())],
+            map: &self.map,
+            params,
+            history: &self.history,
+            metrics: &metrics,
+            dump: &kernel_dump(),
+        }
+        .text();
+        let stamp = format!("{}-{}", time.replace(':', ""), process::id());
+        let report = store::keep(&self.report_dir, &stamp, &text)
+            .inspect_err(|error| warn!("no report of the ejection: {error:#}"))
+            .ok();
+        Error::Ejected { reason, report }
     }
 
     /// Says what became of the moves that the agent asked for.
@@ -257,17 +321,7 @@ impl<'a> Scheduler<'a> {
             }
             totals.moves[MOVE_PUSH].open += u64::from(cell.push_left);
             totals.moves[MOVE_FAIR].open += u64::from(cell.fair_left);
-            cells.push(CellView {
-                cpu,
-                llc: place.llc.into(),
-                state: self
-                    .agent
-                    .as_ref()
-                    .and_then(|a| a.orders().get(index))
-                    .map(|o| o.state),
-                queued: cell.nr_queued.into(),
-                busy_ns: cell.busy_ns,
-            });
+            cells.push(view(&self.map, &self.memory, &self.agent, index));
         }
         if let Some(agent) = &self.agent {
             let total = agent.totals();
@@ -290,6 +344,35 @@ impl<'a> Scheduler<'a> {
                 .map_or(0, |agent| agent.homes().0 as u64),
         }
     }
+}
+
+/// The CPU at `index` of the map, as it is now.
+fn view(map: &Map, memory: &Memory, agent: &Option<Agent>, index: usize) -> CellView {
+    let place = &map.cells()[index];
+    let cell = memory.cell(place.cpu.into());
+    let order = agent.as_ref().and_then(|agent| agent.orders().get(index));
+    CellView {
+        cpu: place.cpu.into(),
+        llc: place.llc.into(),
+        state: order.map(|order| order.state),
+        queued: cell.nr_queued.into(),
+        busy_ns: cell.busy_ns,
+    }
+}
+
+/// What the kernel dumped when it ejected the scheduler that is still loaded.
+fn kernel_dump() -> String {
+    let dump = UEI_DUMP_PTR_MUTEX
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .ptr;
+    if dump.is_null() {
+        return String::new();
+    }
+    // SAFETY: loading pointed it to the map that the kernel copied its dump to,
+    // with a zero at the end; the map lasts as long as the skeleton.
+    let dump = unsafe { CStr::from_ptr(dump) };
+    dump.to_string_lossy().into_owned()
 }
 
 /// The changes in one line.

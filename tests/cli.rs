@@ -350,6 +350,88 @@ fn a_machine_that_cannot_schedule_says_why() {
     }
 }
 
+/// The probes of `check --json` with their verdicts.
+fn probes(stdout: &str) -> Vec<(String, String)> {
+    let json: serde_json::Value = serde_json::from_str(stdout).expect("JSON");
+    let probes = json["probes"].as_array().expect("probes").iter();
+    let word = |value: &serde_json::Value| value.as_str().expect("a string").to_owned();
+    probes
+        .map(|it| (word(&it["probe"]), word(&it["verdict"])))
+        .collect()
+}
+
+#[test]
+fn check_tells_of_this_machine_as_the_scheduler_would() {
+    let (text, json) = (hallows(&["check"]), hallows(&["check", "--json"]));
+    assert_eq!(text.code, json.code);
+    let probes = probes(&json.stdout);
+    let lines: Vec<_> = text.stdout.lines().collect();
+    assert_eq!(lines.len(), probes.len());
+    for (line, (probe, verdict)) in lines.iter().zip(&probes) {
+        let words: Vec<_> = line.split_whitespace().take(2).collect();
+        assert_eq!(words, [verdict, probe]);
+    }
+    let wrong: Vec<_> = probes.iter().filter(|(_, it)| it == "wrong").collect();
+    match text.code {
+        Some(0) => assert!(wrong.is_empty() && text.stderr.is_empty(), "{wrong:?}"),
+        Some(code @ (69 | 77)) => {
+            assert!(!wrong.is_empty());
+            assert_eq!(text.stderr.lines().count(), 1, "{}", text.stderr);
+            // The scheduler itself refuses for the first of them.
+            let fault = lines.iter().find(|line| line.starts_with("wrong"));
+            let fault = fault.expect("a line").split_whitespace().skip(2);
+            let fault = fault.collect::<Vec<_>>().join(" ");
+            assert_eq!(refusal(&[], code), fault);
+        }
+        other => panic!("exit status {other:?}: {}", text.stderr),
+    }
+    if !Path::new("/sys/kernel/sched_ext/state").exists() {
+        assert!(text.stdout.contains("has no sched_ext"), "{}", text.stdout);
+        assert_eq!(text.code, Some(69));
+    }
+}
+
+#[test]
+fn check_takes_no_options_of_the_scheduler() {
+    assert!(refusal(&["check", "--slice-us", "300"], 2).contains("'--slice-us'"));
+}
+
+#[test]
+fn shells_and_the_manual_know_the_options() {
+    for shell in ["bash", "zsh", "fish"] {
+        let ended = hallows(&["completions", shell]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+        assert!(ended.stdout.contains("slice-us"), "{shell}");
+    }
+    assert!(refusal(&["completions", "tcsh"], 2).contains("'tcsh'"));
+    let page = hallows(&["man"]);
+    assert_eq!(page.code, Some(0));
+    assert!(page.stdout.contains(".TH scx_hallows 8"), "{}", page.stdout);
+    assert!(page.stdout.contains("slice\\-us"));
+}
+
+#[test]
+fn each_subcommand_has_a_page() {
+    let name = format!("hallows-cli-{}-man", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    fs::create_dir(&folder).expect("make a folder");
+    let path = folder.to_str().expect("a path in UTF-8");
+    let ended = hallows(&["man", "--dir", path]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
+    let root = fs::read_to_string(folder.join("scx_hallows.8")).expect("the first page");
+    for command in ["check", "config", "get", "record", "set", "why"] {
+        assert!(
+            root.contains(&format!("scx_hallows\\-{command}(8)")),
+            "{command}"
+        );
+        let page = folder.join(format!("scx_hallows-{command}.8"));
+        assert!(page.exists(), "{command}");
+    }
+    fs::remove_dir_all(&folder).expect("remove it");
+    let line = refusal(&["man", "--dir", path], 1);
+    assert!(line.contains("cannot write"), "{line}");
+}
+
 /// Whether the scheduler would start here.
 fn may_schedule() -> bool {
     Path::new("/sys/kernel/sched_ext/state").exists() && may_load()

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The subcommands, a file each. Without one, `scx_hallows` schedules.
 
+mod check;
+mod completions;
 mod config;
 mod get;
+mod man;
 mod record;
 mod replay;
 mod set;
@@ -18,8 +21,11 @@ use crate::exit::Error;
 /// What `scx_hallows` does instead of scheduling.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
+    Check(check::Check),
+    Completions(completions::Completions),
     Config(config::Config),
     Get(get::Get),
+    Man(man::Man),
     Record(record::Record),
     Replay(replay::Replay),
     Set(set::Set),
@@ -34,8 +40,11 @@ impl Command {
     /// Those of the subcommand.
     pub fn run(&self) -> Result<(), Error> {
         match self {
+            Command::Check(it) => it.run(),
+            Command::Completions(it) => it.run(),
             Command::Config(it) => it.run(),
             Command::Get(it) => it.run(),
+            Command::Man(it) => it.run(),
             Command::Record(it) => it.run(),
             Command::Replay(it) => it.run(),
             Command::Set(it) => it.run(),

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use hallows_load::cmd::{affinity_churn, fifo, haunt, hogs, periodic, pingpong, shares, spread};
+use hallows_load::cmd::{
+    affinity_churn, fifo, haunt, hogs, listen, periodic, pingpong, shares, spread,
+};
 use hallows_load::report::Report;
 
 /// Loads and probes that exercise a CPU scheduler and report what it did.
@@ -34,6 +36,7 @@ enum Load {
     AffinityChurn(affinity_churn::Args),
     Fifo(fifo::Args),
     Pingpong(pingpong::Args),
+    Listen(listen::Args),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Load::AffinityChurn(args) => finish(affinity_churn::run(args), cli.json),
         Load::Fifo(args) => finish(fifo::run(args), cli.json),
         Load::Pingpong(args) => finish(pingpong::run(args), cli.json),
+        Load::Listen(args) => finish(listen::run(args), cli.json),
     };
     ExitCode::from(code)
 }

@@ -24,6 +24,10 @@ pub enum Task {
     Test(TestArgs),
     Soak(SoakArgs),
     Mutants(MutantsArgs),
+    /// Build scx_hallows, and install it with its systemd unit, manual and completions
+    Install(InstallArgs),
+    /// Remove what `install` put there
+    Uninstall(InstallArgs),
 }
 
 /// Install what is missing: packages, kernels and QEMU for the test VMs
@@ -269,3 +273,20 @@ Examples:
   cargo xtask mutants --list
   cargo xtask mutants --filter vm/oracle     what must fail that scenario
   cargo xtask mutants --filter 'mask '       one mutant";
+
+/// Where `cargo xtask install` puts things, and `uninstall` looks for them
+///
+/// The program, its systemd unit, manual pages and shell completions go below
+/// PREFIX; the configuration goes to /etc/scx_hallows/config.toml, and one that is
+/// there stays. `uninstall` leaves a configuration that was changed, and reports of
+/// ejections. Without --destdir, copying and removing need root: sudo is asked.
+#[derive(Args, Debug)]
+pub struct InstallArgs {
+    /// Where the program is to run from
+    #[arg(long, value_name = "DIR", default_value = "/usr/local", value_parser = crate::install::absolute)]
+    pub prefix: PathBuf,
+
+    /// Put everything below this folder, for a package, instead of /
+    #[arg(long, value_name = "DIR")]
+    pub destdir: Option<PathBuf>,
+}

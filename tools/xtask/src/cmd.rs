@@ -2,8 +2,9 @@
 //! Other programs: finding, running and waiting for them.
 
 use std::env;
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::thread;
@@ -42,6 +43,28 @@ pub fn find(program: impl AsRef<Path>) -> Option<PathBuf> {
 fn is_executable(file: &Path) -> bool {
     file.metadata()
         .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// The start of a command line that runs as root and asks nothing of the user
+/// but, on a terminal, sudo's password.
+///
+/// # Errors
+/// When neither root nor sudo is at hand.
+pub fn as_root() -> Result<Command> {
+    let me = fs::metadata("/proc/self")
+        .context("/proc is not mounted")?
+        .uid();
+    if me == 0 {
+        return Ok(Command::new("env"));
+    }
+    if find("sudo").is_none() {
+        bail!("this needs root, and there is no sudo");
+    }
+    let mut command = Command::new("sudo");
+    if !io::stdin().is_terminal() {
+        command.arg("-n");
+    }
+    Ok(command)
 }
 
 /// What a command prints to its standard output.

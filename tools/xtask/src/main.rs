@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask`: sets a machine up, shows the scheduler, boots test VMs, runs
-//! every test, tests for hours, tests the tests.
+//! every test, tests for hours, tests the tests, installs.
 
 mod cli;
 mod cmd;
+mod install;
 mod interrupt;
 mod list;
 mod mutants;
@@ -42,5 +43,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Test(args) => test::command(&args),
         Task::Soak(args) => test::soak(&args),
         Task::Mutants(args) => mutants::command(&args),
+        Task::Install(args) => install::command(&args),
+        Task::Uninstall(args) => install::uninstall(&args),
     }
 }

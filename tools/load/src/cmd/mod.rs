@@ -5,6 +5,7 @@ pub mod affinity_churn;
 pub mod fifo;
 pub mod haunt;
 pub mod hogs;
+pub mod listen;
 pub mod periodic;
 pub mod pingpong;
 pub mod shares;

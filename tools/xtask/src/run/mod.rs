@@ -3,7 +3,7 @@
 //! this machine where its kernel can load it, else in a VM.
 
 mod act;
-mod build;
+pub mod build;
 mod event;
 mod place;
 mod record;

@@ -2,9 +2,6 @@
 //! Packages of the running system, by apt where that is possible.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::{self, IsTerminal};
-use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -63,22 +60,9 @@ pub fn offered(pattern: &str) -> Result<Vec<String>> {
     Ok(names.map(str::to_owned).collect())
 }
 
-/// The start of a command line that runs as root and asks nothing of the user
-/// but, on a terminal, sudo's password.
+/// apt, as root, which asks no questions.
 fn as_root() -> Result<Command> {
-    let me = fs::metadata("/proc/self")
-        .context("/proc is not mounted")?
-        .uid();
-    let mut command = Command::new("env");
-    if me != 0 {
-        if cmd::find("sudo").is_none() {
-            bail!("this needs root, and there is no sudo");
-        }
-        command = Command::new("sudo");
-        if !io::stdin().is_terminal() {
-            command.arg("-n");
-        }
-    }
+    let mut command = cmd::as_root()?;
     command.arg("DEBIAN_FRONTEND=noninteractive");
     Ok(command)
 }

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What is left behind when the kernel ejects the scheduler: a file that tells
+//! what it knew.
+
+pub mod history;
+pub mod store;
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use crate::agent::params::Params;
+use crate::agent::place::Map;
+use crate::config::{KEYS, file};
+use crate::stats::Metrics;
+use history::History;
+
+/// All that a report tells.
+#[derive(Debug)]
+pub struct Report<'a> {
+    /// When it is written, for the reader.
+    pub time: &'a str,
+    /// The kernel's reason, in a line.
+    pub reason: &'a str,
+    /// Versions of the scheduler and of the kernel.
+    pub versions: [(&'static str, &'a str); 2],
+    /// The machine.
+    pub map: &'a Map,
+    /// The parameters that held.
+    pub params: &'a Params,
+    /// The cells of late.
+    pub history: &'a History,
+    /// Everything counted since the scheduler was loaded.
+    pub metrics: &'a Metrics,
+    /// The kernel's dump of its queues; empty when there is none.
+    pub dump: &'a str,
+}
+
+impl Report<'_> {
+    /// The report, section by section. The dump, which may be long, comes last.
+    pub fn text(&self) -> String {
+        let mut text = format!(
+            "scx_hallows was ejected by the kernel\n\ntime: {}\nreason: {}\n",
+            self.time, self.reason
+        );
+        for (what, version) in self.versions {
+            let _ = writeln!(text, "{what}: {version}");
+        }
+        section(&mut text, "topology", &topology(self.map));
+        section(
+            &mut text,
+            "cells: state and queue length, busy percent   \
+             . hungry  + balanced  # saturated  ? unknown",
+            &self.history.table(),
+        );
+        section(&mut text, "counters since loading", &counters(self.metrics));
+        section(&mut text, "parameters", &file::settings(self.params, KEYS));
+        let dump = match self.dump {
+            "" => "the kernel left none\n",
+            dump => dump,
+        };
+        section(&mut text, "kernel dump", dump);
+        text
+    }
+}
+
+fn section(text: &mut String, title: &str, content: &str) {
+    let _ = write!(text, "\n=== {title}\n\n{}\n", content.trim_end());
+}
+
+/// A line for each LLC: its node and CPUs.
+fn topology(map: &Map) -> String {
+    let mut text = String::new();
+    for (index, llc) in map.llcs().iter().enumerate() {
+        let places = &map.cells()[llc.cells.clone()];
+        let cpus: Vec<_> = places.iter().map(|place| place.cpu.to_string()).collect();
+        let _ = writeln!(
+            text,
+            "LLC {index} on node {}: CPUs {}",
+            llc.node,
+            cpus.join(" ")
+        );
+    }
+    text
+}
+
+/// A line of name and value for each counter, but those of each CPU.
+fn counters(metrics: &Metrics) -> String {
+    let mut text = String::new();
+    if let Ok(Value::Object(mut fields)) = serde_json::to_value(metrics) {
+        fields.remove("cells");
+        for (name, value) in fields {
+            flat(&mut text, &name, &value);
+        }
+    }
+    text
+}
+
+fn flat(text: &mut String, name: &str, value: &Value) {
+    match value {
+        Value::Object(fields) => {
+            for (inner, value) in fields {
+                flat(text, &format!("{name}.{inner}"), value);
+            }
+        }
+        value => {
+            let _ = writeln!(text, "{name} {value}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::testing::Machine;
+    use crate::stats::CellView;
+    use std::time::Duration;
+
+    #[test]
+    fn a_report_tells_everything_and_the_dump_last() {
+        let machine = Machine {
+            nodes: 1,
+            llcs: 2,
+            cores: 2,
+            smt: 1,
+        };
+        let map = machine.map();
+        let mut history = History::default();
+        for second in 0..2 {
+            let cell = CellView {
+                cpu: 1,
+                llc: 0,
+                state: None,
+                queued: 5,
+                busy_ns: 0,
+            };
+            history.keep(Duration::from_secs(second), [cell].into_iter());
+        }
+        let metrics = Metrics {
+            dispatch_own: 17,
+            ..Metrics::default()
+        };
+        let mut report = Report {
+            time: "today",
+            reason: "runnable task stall",
+            versions: [("scx_hallows", "0.1.0"), ("kernel", "6.18.1")],
+            map: &map,
+            params: &Params::default(),
+            history: &history,
+            metrics: &metrics,
+            dump: "CPU states\n",
+        };
+        let text = report.text();
+        for line in [
+            "reason: runnable task stall",
+            "kernel: 6.18.1",
+            "LLC 1 on node 0: CPUs 2 3",
+            "   1    0  ?   5   0",
+            "dispatch_own 17",
+            "slice_us = 3000",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line} in {text}");
+        }
+        assert!(text.ends_with("\n=== kernel dump\n\nCPU states\n"));
+        report.dump = "";
+        assert!(report.text().ends_with("the kernel left none\n"));
+    }
+}
