@@ -15,15 +15,15 @@
 //! give: six hogs on four CPUs go round until no queue stands out.
 
 mod budget;
+mod scope;
 mod turns;
-
-use std::ops::Range;
 
 use super::automaton::{Cell, States};
 use super::hysteresis::CellState;
 use super::picks::Picks;
 use super::place::Map;
 use budget::Budgets;
+use scope::Scope;
 use turns::Turns;
 
 /// Moves that a cell may make within a window.
@@ -72,14 +72,9 @@ pub struct Matching {
     budgets: Budgets,
 }
 
-/// Between what tasks move.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Level {
-    /// The cells of an LLC.
-    Llc,
-    /// The LLCs of a node, or the nodes.
-    Parts,
-}
+/// For [`Way::gives`] and [`Way::takes`].
+const LLC: bool = true;
+const BEYOND: bool = false;
 
 /// The two ways to move a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,14 +86,14 @@ enum Way {
 }
 
 impl Way {
-    /// The role of a cell that may give this way.
-    fn gives(self, level: Level) -> u8 {
-        1 << (self as u8 + 4 * level as u8)
+    /// The role of a cell that may give this way within its LLC, or beyond it.
+    fn gives(self, is_llc: bool) -> u8 {
+        1 << (self as u8 + 4 * u8::from(!is_llc))
     }
 
     /// The role of one that may take this way.
-    fn takes(self, level: Level) -> u8 {
-        4 << (self as u8 + 4 * level as u8)
+    fn takes(self, is_llc: bool) -> u8 {
+        4 << (self as u8 + 4 * u8::from(!is_llc))
     }
 
     /// The roles of a cell that nobody matched yet. A state takes its time to
@@ -106,18 +101,18 @@ impl Way {
     fn roles(cell: &Cell, rests: bool) -> u8 {
         let idles = cell.state == CellState::Hungry && cell.latest.idle() > IDLE_NOW;
         let takes = if idles { Way::Push } else { Way::Fair };
-        let mut roles = takes.takes(Level::Parts);
+        let mut roles = takes.takes(BEYOND);
         if cell.state == CellState::Saturated {
-            roles |= Way::Push.gives(Level::Llc) | Way::Fair.gives(Level::Llc);
-            roles |= Way::Push.gives(Level::Parts);
+            roles |= Way::Push.gives(LLC) | Way::Fair.gives(LLC);
+            roles |= Way::Push.gives(BEYOND);
         } else {
-            roles |= takes.takes(Level::Llc);
+            roles |= takes.takes(LLC);
         }
         if cell.average.q >= QUEUE_MIN {
-            roles |= Way::Fair.gives(Level::Parts);
+            roles |= Way::Fair.gives(BEYOND);
         }
         if rests {
-            roles &= !(Way::Push.gives(Level::Parts) | Way::Fair.gives(Level::Parts));
+            roles &= !(Way::Push.gives(BEYOND) | Way::Fair.gives(BEYOND));
         }
         roles
     }
@@ -131,26 +126,22 @@ impl Matching {
     /// # Panics
     /// When `states` is not of the size of `map`.
     pub fn fill(&mut self, map: &Map, dwell: u32, states: &States) {
-        let nr = map.cells().len();
-        assert_eq!(states.cells.len(), nr);
+        assert_eq!(states.cells.len(), map.cells().len());
         self.dwell = dwell;
         self.start(map, states);
         let mut cells = states.cells.iter();
         if cells.any(|cell| cell.state == CellState::Saturated) {
-            for llc in map.llcs() {
-                self.match_group(map, llc.cells.clone(), |_| None);
+            for llc in 0..map.llcs().len() {
+                self.match_cells(map, Scope::Llc(llc));
             }
         }
-        for node in map.nodes().iter().filter(|node| node.llcs.len() > 1) {
-            let first = node.llcs.start;
-            if self.budgets.set(&states.llcs[node.llcs.clone()]) {
-                let llc_of = |cell: usize| Some(map.cells()[cell].llc as usize - first);
-                self.match_group(map, node.cells.clone(), llc_of);
+        for (index, node) in map.nodes().iter().enumerate() {
+            if node.llcs.len() > 1 && self.budgets.set(&states.llcs[node.llcs.clone()]) {
+                self.match_cells(map, Scope::Node(index));
             }
         }
         if map.nodes().len() > 1 && self.budgets.set(&states.nodes) {
-            let node_of = |cell: usize| Some(map.cells()[cell].node as usize);
-            self.match_group(map, 0..nr, node_of);
+            self.match_cells(map, Scope::Machine);
         }
     }
 
@@ -191,22 +182,21 @@ impl Matching {
         self.fair[cell]
     }
 
-    /// Matches the cells of one group whose budgets are found by `part_of`.
-    fn match_group(
-        &mut self,
-        map: &Map,
-        cells: Range<usize>,
-        part_of: impl Fn(usize) -> Option<usize>,
-    ) {
+    /// Matches the cells of one group.
+    fn match_cells(&mut self, map: &Map, scope: Scope) {
         for way in [Way::Push, Way::Fair] {
-            self.collect(cells.clone(), way, &part_of);
+            self.collect(map, scope, way);
             for at in 0..self.receivers.list().len() {
                 let receiver = cell_in(self.receivers.list()[at]);
                 while let Some(donor) = self.donors.current() {
                     let donor = cell_in(donor);
-                    let tokens = self.affordable(donor, receiver, &part_of);
+                    let tokens = self.affordable(map, scope, donor, receiver);
                     if tokens > 0 {
-                        self.grant(map, way, donor, receiver, tokens, &part_of);
+                        self.grant(map, way, donor, receiver, tokens);
+                        if !scope.is_llc() {
+                            let [from, to] = [donor, receiver].map(|cell| scope.part_of(map, cell));
+                            self.budgets.spend(from, to, tokens);
+                        }
                         match way {
                             // It can name one receiver a window.
                             Way::Push => self.donors.leave(),
@@ -214,7 +204,7 @@ impl Matching {
                         }
                         break;
                     }
-                    if self.lacks_room(donor, receiver, &part_of) {
+                    if self.lacks_room(map, scope, donor, receiver) {
                         break;
                     }
                     // Receivers get heavier: this donor has nothing for them.
@@ -226,67 +216,51 @@ impl Matching {
 
     /// Lists the group's donors, heaviest first, and receivers, lightest first.
     /// A part of the group gives or takes: within it all is matched already.
-    fn collect(
-        &mut self,
-        cells: Range<usize>,
-        way: Way,
-        part_of: &impl Fn(usize) -> Option<usize>,
-    ) {
-        self.donors.start(cells.len());
-        self.receivers.start(cells.len());
-        for cell in cells {
-            let (key, roles, part) = (self.keys[cell], self.roles[cell], part_of(cell));
-            let level = part.map_or(Level::Llc, |_| Level::Parts);
-            let (gives, takes) = (roles & way.gives(level), roles & way.takes(level));
-            let may_give = part.is_none_or(|part| self.budgets.gives(part));
-            let may_take = part.is_none_or(|part| self.budgets.takes(part));
-            self.donors.offer(key, may_give && gives != 0);
-            self.receivers.offer(key, may_take && takes != 0);
+    fn collect(&mut self, map: &Map, scope: Scope, way: Way) {
+        let is_llc = scope.is_llc();
+        self.donors.start(map.cells().len());
+        self.receivers.start(map.cells().len());
+        for part in 0..scope.nr_parts(map) {
+            let cells = scope.cells(map, part);
+            let (keys, roles) = (&self.keys[cells.clone()], &self.roles[cells]);
+            let of_part = || keys.iter().zip(roles);
+            if is_llc || self.budgets.gives(part) {
+                let role = way.gives(is_llc);
+                of_part().for_each(|(key, roles)| self.donors.offer(*key, roles & role != 0));
+            }
+            if is_llc || self.budgets.takes(part) {
+                let role = way.takes(is_llc);
+                of_part().for_each(|(key, roles)| self.receivers.offer(*key, roles & role != 0));
+            }
         }
-        if !self.receivers.list().is_empty() {
+        if !self.receivers.list().is_empty() && !self.donors.is_empty() {
             self.donors.sort();
             self.receivers.list_mut().sort_unstable();
         }
     }
 
     /// How many tasks the gap and the budgets allow to move.
-    fn affordable(
-        &self,
-        donor: usize,
-        receiver: usize,
-        part_of: &impl Fn(usize) -> Option<usize>,
-    ) -> u16 {
+    fn affordable(&self, map: &Map, scope: Scope, donor: usize, receiver: usize) -> u16 {
         let gap = self.loads[donor] - self.loads[receiver];
         let tasks = rounded_half(gap).min(MAX_TOKENS);
-        match parts(donor, receiver, part_of) {
-            None if gap < GAP_MIN => 0,
-            None => tasks,
-            Some(_) if gap < GAP_MIN_BETWEEN => 0,
-            Some((from, to)) => tasks.max(1).min(self.budgets.tasks(from, to)),
+        if scope.is_llc() {
+            return if gap < GAP_MIN { 0 } else { tasks };
         }
+        if gap < GAP_MIN_BETWEEN {
+            return 0;
+        }
+        let [from, to] = [donor, receiver].map(|cell| scope.part_of(map, cell));
+        tasks.max(1).min(self.budgets.tasks(from, to))
     }
 
     /// Nothing may go from `donor` to `receiver`: is that the receiver's part?
-    fn lacks_room(
-        &self,
-        donor: usize,
-        receiver: usize,
-        part_of: &impl Fn(usize) -> Option<usize>,
-    ) -> bool {
-        parts(donor, receiver, part_of).is_some_and(|(from, to)| {
-            self.budgets.tasks(from, to) == 0 && self.budgets.lacks_room(from, to)
-        })
+    fn lacks_room(&self, map: &Map, scope: Scope, donor: usize, receiver: usize) -> bool {
+        let [from, to] = [donor, receiver].map(|cell| scope.part_of(map, cell));
+        !scope.is_llc() && self.budgets.tasks(from, to) == 0 && self.budgets.lacks_room(from, to)
     }
 
-    fn grant(
-        &mut self,
-        map: &Map,
-        way: Way,
-        donor: usize,
-        receiver: usize,
-        tokens: u16,
-        part_of: &impl Fn(usize) -> Option<usize>,
-    ) {
+    /// So many tasks go from `donor` to `receiver`.
+    fn grant(&mut self, map: &Map, way: Way, donor: usize, receiver: usize, tokens: u16) {
         let (cells, tasks) = (map.cells(), f64::from(tokens));
         let (by, at) = match way {
             Way::Push => (&mut self.push[donor], receiver),
@@ -299,29 +273,16 @@ impl Matching {
         self.roles[receiver] = 0;
         self.rests[receiver] = self.dwell.saturating_add(1);
         // Who gives does not take.
-        self.roles[donor] &= !(Way::Push.takes(Level::Parts) | Way::Fair.takes(Level::Parts));
+        self.roles[donor] &= !(Way::Push.takes(BEYOND) | Way::Fair.takes(BEYOND));
         if way == Way::Push {
-            self.roles[donor] &= !(way.gives(Level::Llc) | way.gives(Level::Parts));
+            self.roles[donor] &= !(way.gives(LLC) | way.gives(BEYOND));
         }
         self.loads[donor] -= tasks;
         self.loads[receiver] += tasks;
         for cell in [donor, receiver] {
             self.keys[cell] = packed(self.loads[cell], cell);
         }
-        if let Some((from, to)) = parts(donor, receiver, part_of) {
-            self.budgets.spend(from, to, tokens);
-        }
     }
-}
-
-/// The parts between which a task would move, if not within one.
-fn parts(
-    donor: usize,
-    receiver: usize,
-    part_of: &impl Fn(usize) -> Option<usize>,
-) -> Option<(usize, usize)> {
-    let (from, to) = (part_of(donor)?, part_of(receiver)?);
-    (from != to).then_some((from, to))
 }
 
 /// Half of `gap` to the nearest task; a quarter is what a window's mean is off.

@@ -27,6 +27,11 @@ impl Turns {
         self.numbers.offer(number, is_picked);
     }
 
+    /// Nobody takes part.
+    pub fn is_empty(&self) -> bool {
+        self.numbers.list().is_empty()
+    }
+
     /// Puts them in order, before the first turn, which is the largest's.
     pub fn sort(&mut self) {
         self.numbers.list_mut().sort_unstable_by(|a, b| b.cmp(a));
