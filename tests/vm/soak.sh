@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # what: everything that disturbs a scheduler, at once: nobody is ejected or lost
-# kernels: 6.16 6.18 7
+# kernels: 6.18
 # cpus: 4
 # topo: numa2
 # mode: vtime
 # timeout: 900
 #
-# Ten seconds on each kernel; $SOAK_S, which `cargo xtask soak` sets, makes it as
-# many as one likes.
+# Ten seconds; `cargo xtask soak` sets $SOAK_S to as many as one likes.
 
 . /vm/lib.sh
 
