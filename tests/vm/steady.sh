@@ -14,6 +14,11 @@ recorded() {
 	sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" /tmp/replay
 }
 
+# Where hogs queue, whoever records is one more for a moment, which may show.
+allowed() {
+	[ "$1" = "$CPUS" ] && echo 0 || echo 2
+}
+
 start
 for hogs in $CPUS $((CPUS * 3 / 2)) $((CPUS * 2)); do
 	load hogs hallows-load hogs $hogs --for 3s
@@ -23,7 +28,7 @@ for hogs in $CPUS $((CPUS * 3 / 2)) $((CPUS * 2)); do
 	finish hogs
 	scx_hallows replay --json /tmp/steady.$hogs >/tmp/replay || fail "replay: exit status $?"
 	check "windows with $hogs hogs" "$(recorded windows)" '>' 10
-	check "changes of state in them" "$(recorded recorded_flips)" == 0
+	check "changes of state in them" "$(recorded recorded_flips)" '<=' "$(allowed $hogs)"
 	check "tasks to push" "$(recorded recorded_push_tokens)" == 0
 	check "tasks to pull" "$(recorded recorded_fair_tokens)" == 0
 done
