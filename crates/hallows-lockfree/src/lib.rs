@@ -4,8 +4,10 @@
 #![deny(clippy::undocumented_unsafe_blocks)]
 #![warn(missing_docs)]
 
+pub mod combine;
 pub mod epoch;
 pub mod fence;
+mod futex;
 mod garbage;
 pub mod hp;
 pub mod layout;

@@ -3,8 +3,11 @@
 #![cfg(not(any(loom, miri)))]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
+use hallows_lockfree::combine::{Combine, FlatCombiner};
 use hallows_lockfree::hp::{Atomic, Domain};
 use hallows_lockfree::{epoch, mpsc};
 
@@ -35,8 +38,48 @@ fn allocations(work: impl FnOnce()) -> usize {
     ALLOCATIONS.load(Ordering::Relaxed) - before
 }
 
+struct Sum(u64);
+
+impl Combine for Sum {
+    type Op = u64;
+    type Ret = u64;
+
+    fn apply(&mut self, op: u64) -> u64 {
+        self.0 += op;
+        if op == 2 {
+            thread::yield_now();
+        }
+        self.0
+    }
+}
+
+/// Requests of 4 threads that meet, with some that last.
+fn combining() -> usize {
+    let combiner = FlatCombiner::new(Sum(0), 4, 2);
+    let ends = Barrier::new(5);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            let mut handle = combiner.register().expect("a slot");
+            let ends = &ends;
+            scope.spawn(move || {
+                ends.wait();
+                for i in 0..1000 {
+                    handle.call(1 + u64::from(i % 8 == 0));
+                }
+                ends.wait();
+            });
+        }
+        allocations(|| {
+            ends.wait();
+            ends.wait();
+        })
+    })
+}
+
 #[test]
-fn queues_and_retiring_do_not_allocate() {
+fn what_must_not_allocate_does_not() {
+    assert_eq!(combining(), 0);
+
     let (sender, mut receiver) = mpsc::channel(64).expect("a file descriptor");
     let queue = allocations(|| {
         for i in 0..1000 {

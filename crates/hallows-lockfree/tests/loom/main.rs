@@ -5,6 +5,7 @@
 //! `RUSTFLAGS="--cfg loom" cargo test --profile loom -p hallows-lockfree --test loom`
 #![cfg(loom)]
 
+mod combine;
 mod epoch;
 mod hp;
 mod mpsc;

@@ -38,6 +38,16 @@ const MUTANTS: &[(&str, &str)] = &[
     ("mpsc.publish", "mpsc::"),
     ("mpsc.word", "mpsc::"),
     ("mpsc.left", "mpsc::"),
+    ("combine.lock", "combine::requests"),
+    ("combine.unlock", "combine::requests"),
+    ("combine.sleeper", "combine::requests"),
+    ("combine.duty", "combine::requests"),
+    ("combine.claim", "combine::a_slot"),
+    ("combine.leave", "combine::a_slot"),
+    ("combine.publish", "combine::requests"),
+    ("combine.pending", "combine::requests"),
+    ("combine.settle", "combine::requests"),
+    ("combine.done", "combine::requests"),
 ];
 
 #[test]

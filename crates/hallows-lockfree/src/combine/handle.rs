@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A thread's registration, and how its calls wait.
+
+use std::panic::resume_unwind;
+
+use super::batch::Content;
+use super::slot::Slot;
+use super::{Combine, Shared};
+use crate::sync::{Arc, SPINS};
+
+/// A slot of a combiner: what a thread has its requests served by. Dropping it leaves the
+/// slot to others.
+pub struct Handle<C: Combine> {
+    shared: Arc<Shared<C>>,
+    slot: usize,
+}
+
+impl<C: Combine> Handle<C> {
+    pub(super) fn new(shared: Arc<Shared<C>>, slot: usize) -> Handle<C> {
+        Handle { shared, slot }
+    }
+
+    /// Has a request served, by this thread or another, and returns the answer.
+    ///
+    /// Within the user's [`Combine`] a call of the same combiner never returns.
+    ///
+    /// # Panics
+    /// When serving this request does, or [`Combine::apply_batch`] gives it no answer, or
+    /// panics on this thread about no request.
+    #[inline]
+    pub fn call(&mut self, op: C::Op) -> C::Ret {
+        let Some(turn) = self.shared.turn() else {
+            return self.wait(op);
+        };
+        let answer = turn.apply(op);
+        let stray = turn.serve(None);
+        drop(turn);
+        if let Some(thrown) = stray {
+            resume_unwind(thrown);
+        }
+        answer
+    }
+
+    #[cold]
+    fn wait(&mut self, op: C::Op) -> C::Ret {
+        let slot = &self.shared.slots[self.slot];
+        // SAFETY: ours, and idle between calls.
+        unsafe { slot.publish(op) };
+        let mut spins = SPINS;
+        loop {
+            // SAFETY: ours.
+            match unsafe { slot.collect() } {
+                Some(Content::Ret(answer)) => return answer,
+                Some(Content::Panic(Some(thrown))) => resume_unwind(thrown),
+                Some(_) => panic!("apply_batch took this request and did not answer it"),
+                None => {}
+            }
+            if let Some(turn) = self.shared.turn() {
+                let stray = turn.serve(Some(self.slot));
+                drop(turn);
+                if let Some(thrown) = stray {
+                    // SAFETY: ours. The slot is idle for the next call.
+                    drop(unsafe { slot.collect() });
+                    resume_unwind(thrown);
+                }
+            } else if spins > 0 {
+                spins -= 1;
+                std::hint::spin_loop();
+            } else {
+                self.sleep(slot);
+                spins = SPINS;
+            }
+        }
+    }
+
+    /// Sleeps until the request is settled or the lock may be free.
+    fn sleep(&self, slot: &Slot<C>) {
+        if slot.lie_down() {
+            if self.shared.lock.add_sleeper() {
+                slot.sleep();
+            }
+            self.shared.lock.remove_sleeper();
+            slot.get_up();
+        }
+    }
+}
+
+impl<C: Combine> Drop for Handle<C> {
+    fn drop(&mut self) {
+        self.shared.slots[self.slot].leave();
+    }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Flat combining: one thread serves the requests of many (Hendler, Incze, Shavit and
+//! Tzafrir, SPAA 2010).
+//!
+//! For state that many threads change, in steps too large for an atomic, and best where
+//! several requests cost less together than one by one. For a counter it is the wrong tool.
+//!
+//! - A [`FlatCombiner`] owns the state, and slots for a fixed number of threads.
+//! - A [`Handle`] is a thread's registration; [`Handle::call`] has a request served.
+//! - [`Combine`] is what the user writes: `apply` for one request and, where requests can
+//!   be merged, `apply_batch` for several.
+//!
+//! No user of these writes `unsafe`.
+//!
+//! # Protocol
+//! There is a lock, with a count of sleepers in the same word. A call that finds it free
+//! takes a *turn*: it applies its own request, then serves what others have published.
+//! A call that doesn't publishes its request in its slot, and then looks, in turns, whether
+//! it was answered and whether the lock is free (then it takes a turn itself); after a
+//! while of that it sleeps. Whoever unlocks wakes one sleeper that is not answered, if
+//! there is one.
+//!
+//! *Exclusion:* the state is its that has the lock. A slot's content is its owner's while
+//! the slot is idle or done, and its that has the lock while it is pending or asleep.
+//! Publishing, settling and unlocking are releases, what sees them acquires.
+//!
+//! *No request sleeps for ever.* A sleeper adds itself to the lock's word, and sleeps only
+//! if it saw it locked in the same step. All steps on one word have an order, so the
+//! unlocking comes after and counts the sleeper. It then looks at all slots and, if one
+//! is asleep, wakes it to try the lock (acquiring the word it counted in, it does see the
+//! slot asleep), unless the lock is taken again, when all that holds for that turn's end. Who
+//! is woken so and finds the lock taken, or itself answered, leaves the duty to the turn
+//! that did it, which has yet to unlock. ∎
+//!
+//! # Bounds
+//! - Memory: the slots, and a batch of `pass + 1` requests. A call allocates nothing.
+//! - A turn serves its own request and at most `pass` of others; nobody combines for ever.
+//! - Others are served in the order of slots, on from where the turn before stopped. So of
+//!   N slots one is served after at most ceil(N / pass) turns that begin after it was
+//!   published, whoever takes them: **(ceil(N / pass) + 1) * (pass + 1)** requests.
+//! - In time there is no bound: while the system doesn't run the thread whose turn it is,
+//!   all wait, as for a mutex. They sleep then, so that it gets a CPU: more threads than
+//!   CPUs are no reason to collapse.
+//!
+//! # Panics
+//! A panic of the user's code goes on in the caller of the request that it was about,
+//! whichever thread ran it, and in nobody else. In `apply` that is plain. When
+//! `apply_batch` panics, what it had answered stays answered, what it had not looked
+//! at is served by `apply`, and the first request that it took and did not answer gets the
+//! panic; others like it panic as well, saying that there is no answer. If there is none
+//! such, the panic is of the call that combines. Nothing is poisoned: the state is as
+//! the panicking code left it, and leaving it in order is up to that code.
+
+mod batch;
+mod handle;
+mod lock;
+mod slot;
+mod turn;
+
+pub use batch::{Batch, Reply};
+pub use handle::Handle;
+
+use crossbeam_utils::CachePadded;
+
+use crate::sync::{Arc, Exclusive};
+use lock::Lock;
+use slot::Slot;
+use turn::Place;
+
+/// State that serves requests.
+pub trait Combine: Send + Sized {
+    /// A request.
+    type Op: Send;
+    /// Its answer.
+    type Ret: Send;
+
+    /// Serves one request.
+    fn apply(&mut self, op: Self::Op) -> Self::Ret;
+
+    /// Serves several requests of different threads, all under way, so in any order and
+    /// merged as it likes. What it doesn't take from the batch is served by
+    /// [`apply`](Combine::apply).
+    fn apply_batch(&mut self, batch: Batch<'_, Self>) {
+        for (op, reply) in batch {
+            reply.send(self.apply(op));
+        }
+    }
+}
+
+/// State that threads share by having their requests served. Clones share it.
+pub struct FlatCombiner<C: Combine> {
+    shared: Arc<Shared<C>>,
+}
+
+struct Shared<C: Combine> {
+    lock: CachePadded<Lock>,
+    place: Exclusive<Place<C>>,
+    slots: Box<[CachePadded<Slot<C>>]>,
+    pass: usize,
+}
+
+// SAFETY: `place` is accessed under the lock only, a slot's content by one thread at a
+// time (exclusion, above), and all that passes from thread to thread is Send.
+unsafe impl<C: Combine> Sync for Shared<C> {}
+
+impl<C: Combine> FlatCombiner<C> {
+    /// `state`, for `threads` threads at most at once. A turn serves up to `pass` requests
+    /// of others: more merge better, and keep one thread from its own work for longer.
+    ///
+    /// # Panics
+    /// When `threads` or `pass` is 0.
+    pub fn new(state: C, threads: usize, pass: usize) -> FlatCombiner<C> {
+        assert!(threads > 0, "a combiner needs a thread");
+        assert!(pass > 0, "a turn that serves nobody starves all who wait");
+        // More can't be waiting.
+        let pass = pass.min(threads);
+        FlatCombiner {
+            shared: Arc::new(Shared {
+                lock: CachePadded::default(),
+                place: Exclusive::new(Place::new(state, pass)),
+                slots: (0..threads).map(|_| CachePadded::default()).collect(),
+                pass,
+            }),
+        }
+    }
+
+    /// A slot for the caller's requests, or None when as many handles exist as the combiner
+    /// was made for.
+    pub fn register(&self) -> Option<Handle<C>> {
+        let slot = self.shared.slots.iter().position(|slot| slot.claim())?;
+        Some(Handle::new(self.shared.clone(), slot))
+    }
+}
+
+impl<C: Combine> Clone for FlatCombiner<C> {
+    fn clone(&self) -> FlatCombiner<C> {
+        FlatCombiner {
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;
