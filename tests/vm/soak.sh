@@ -43,14 +43,14 @@ forks() {
 # Weights, cpusets and the freezer of a group with hogs in it.
 groups() {
 	group=/sys/fs/cgroup/soaked
-	mkdir -p $group/below
+	mkdir $group || return 1
 	hallows-load hogs 3 --for 1h >/dev/null &
 	hogs=$!
 	echo $hogs >$group/cgroup.procs
 	while again 0.1; do
-		for cpus in 0 1-3 0-3; do
-			echo $cpus >$group/cpuset.cpus
-			echo $((cpus + 1))00 >$group/cpu.weight 2>/dev/null
+		for setting in 0:1 1-3:10000 0-3:100; do
+			echo "${setting%:*}" >$group/cpuset.cpus || return 1
+			echo "${setting#*:}" >$group/cpu.weight || return 1
 			echo 1 >$group/cgroup.freeze
 			sleep 0.05
 			echo 0 >$group/cgroup.freeze
@@ -67,7 +67,9 @@ nices() {
 	hogs=$!
 	while again 0.05; do
 		for nice in 0 19 -20 5; do
-			renice -n $nice -p $hogs >/dev/null
+			for thread in /proc/$hogs/task/*; do
+				renice -n $nice -p "${thread##*/}" >/dev/null || return 1
+			done
 			sleep 0.02
 		done
 		echo round

@@ -61,12 +61,7 @@ pub fn command(args: &TestArgs) -> Result<u8> {
     if !runs.is_empty() && !interrupt::seen() {
         run_scenarios(&runs, args.jobs, &mut report)?;
     }
-    report.end();
-    Ok(if interrupt::seen() {
-        interrupt::EXIT_STATUS
-    } else {
-        u8::from(report.failed())
-    })
+    Ok(end(&report))
 }
 
 /// Runs the soak on all kernels and topologies. Returns the exit status: 1 if
@@ -79,12 +74,17 @@ pub fn soak(args: &SoakArgs) -> Result<u8> {
     setup::for_build()?;
     let mut report = Report::new(true);
     run_scenarios(&runs, args.jobs, &mut report)?;
+    Ok(end(&report))
+}
+
+/// Prints the last line; returns the exit status.
+fn end(report: &Report) -> u8 {
     report.end();
-    Ok(if interrupt::seen() {
+    if interrupt::seen() {
         interrupt::EXIT_STATUS
     } else {
         u8::from(report.failed())
-    })
+    }
 }
 
 fn run_checks(checks: &[&Check], report: &mut Report) -> Result<()> {
