@@ -64,15 +64,15 @@ pub struct Cli {
     pub exit_dump_len: u32,
 
     /// Time in milliseconds, 1000 to 30000, for which a task that wants to run may
-    /// wait before the kernel ejects the scheduler.
+    /// wait before the kernel ejects the scheduler [default: 5000, or 15000 where the
+    /// kernel lets real-time tasks starve those of sched_ext].
     #[arg(
         long,
         value_name = "MS",
-        default_value_t = 5_000,
         value_parser = clap::value_parser!(u32).range(1_000..=30_000),
         allow_negative_numbers = true
     )]
-    pub watchdog_ms: u32,
+    pub watchdog_ms: Option<u32>,
 
     /// Schedule only the tasks whose policy is SCHED_EXT and leave all others
     /// to the kernel's default scheduler.
@@ -118,8 +118,9 @@ pub struct Options {
     pub debug: bool,
     /// Length of the exit dump in bytes, 0 for the kernel's default.
     pub exit_dump_len: u32,
-    /// How long a task may wait before the kernel ejects the scheduler.
-    pub watchdog_ms: u32,
+    /// How long a task may wait before the kernel ejects the scheduler; without, as
+    /// long as suits the kernel.
+    pub watchdog_ms: Option<u32>,
     /// Leave BPF to its static defaults.
     pub no_agent: bool,
     /// Where to leave a report after an ejection.
@@ -263,10 +264,10 @@ mod tests {
 
     #[test]
     fn the_watchdog_bites_within_the_bounds_of_the_kernel() {
-        assert_eq!(parsed(&[]).options().watchdog_ms, 5_000);
+        assert_eq!(parsed(&[]).options().watchdog_ms, None);
         for ms in [1_000, 30_000] {
             let options = parsed(&["--watchdog-ms", &ms.to_string()]).options();
-            assert_eq!(options.watchdog_ms, ms);
+            assert_eq!(options.watchdog_ms, Some(ms));
         }
         for bad in ["999", "30001", "-1", "5s", ""] {
             let line = refused(&["--watchdog-ms", bad]);

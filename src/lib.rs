@@ -33,4 +33,6 @@ pub mod stats;
 #[cfg(feature = "bpf")]
 pub mod verified;
 #[cfg(feature = "bpf")]
+pub mod watchdog;
+#[cfg(feature = "bpf")]
 pub mod why;

@@ -45,6 +45,7 @@ use crate::stats::{
     server_data,
 };
 use crate::verified;
+use crate::watchdog;
 use crate::why::watch::Watch;
 
 const MOVE_PUSH: usize = bpf_intf::hallows_move_MOVE_PUSH as usize;
@@ -396,6 +397,8 @@ fn listen() -> Result<Server> {
 /// Writes what is fixed while the program is loaded.
 fn configure(skel: &mut OpenBpfSkel<'_>, map: &Map, options: &Options) -> Result<()> {
     set_flags(skel, options);
+    let watchdog_ms = options.watchdog_ms.unwrap_or_else(watchdog::patience_ms);
+    skel.struct_ops.hallows_ops_mut().timeout_ms = watchdog_ms;
     let rodata = skel
         .maps
         .rodata_data
@@ -412,7 +415,7 @@ fn configure(skel: &mut OpenBpfSkel<'_>, map: &Map, options: &Options) -> Result
         .unwrap_or(1);
     rodata.nr_llcs = map.llcs().len() as u32;
     rodata.many_nodes = map.nodes().len() > 1;
-    let half_ns = u64::from(options.watchdog_ms) * MS / 2;
+    let half_ns = u64::from(watchdog_ms) * MS / 2;
     rodata.starved_limit_ns = rodata.starved_limit_ns.min(half_ns);
     write_places(rodata, map);
     Ok(())
@@ -445,7 +448,6 @@ fn set_flags(skel: &mut OpenBpfSkel<'_>, options: &Options) {
         || compat::ksym_exists("scx_bpf_dsq_reenq").unwrap_or(false);
     let ops = skel.struct_ops.hallows_ops_mut();
     ops.exit_dump_len = options.exit_dump_len;
-    ops.timeout_ms = options.watchdog_ms;
     ops.flags = *compat::SCX_OPS_ENQ_EXITING
         | *compat::SCX_OPS_ENQ_LAST
         | *compat::SCX_OPS_ENQ_MIGRATION_DISABLED

@@ -97,7 +97,6 @@ fn help_tells_every_default() {
         ("--home-factor <FACTOR>", "2"),
         ("--home-gap-ms <MS>", "50"),
         ("--home-fill <SHARE>", "0.85"),
-        ("--watchdog-ms <MS>", "5000"),
     ] {
         let at = text.find(option).expect(option);
         let default = format!("[default: {default}]");

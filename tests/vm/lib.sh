@@ -74,10 +74,13 @@ alive() {
 	kill -0 "$SCHEDULER" 2>/dev/null
 }
 
+# Everywhere but where its default is tested, the watchdog bites at 5 s.
+WATCHDOG='--watchdog-ms 5000'
+
 # start ARGUMENTS...: returns when the scheduler schedules.
 start() {
 	: >$LOG # the child does so too late
-	scx_hallows "$@" >$LOG 2>&1 &
+	scx_hallows $WATCHDOG "$@" >$LOG 2>&1 &
 	SCHEDULER=$!
 	end=$(($(now_ms) + 60000))
 	until attached; do

@@ -123,7 +123,7 @@ rss_kib() {
 	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' /proc/"$SCHEDULER"/status
 }
 
-start --watchdog-ms 5000
+start
 DISTURBERS='messages forks groups nices real_time faults settings memory hotplug'
 load affinity hallows-load --json affinity-churn --threads 8 --for "${SOAK_S}s"
 load periodic hallows-load --json periodic --threads 2 --for "${SOAK_S}s"
