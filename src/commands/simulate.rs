@@ -6,9 +6,11 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::print;
+use super::set::settings;
 use crate::agent::params::{MS, Params};
 use crate::agent::place::NR_RINGS;
 use crate::agent::price::Prices;
+use crate::config::change::change;
 use crate::exit::Error;
 use crate::sim::Scenario;
 use crate::sim::engine::costs::DEFAULT_COSTS_NS;
@@ -19,6 +21,14 @@ use crate::sim::topology::Topology;
 use crate::sim::workload::WorkloadKind;
 
 const US: u64 = 1_000;
+/// The tunables that change nothing here, with the reason.
+const UNMODELLED: [(&str, &str); 4] = [
+    ("price", ASK_COSTS),
+    ("price_us", ASK_COSTS),
+    ("signal_periods", "the simulated agent is never late"),
+    ("starved_ms", "no simulated task starves on its track"),
+];
+const ASK_COSTS: &str = "what moves cost here is --cost-us, and what is believed --price-us";
 /// Steps of the progress bar for each simulation.
 const STEPS: u64 = 1_000;
 
@@ -80,41 +90,19 @@ struct Costs {
     price_us: Option<Prices>,
 }
 
-/// The numbers that steer scx_hallows; the slice is everybody's.
+/// What steers scx_hallows; the slice is everybody's.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Steering")]
 struct Steering {
-    /// Length of the agent's window in milliseconds, 1 to 100.
-    #[arg(long, value_name = "MS", default_value_t = Params::default().period_ns / MS, value_parser = clap::value_parser!(u64).range(1..=100))]
-    period_ms: u64,
+    /// A tunable's value instead of its default, such as dwell=4; `scx_hallows config`
+    /// explains them.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
 
-    /// Windows in a row for which a CPU must want to leave a state.
-    #[arg(long, value_name = "WINDOWS", default_value_t = Params::default().dwell)]
-    dwell: u32,
-
-    /// Time slice in microseconds.
-    #[arg(long, value_name = "US", default_value_t = Params::default().slice_ns / US)]
-    slice_us: u64,
-
-    /// Shortest time slice in microseconds.
-    #[arg(long, value_name = "US", default_value_t = Params::default().min_slice_ns / US)]
-    min_slice_us: u64,
-
-    /// Time slice in microseconds where nobody waits.
-    #[arg(long, value_name = "US", default_value_t = Params::default().long_slice_ns / US)]
-    long_slice_us: u64,
-
-    /// Factor on the price of a move.
-    #[arg(long, value_name = "FACTOR", default_value_t = Params::default().kappa)]
-    kappa: f64,
-
-    /// Waiting time in microseconds that a move must save beyond its price.
-    #[arg(long, value_name = "US", default_value_t = Params::default().hysteresis_ns / US)]
-    hysteresis_us: u64,
-
-    /// The shortest time between two preemptions on a CPU, in microseconds.
-    #[arg(long, value_name = "US", default_value_t = Params::default().preempt_gap_ns / US)]
-    preempt_gap_us: u64,
+    /// Length of the agent's window in milliseconds, 1 to 100: shorter than period_ms
+    /// may be, which is worth a look.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=100))]
+    period_ms: Option<u64>,
 
     /// What scx_hallows knows of how much cache a task uses.
     #[arg(long, value_name = "HOW", default_value = "resident", value_parser = footprints())]
@@ -176,26 +164,17 @@ impl Simulate {
 
 impl Steering {
     fn params(&self) -> Result<Params, Error> {
-        let params = Params {
-            period_ns: self.period_ms * MS,
-            dwell: self.dwell,
-            slice_ns: self.slice_us.saturating_mul(US),
-            min_slice_ns: self.min_slice_us.saturating_mul(US),
-            long_slice_ns: self.long_slice_us.saturating_mul(US),
-            kappa: self.kappa,
-            hysteresis_ns: self.hysteresis_us.saturating_mul(US),
-            preempt_gap_ns: self.preempt_gap_us.saturating_mul(US),
-            ..Params::default()
-        };
-        // Shorter windows than the agent's own limit are worth a look.
-        let checked = Params {
-            period_ns: params.period_ns.max(4 * MS),
+        let settings = settings(&self.settings).map_err(Error::Usage)?;
+        for (key, _) in &settings {
+            if let Some((_, why)) = UNMODELLED.iter().find(|(name, _)| *name == key.name) {
+                return Err(Error::Usage(format!("{}: {why}", key.name)));
+            }
+        }
+        let (params, _) = change(&Params::default(), &settings).map_err(Error::Usage)?;
+        Ok(Params {
+            period_ns: self.period_ms.map_or(params.period_ns, |ms| ms * MS),
             ..params
-        };
-        checked
-            .validate()
-            .map_err(|fault| Error::Usage(fault.to_string()))?;
-        Ok(params)
+        })
     }
 }
 
@@ -299,8 +278,7 @@ mod tests {
     fn each_option_reaches_its_number() {
         let line = "--topo 1x2x4x1 --workload mix,hogs --policy global,no-agent --runs 2 --seed 7 \
             --duration 50ms --load 0.5 --cost-us 1,2,3,4 --price-us 5,6,7,8.5 --period-ms 1 \
-            --dwell 3 --slice-us 4000 --min-slice-us 250 --long-slice-us 9000 --kappa 0.5 --hysteresis-us 40 \
-            --preempt-gap-us 500 --footprints known";
+            --set dwell=3 --set kappa=0.5 --footprints known";
         let scenarios = parsed(line).unwrap();
         assert_eq!(scenarios.len(), 8);
         let (first, last) = (scenarios[0], scenarios[7]);
@@ -318,17 +296,8 @@ mod tests {
         assert_eq!(last.prices_ns, [0, 5_000, 6_000, 7_000, 8_500]);
         assert_eq!((last.params.period_ns, last.params.dwell), (MS, 3));
         assert_eq!(
-            (last.params.slice_ns, last.params.min_slice_ns),
-            (4 * MS, 250 * US)
-        );
-        assert_eq!(last.params.long_slice_ns, 9 * MS);
-        assert_eq!(
-            (last.params.kappa, last.params.hysteresis_ns),
-            (0.5, 40 * US)
-        );
-        assert_eq!(
-            (last.params.preempt_gap_ns, last.footprints),
-            (500 * US, Footprints::Known)
+            (last.params.kappa, last.footprints),
+            (0.5, Footprints::Known)
         );
     }
 
@@ -345,9 +314,12 @@ mod tests {
             "--price-us 1,2,3,-4",
             "--period-ms 0",
             "--runs 0",
-            "--slice-us 99",
-            "--preempt-gap-us 100001",
-            "--kappa nan",
+            "--set slice_us=99",
+            "--set slise_us=3000",
+            "--set kappa",
+            "--set dwell=2 --set dwell=2",
+            "--set price=static",
+            "--set starved_ms=100",
         ] {
             assert!(parsed(line).is_err(), "{line}");
         }
