@@ -24,6 +24,8 @@ pub const OURS: &str = "scx_hallows";
 const LOADING: Duration = Duration::from_secs(120);
 /// To detach after SIGINT, and again to be gone after SIGKILL.
 const ENDING: Duration = Duration::from_secs(10);
+/// To say why it was ejected.
+const PARTING: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A scheduler to be measured.
@@ -208,10 +210,14 @@ impl Running {
             );
             return Ok(());
         }
+        let unloaded = kernel::loaded() != self.ops;
+        if unloaded {
+            within(PARTING, || !matches!(self.ended(), Ok(None)));
+        }
         if let Some(status) = self.ended()? {
             bail!("{}", self.last_words(status));
         }
-        ensure!(kernel::loaded() == self.ops, "it was unloaded");
+        ensure!(!unloaded, "it was unloaded");
         Ok(())
     }
 
