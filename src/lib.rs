@@ -3,6 +3,8 @@
 //! and, with the feature `bpf`, the part that loads and steers the scheduler.
 
 pub mod agent;
+#[cfg(feature = "bpf")]
+pub mod bench;
 
 #[cfg(feature = "bpf")]
 pub mod bpf_intf;

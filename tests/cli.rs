@@ -447,6 +447,46 @@ fn may_load() -> bool {
 }
 
 #[test]
+fn bench_measures_each_kind_of_test_without_root() {
+    let list = hallows(&["bench", "--list"]);
+    assert_eq!((list.code, list.stdout.lines().count()), (Some(0), 23));
+    for (test, unit) in [
+        ("pipe-1", "trips/s"),
+        ("messaging-process-socket", "s"),
+        ("fork", "/s"),
+        ("exec", "/s"),
+        ("nice", "points"),
+        ("hot-spot", "ms"),
+        ("idle", "/s"),
+    ] {
+        let measured = hallows(&["bench", "--measure", test, "--quick", "--per-us", "10"]);
+        assert_eq!(measured.code, Some(0), "{test}: {}", measured.stderr);
+        let wanted = format!("\"unit\":\"{unit}\"");
+        assert!(measured.stdout.contains(&wanted), "{}", measured.stdout);
+    }
+}
+
+#[test]
+fn bench_refuses_nonsense_in_a_line() {
+    for (arguments, words) in [
+        (&["--rounds", "0"][..], "--rounds"),
+        (&["--only", "nothing"], "'nothing'"),
+        (
+            &["--measure", "idle", "--rounds", "2"],
+            "cannot be used with",
+        ),
+        (
+            &["--against", "scx_nothing"],
+            "no program scx_nothing in PATH",
+        ),
+        (&["--against", "eevdf -x"], "no arguments"),
+    ] {
+        let line = refusal(&[&["bench"], arguments].concat(), 2);
+        assert!(line.contains(words), "{line}");
+    }
+}
+
+#[test]
 fn simulating_needs_no_kernel() {
     let arguments = ["simulate", "--topo", "1x1x2x2", "--duration", "10ms"];
     let table = hallows(&arguments);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The subcommands, a file each. Without one, `scx_hallows` schedules.
 
+mod bench;
 mod check;
 mod completions;
 mod config;
@@ -21,6 +22,7 @@ use crate::exit::Error;
 /// What `scx_hallows` does instead of scheduling.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
+    Bench(bench::Bench),
     Check(check::Check),
     Completions(completions::Completions),
     Config(config::Config),
@@ -40,6 +42,7 @@ impl Command {
     /// Those of the subcommand.
     pub fn run(&self) -> Result<(), Error> {
         match self {
+            Command::Bench(it) => it.run(),
             Command::Check(it) => it.run(),
             Command::Completions(it) => it.run(),
             Command::Config(it) => it.run(),

@@ -3,7 +3,8 @@
 //!
 //! Each module under [`cmd`] is one load: it starts threads through [`team`],
 //! burns CPU through [`burn`], and returns a [`report::Report`]. Figures are
-//! computed by the pure functions of [`stats`] and [`weight`].
+//! computed by the pure functions of [`stats`] and [`weight`]. [`suite`] has the tests
+//! of `scx_hallows bench`, made of the same loads and some of their own.
 
 pub mod burn;
 pub mod cmd;
@@ -11,6 +12,7 @@ pub mod cpuset;
 pub mod report;
 pub mod run;
 pub mod stats;
+pub mod suite;
 pub mod sys;
 pub mod team;
 pub mod weight;

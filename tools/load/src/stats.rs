@@ -52,8 +52,8 @@ impl Summary {
     }
 }
 
-/// The smallest sample that at least `quantile` of `sorted` do not exceed.
-fn nearest_rank(sorted: &[u64], quantile: f64) -> u64 {
+/// The smallest sample that at least `quantile` of `sorted` do not exceed; 0 for none.
+pub fn nearest_rank(sorted: &[u64], quantile: f64) -> u64 {
     let rank = (quantile * sorted.len() as f64).ceil() as usize;
     sorted.get(rank.max(1) - 1).copied().unwrap_or(0)
 }

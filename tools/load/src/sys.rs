@@ -54,6 +54,41 @@ pub fn cpu_ns_of(tid: pid_t) -> Result<u64> {
     clock_ns((!tid << 3) | 4 | 2)
 }
 
+/// Context switches so far of this process, threads that ended included, and of
+/// its children that were waited for.
+pub fn context_switches() -> u64 {
+    let of = |who| {
+        // SAFETY: all zero is a valid rusage, and getrusage fills it in.
+        let usage = unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            libc::getrusage(who, &mut usage);
+            usage
+        };
+        (usage.ru_nvcsw + usage.ru_nivcsw) as u64
+    };
+    of(libc::RUSAGE_SELF) + of(libc::RUSAGE_CHILDREN)
+}
+
+/// Waits until a child has ended; returns its wait status.
+///
+/// # Errors
+/// When it is no child of this process.
+pub fn wait_for(pid: pid_t) -> Result<libc::c_int> {
+    let mut status = 0;
+    loop {
+        // SAFETY: `status` is valid to write to.
+        match unsafe { libc::waitpid(pid, &mut status, 0) } {
+            -1 => {
+                let error = Error::last_os_error();
+                if error.kind() != std::io::ErrorKind::Interrupted {
+                    return Err(error);
+                }
+            }
+            _ => return Ok(status),
+        }
+    }
+}
+
 /// Sleeps until CLOCK_MONOTONIC reaches `ns`.
 pub fn sleep_until(ns: u64) {
     let time = to_timespec(ns);

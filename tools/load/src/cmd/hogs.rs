@@ -2,6 +2,7 @@
 //! `hogs`: CPU burners and how evenly they were served.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -129,6 +130,48 @@ pub fn measure(
     let total = duration.saturating_add(OVERTIME);
     let (usage, _) = run_team(&run, count, total, setup, hog, watch)?;
     Ok(usage)
+}
+
+/// What hogs did while something else was measured.
+pub struct Burned {
+    /// Length of that time, ns.
+    pub window_ns: u64,
+    /// Iterations of [`burn::spin`], all hogs together.
+    pub iterations: u64,
+}
+
+/// Runs `during` beside `count` hogs, from `settle` after their start on.
+///
+/// # Errors
+/// When a hog can't be started, and those of `during`.
+pub fn beside<R>(
+    count: usize,
+    settle: Duration,
+    during: impl FnOnce() -> Result<R>,
+) -> Result<(R, Burned)> {
+    // Until `during` has returned.
+    const FOREVER: Duration = Duration::from_secs(86_400);
+    let run = Run::prepare()?;
+    let chunks: Vec<AtomicU64> = (0..count).map(|_| AtomicU64::new(0)).collect();
+    let hog = |index: usize| {
+        while !run.over() {
+            burn::spin(burn::CHUNK);
+            chunks[index].fetch_add(1, Relaxed);
+        }
+    };
+    let sum = || chunks.iter().map(|it| it.load(Relaxed)).sum::<u64>();
+    let watch = |_: &[pid_t]| {
+        run.wait_until(run.started_ns().saturating_add(settle.as_nanos() as u64));
+        let (start, before) = (sys::now_ns(), sum());
+        let outcome = during()?;
+        let burned = Burned {
+            window_ns: sys::now_ns() - start,
+            iterations: (sum() - before) * burn::CHUNK,
+        };
+        Ok((outcome, burned))
+    };
+    let (outcome, _) = run_team(&run, count, FOREVER, |_| Ok(()), hog, watch)?;
+    Ok(outcome)
 }
 
 fn cpu_times(tids: &[pid_t]) -> Result<Vec<u64>> {

@@ -80,36 +80,21 @@ impl fmt::Display for PeriodicReport {
 /// When a thread can't get its timer slack, nice level or CPUs, or can't be
 /// started.
 pub fn run(args: &Args) -> Result<PeriodicReport> {
-    let run = Run::prepare()?;
     let work_iterations = match args.work_us {
         0 => 0,
         us => us * burn::iterations_per_us(),
     };
-    let period_ns = args.period_us * 1000;
-    let sleeper = |index: usize| {
-        let phase_ns = period_ns * (index as u64 + 1) / u64::from(args.threads);
-        sleep_and_work(
-            &run,
-            run.started_ns() + phase_ns,
-            period_ns,
-            work_iterations,
-        )
+    let rhythm = Rhythm {
+        threads: args.threads,
+        period_ns: args.period_us * 1000,
+        work_iterations,
+        duration: args.duration,
     };
-    let watch = |_: &[libc::pid_t]| {
-        run.wait();
-        Ok(sys::now_ns() - run.started_ns())
-    };
-    let threads = args.threads as usize;
-    let (elapsed_ns, results) = run_team(
-        &run,
-        threads,
-        args.duration,
-        |_| set_up(args),
-        sleeper,
-        watch,
-    )?;
-    let skipped = results.iter().map(|r| r.skipped).sum();
-    let lateness_ns = results.into_iter().flat_map(|r| r.lateness_ns).collect();
+    let Wakeups {
+        elapsed_ns,
+        lateness_ns,
+        skipped,
+    } = measure(&rhythm, || set_up(args))?;
     Ok(PeriodicReport {
         load: "periodic",
         threads: args.threads,
@@ -122,7 +107,6 @@ pub fn run(args: &Args) -> Result<PeriodicReport> {
 }
 
 fn set_up(args: &Args) -> Result<()> {
-    sys::set_timer_slack_ns(1).context("set the timer slack")?;
     if let Some(cpus) = &args.cpu {
         sys::set_affinity(0, cpus).with_context(|| format!("use CPUs {cpus}"))?;
     }
@@ -132,26 +116,71 @@ fn set_up(args: &Args) -> Result<()> {
     Ok(())
 }
 
-struct Wakeups {
-    lateness_ns: Vec<u64>,
-    skipped: u64,
+/// What sleepers do.
+pub struct Rhythm {
+    /// Number of threads; their periods are spread evenly.
+    pub threads: u32,
+    /// Time from one wake-up to the next, ns.
+    pub period_ns: u64,
+    /// Iterations of [`burn::spin`] after each wake-up.
+    pub work_iterations: u64,
+    /// How long.
+    pub duration: Duration,
 }
 
-/// The rhythm of one thread, from its first wake-up at `next_ns`.
-fn sleep_and_work(run: &Run, mut next_ns: u64, period_ns: u64, work_iterations: u64) -> Wakeups {
-    let mut wakeups = Wakeups {
-        lateness_ns: Vec::new(),
-        skipped: 0,
+/// How they fared, all threads together.
+#[derive(Default)]
+pub struct Wakeups {
+    /// Length of the run, ns.
+    pub elapsed_ns: u64,
+    /// From the time a thread asked to be woken to the time it ran, ns.
+    pub lateness_ns: Vec<u64>,
+    /// Periods skipped because the one before lasted too long.
+    pub skipped: u64,
+}
+
+/// Lets threads, each set up by `setup`, sleep and work in a rhythm.
+///
+/// # Errors
+/// When a thread can't get its timer slack, can't be set up or started.
+pub fn measure(rhythm: &Rhythm, setup: impl Fn() -> Result<()> + Sync) -> Result<Wakeups> {
+    let run = Run::prepare()?;
+    let sleeper = |index: usize| {
+        let phase_ns = rhythm.period_ns * (index as u64 + 1) / u64::from(rhythm.threads);
+        sleep_and_work(&run, run.started_ns() + phase_ns, rhythm)
     };
+    let watch = |_: &[libc::pid_t]| {
+        run.wait();
+        Ok(sys::now_ns() - run.started_ns())
+    };
+    let setup = |_| {
+        sys::set_timer_slack_ns(1).context("set the timer slack")?;
+        setup()
+    };
+    let threads = rhythm.threads as usize;
+    let (elapsed_ns, results) = run_team(&run, threads, rhythm.duration, setup, sleeper, watch)?;
+    let mut all = Wakeups {
+        elapsed_ns,
+        ..Wakeups::default()
+    };
+    for (lateness_ns, skipped) in results {
+        all.lateness_ns.extend(lateness_ns);
+        all.skipped += skipped;
+    }
+    Ok(all)
+}
+
+/// The rhythm of one thread, from its first wake-up at `next_ns`: how late it
+/// woke up each time, and the periods it skipped.
+fn sleep_and_work(run: &Run, mut next_ns: u64, rhythm: &Rhythm) -> (Vec<u64>, u64) {
+    let (mut lateness_ns, mut skipped) = (Vec::new(), 0);
     while !run.over() {
         sys::sleep_until(next_ns);
-        wakeups
-            .lateness_ns
-            .push(sys::now_ns().saturating_sub(next_ns));
-        burn::spin(work_iterations);
-        let behind = sys::now_ns().saturating_sub(next_ns) / period_ns;
-        wakeups.skipped += behind;
-        next_ns += (behind + 1) * period_ns;
+        lateness_ns.push(sys::now_ns().saturating_sub(next_ns));
+        burn::spin(rhythm.work_iterations);
+        let behind = sys::now_ns().saturating_sub(next_ns) / rhythm.period_ns;
+        skipped += behind;
+        next_ns += (behind + 1) * rhythm.period_ns;
     }
-    wakeups
+    (lateness_ns, skipped)
 }

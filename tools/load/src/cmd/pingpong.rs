@@ -54,7 +54,7 @@ pub struct PingpongReport {
     /// All pairs together.
     round_trips: u64,
     /// All pairs together.
-    round_trips_per_second: f64,
+    pub round_trips_per_second: f64,
     /// Jain's fairness index of the pairs' round trips.
     jain: f64,
 }
@@ -81,8 +81,17 @@ impl fmt::Display for PingpongReport {
 /// # Errors
 /// When a pipe, eventfd or thread can't be had, or passing a token fails.
 pub fn run(args: &Args) -> Result<PingpongReport> {
-    let medium = args.medium.name();
-    let pairs = (0..args.pairs)
+    measure(args.medium.name(), args.pairs, args.duration)
+}
+
+/// Lets `pairs` pairs pass tokens through `medium`, which is `pipe`, `futex` or
+/// `eventfd`.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn measure(medium: &'static str, pairs: u32, duration: Duration) -> Result<PingpongReport> {
+    let nr_pairs = pairs;
+    let pairs = (0..nr_pairs)
         .map(|_| Pair::new(medium))
         .collect::<Result<Vec<_>>>()?;
     let run = Run::prepare()?;
@@ -98,14 +107,14 @@ pub fn run(args: &Args) -> Result<PingpongReport> {
         Ok(sys::now_ns() - run.started_ns())
     };
     let players = 2 * pairs.len();
-    let (elapsed_ns, outcomes) = run_team(&run, players, args.duration, |_| Ok(()), player, watch)?;
+    let (elapsed_ns, outcomes) = run_team(&run, players, duration, |_| Ok(()), player, watch)?;
     outcomes.into_iter().collect::<Result<()>>()?;
     let trips: Vec<u64> = pairs.iter().map(|p| p.trips.load(Relaxed)).collect();
     let round_trips = trips.iter().sum();
     Ok(PingpongReport {
         load: "pingpong",
         medium,
-        pairs: args.pairs,
+        pairs: nr_pairs,
         seconds: secs(elapsed_ns),
         round_trips,
         round_trips_per_second: round_trips as f64 / secs(elapsed_ns),

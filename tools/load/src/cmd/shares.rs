@@ -59,7 +59,7 @@ pub struct SharesReport {
     cpu_used_percent: f64,
     shares: Vec<Share>,
     /// Largest absolute deviation.
-    worst_points: f64,
+    pub worst_points: f64,
     tolerance_points: Option<f64>,
 }
 
@@ -96,23 +96,33 @@ impl fmt::Display for SharesReport {
 /// # Errors
 /// When a thread can't get its nice level or the CPU, or can't be started.
 pub fn run(args: &Args) -> Result<SharesReport> {
+    let mut report = measure(&args.nice, args.cpu, args.duration)?;
+    report.tolerance_points = args.tolerance;
+    Ok(report)
+}
+
+/// Lets one hog of each nice level share a CPU.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn measure(nices: &[i32], cpu: u32, duration: Duration) -> Result<SharesReport> {
     let setup = |index: usize| {
-        let (nice, cpu) = (args.nice[index], args.cpu);
+        let nice = nices[index];
         sys::set_affinity(0, &CpuSet::single(cpu as usize))
             .with_context(|| format!("pin a thread to CPU {cpu}"))?;
         sys::set_nice(nice).with_context(|| format!("set nice {nice}"))
     };
-    let used = hogs::measure(args.nice.len(), args.duration, setup)?;
-    let shares = compare(&args.nice, &used.cpu_ns);
+    let used = hogs::measure(nices.len(), duration, setup)?;
+    let shares = compare(nices, &used.cpu_ns);
     let deviations = shares.iter().map(|s| s.deviation_points.abs());
     Ok(SharesReport {
         load: "shares",
-        cpu: args.cpu,
+        cpu,
         seconds: secs(used.window_ns),
         cpu_used_percent: 100.0 * used.cpu_ns.iter().sum::<u64>() as f64 / used.window_ns as f64,
         worst_points: deviations.fold(0.0, f64::max),
         shares,
-        tolerance_points: args.tolerance,
+        tolerance_points: None,
     })
 }
 

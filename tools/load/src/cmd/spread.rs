@@ -37,9 +37,9 @@ pub struct SpreadReport {
     /// CPUs that could be busy at once: the threads or the CPUs, whichever is less.
     target_cpus: usize,
     /// Until that many CPUs ran threads; null if they never did.
-    spread_us: Option<f64>,
+    pub spread_us: Option<f64>,
     /// Until the CPUs were level; null if they never were.
-    level_us: Option<f64>,
+    pub level_us: Option<f64>,
     /// CPUs that ran a thread at any time.
     used_cpus: usize,
     /// CPU time used, of `target_cpus` CPUs, percent.
@@ -83,6 +83,14 @@ const CROWDED: Duration = Duration::from_millis(20);
 /// # Errors
 /// When a thread can't be started or bound.
 pub fn run(args: &Args) -> Result<SpreadReport> {
+    measure(args.count, args.duration)
+}
+
+/// Lets out `threads` burners, and watches them for `duration`.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn measure(threads: u32, duration: Duration) -> Result<SpreadReport> {
     let run = Run::prepare()?;
     let allowed = sys::affinity().context("read the CPUs this process may use")?;
     let birthplace = allowed.iter().next().unwrap_or(0);
@@ -98,9 +106,9 @@ pub fn run(args: &Args) -> Result<SpreadReport> {
         run.wait();
         Ok((start_ns, sys::now_ns() - start_ns))
     };
-    let count = args.count as usize;
+    let count = threads as usize;
     let body = |_| burn_and_track(&run, birthplace);
-    let during = args.duration + CROWDED;
+    let during = duration + CROWDED;
     let ((start_ns, elapsed_ns), tracks) =
         run_team(&run, count, during, |_| Ok(()), body, let_out)?;
     let target = count.min(allowed.len());
@@ -116,7 +124,7 @@ pub fn run(args: &Args) -> Result<SpreadReport> {
     });
     Ok(SpreadReport {
         load: "spread",
-        threads: args.count,
+        threads,
         seconds: secs(elapsed_ns),
         target_cpus: target,
         spread_us: spread.map(since_start),

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `scx_hallows bench`
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use hallows_load::burn;
+use hallows_load::suite::{Scale, TESTS, Test, find};
+use indicatif::{ProgressBar, ProgressStyle};
+use scx_utils::build_id;
+
+use super::print;
+use crate::agent::sysfs;
+use crate::bench::candidate::{Candidate, DEFAULT, OURS};
+use crate::bench::facts::Facts;
+use crate::bench::moves::Counter;
+use crate::bench::noise::Sample;
+use crate::bench::report::{Head, Named, Report};
+use crate::bench::session::Bench as Session;
+use crate::bench::{html, measure, table};
+use crate::exit::Error;
+use crate::logging;
+use crate::preflight::Preflight;
+use crate::signals::Signals;
+
+/// Measure this machine under the default scheduler, under scx_hallows and under
+/// others, by turns, and say where which is better.
+///
+/// Prints a table, and writes report.json and report.html, which needs no other
+/// file. Everything is measured twice under the default scheduler: what that
+/// differs from itself by is no difference. Ends with the default scheduler in
+/// charge. Ctrl-C ends it sooner, with a report of what there is. Needs a quiet
+/// machine: close what you don't need.
+#[derive(Args, Clone, Debug)]
+pub struct Bench {
+    /// Each test measures for half a second instead of two, in 5 rounds: some minutes.
+    #[arg(long)]
+    pub quick: bool,
+
+    /// Each test measures for 5 seconds, in 9 rounds: about an hour.
+    #[arg(long, conflicts_with = "quick")]
+    pub full: bool,
+
+    /// Others to measure, separated by commas: names of programs such as
+    /// scx_bpfland or paths, with arguments if need be. The default scheduler
+    /// (eevdf) and scx_hallows are always measured.
+    #[arg(long, value_name = "SCHEDULERS", value_delimiter = ',')]
+    pub against: Vec<String>,
+
+    /// How often each test is run under each scheduler, 1 to 100 [default: 7].
+    #[arg(long, value_name = "NR", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: Option<u32>,
+
+    /// Run only these tests, separated by commas.
+    #[arg(long, value_name = "TESTS", value_delimiter = ',', value_parser = tests(), hide_possible_values = true)]
+    pub only: Vec<&'static Test>,
+
+    /// Write the reports, and what the schedulers print, there
+    /// [default: scx_hallows-bench-TIME].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Go on when the machine is too noisy for a comparison.
+    #[arg(long)]
+    pub noisy_ok: bool,
+
+    /// List the tests and exit.
+    #[arg(long)]
+    pub list: bool,
+
+    /// Run one test once, under whatever scheduler there is, print what it
+    /// measured as JSON and exit.
+    #[arg(long, value_name = "TEST", value_parser = tests(), hide_possible_values = true, conflicts_with_all = ["against", "rounds", "only", "out", "list"])]
+    pub measure: Option<&'static Test>,
+
+    /// With --measure: how many steps of work are a microsecond's, instead of
+    /// what this CPU does in one now.
+    #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u64).range(1..=1_000_000), requires = "measure")]
+    pub per_us: Option<u64>,
+}
+
+impl Bench {
+    /// Measures, and reports.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a scheduler that is not there or a folder that can't
+    /// be written; [`Error::Unavailable`] and [`Error::Permission`] where the
+    /// scheduler can't be loaded, another one is, or the machine is too noisy;
+    /// [`Error::Failed`] when it was interrupted.
+    pub fn run(&self) -> Result<(), Error> {
+        if self.list {
+            let line = |test: &Test| format!("{:<26}{}\n", test.name, test.about);
+            return print(TESTS.iter().map(line).collect::<String>().as_bytes());
+        }
+        if let Some(test) = self.measure {
+            let found = test.run(self.scale(), self.per_us)?;
+            return print((json(&found)? + "\n").as_bytes());
+        }
+        let program = env::current_exe()
+            .map_err(|error| Error::Failed(format!("cannot find this program: {error}")))?;
+        let candidates = self.candidates(&program)?;
+        logging::init(0)?;
+        Preflight::default().check()?;
+        let out = self.folder()?;
+        let signals = Signals::ending()?;
+        self.compare(program, candidates, &out, &signals)
+    }
+
+    fn compare(
+        &self,
+        program: PathBuf,
+        candidates: Vec<Candidate>,
+        out: &Path,
+        signals: &Signals,
+    ) -> Result<(), Error> {
+        let map = sysfs::read_map()?;
+        let noise = self.listen(map.cells().len())?;
+        let (counter, moves_missing) = match Counter::start() {
+            Ok(counter) => (Some(counter), None),
+            Err(error) => (None, Some(format!("{error:#}"))),
+        };
+        let head = self.head(&candidates, Facts::read(&map), noise, moves_missing);
+        let session = Session {
+            program,
+            candidates,
+            tests: self.tests(),
+            scale: self.scale(),
+            rounds: self.rounds(),
+            per_us: burn::iterations_per_us(),
+            logs: out.to_owned(),
+            counter,
+            map: &map,
+            stop: &|| signals.is_shutdown(),
+        };
+        let bar = progress_bar(session.steps() as u64);
+        let (results, finished) = session.run(|step, what| {
+            bar.set_position(step as u64);
+            bar.set_message(what.to_owned());
+        });
+        bar.finish_and_clear();
+        let command = |test: &Test| {
+            let arguments = measure::arguments(test, session.scale, session.per_us);
+            format!("{OURS} {}", arguments.join(" "))
+        };
+        let report = Report::new(head, &results, &session.tests, finished, command);
+        publish(&report, out)?;
+        match finished {
+            true => Ok(()),
+            false => Err(Error::Failed(
+                "interrupted; the report has what was measured until then".into(),
+            )),
+        }
+    }
+
+    /// What is too loud.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if that is anything, unless the user allowed it.
+    fn listen(&self, cpus: usize) -> Result<Vec<String>, Error> {
+        let complaints = Sample::take(cpus)?.complaints();
+        if complaints.is_empty() || self.noisy_ok {
+            return Ok(complaints);
+        }
+        Err(Error::Unavailable(format!(
+            "this machine is too noisy for a comparison: {}; end what disturbs, \
+             or go on all the same with --noisy-ok",
+            complaints.join("; ")
+        )))
+    }
+
+    fn head(
+        &self,
+        candidates: &[Candidate],
+        machine: Facts,
+        noise: Vec<String>,
+        moves_missing: Option<String>,
+    ) -> Head {
+        let named = |candidate: &Candidate| Named {
+            name: candidate.name.clone(),
+            command: candidate.shown(),
+        };
+        let words: Vec<String> = env::args().collect();
+        Head {
+            schema: 1,
+            time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            version: build_id::full_version(env!("CARGO_PKG_VERSION")),
+            command: words.join(" "),
+            scale: self.scale(),
+            rounds: self.rounds(),
+            machine,
+            noise,
+            moves_missing,
+            candidates: candidates.iter().map(named).collect(),
+        }
+    }
+
+    /// The default scheduler, this one, the others, and the default one again.
+    fn candidates(&self, program: &Path) -> Result<Vec<Candidate>, Error> {
+        let mut candidates: Vec<Candidate> = Vec::new();
+        let always = [DEFAULT, OURS].into_iter();
+        for text in always.chain(self.against.iter().map(String::as_str)) {
+            let candidate = Candidate::parse(text, program)
+                .map_err(|error| Error::Usage(format!("--against: {error:#}")))?;
+            if candidates.iter().all(|it| it.name != candidate.name) {
+                candidates.push(candidate);
+            }
+        }
+        candidates.push(Candidate::default_as(&format!("{DEFAULT} again")));
+        Ok(candidates)
+    }
+
+    /// Makes the folder of the reports.
+    fn folder(&self) -> Result<PathBuf, Error> {
+        let out = self.out.clone().unwrap_or_else(|| {
+            let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+            format!("{OURS}-bench-{}", time.replace(':', "")).into()
+        });
+        let made = fs::create_dir_all(&out).and_then(|()| fs::write(out.join("report.json"), ""));
+        match made {
+            Ok(()) => Ok(out),
+            Err(error) => Err(Error::Usage(format!(
+                "--out: cannot write into {}: {error}",
+                out.display()
+            ))),
+        }
+    }
+
+    fn tests(&self) -> Vec<&'static Test> {
+        let wanted =
+            |test: &&Test| self.only.is_empty() || self.only.iter().any(|it| it.name == test.name);
+        TESTS.iter().filter(wanted).collect()
+    }
+
+    fn scale(&self) -> Scale {
+        match (self.quick, self.full) {
+            (true, _) => Scale::Quick,
+            (_, true) => Scale::Full,
+            _ => Scale::Normal,
+        }
+    }
+
+    fn rounds(&self) -> usize {
+        let default = match self.scale() {
+            Scale::Quick => 5,
+            Scale::Normal => 7,
+            Scale::Full => 9,
+        };
+        self.rounds.map_or(default, |rounds| rounds as usize)
+    }
+}
+
+/// Writes the reports, and prints the table and where they are.
+fn publish(report: &Report, out: &Path) -> Result<(), Error> {
+    let mut text = table::text(report);
+    let json = serde_json::to_string_pretty(report)
+        .map_err(|error| Error::Failed(format!("cannot write JSON: {error}")))?;
+    for (name, content) in [
+        ("report.json", json + "\n"),
+        ("report.html", html::page(report)),
+    ] {
+        let file = out.join(name);
+        fs::write(&file, content)
+            .map_err(|error| Error::Failed(format!("cannot write {}: {error}", file.display())))?;
+        text += &format!("{}\n", file.display());
+    }
+    print(text.as_bytes())
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String, Error> {
+    let json = serde_json::to_string(value);
+    json.map_err(|error| Error::Failed(format!("cannot write JSON: {error}")))
+}
+
+fn tests() -> impl TypedValueParser<Value = &'static Test> {
+    let names = TESTS.iter().map(|test| test.name);
+    PossibleValuesParser::new(names)
+        .try_map(|name| find(&name).ok_or("no such test: see scx_hallows bench --list"))
+}
+
+/// Drawn on standard error, if that is a terminal.
+fn progress_bar(steps: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {percent:>3} % {eta:>4}  {msg}");
+    ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+#[cfg(test)]
+mod unit_tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        bench: Bench,
+    }
+
+    fn parsed(words: &[&str]) -> Result<Bench, String> {
+        let line = Line::try_parse_from([&["bench"], words].concat());
+        line.map(|it| it.bench).map_err(|error| error.to_string())
+    }
+
+    fn names(bench: &Bench) -> Vec<String> {
+        let candidates = bench.candidates(Path::new("/bin/sh")).unwrap();
+        candidates.into_iter().map(|it| it.name).collect()
+    }
+
+    #[test]
+    fn the_default_scheduler_comes_first_and_again_last() {
+        let bench = parsed(&[]).unwrap();
+        assert_eq!(names(&bench), ["eevdf", "scx_hallows", "eevdf again"]);
+        let bench = parsed(&["--against", "eevdf,/bin/sh,scx_hallows --no-agent"]).unwrap();
+        assert_eq!(
+            names(&bench)[1..4],
+            ["scx_hallows", "/bin/sh", "scx_hallows --no-agent"]
+        );
+    }
+
+    #[test]
+    fn the_scale_sets_the_rounds_unless_they_are_given() {
+        for (words, rounds) in [
+            (&[][..], 7),
+            (&["--quick"], 5),
+            (&["--full"], 9),
+            (&["--full", "--rounds", "2"], 2),
+        ] {
+            assert_eq!(parsed(words).unwrap().rounds(), rounds);
+        }
+    }
+
+    #[test]
+    fn tests_are_run_in_their_own_order() {
+        let bench = parsed(&["--only", "idle,wakeup"]).unwrap();
+        let names: Vec<_> = bench.tests().iter().map(|it| it.name).collect();
+        assert_eq!(names, ["wakeup", "idle"]);
+        assert_eq!(parsed(&[]).unwrap().tests().len(), TESTS.len());
+    }
+
+    #[test]
+    fn what_a_test_is_run_by_is_understood() {
+        for scale in [Scale::Quick, Scale::Normal, Scale::Full] {
+            let arguments = measure::arguments(&TESTS[0], scale, 500);
+            let words: Vec<&str> = arguments[1..].iter().map(String::as_str).collect();
+            let bench = parsed(&words).unwrap();
+            assert_eq!((bench.scale(), bench.per_us), (scale, Some(500)));
+            assert_eq!(bench.measure.map(|it| it.name), Some(TESTS[0].name));
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for words in [
+            &["--rounds", "0"][..],
+            &["--quick", "--full"],
+            &["--only", "nothing"],
+            &["--measure", "idle", "--rounds", "2"],
+            &["--per-us", "5"],
+        ] {
+            assert!(parsed(words).is_err(), "{words:?}");
+        }
+        let unknown = parsed(&["--against", "scx_nothing"]).unwrap();
+        let error = unknown.candidates(Path::new("/bin/sh")).unwrap_err();
+        assert_eq!(error.code(), 2);
+    }
+}
