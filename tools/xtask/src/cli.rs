@@ -145,6 +145,12 @@ pub struct VmArgs {
     #[arg(long, value_name = "HOST[:GUEST]")]
     pub files: Vec<GuestFile>,
 
+    /// Let systemd be the guest's first program, which runs the script as a service
+    ///
+    /// It is this machine's own, with its journal and without D-Bus.
+    #[arg(long)]
+    pub systemd: bool,
+
     /// Set an environment variable of the script; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = crate::vm::parse_env)]
     pub env: Vec<(String, String)>,
@@ -216,7 +222,8 @@ exits 0. Comments at its head say how to boot; a list makes a run of each:
   # what: one line                   # cpus: 4
   # kernels: 6.16 6.18 7             # topo: flat llc2       [default: flat]
   # timeout: 120  (wall seconds)     # mode: rr|mttcg|vtime  [default: rr]
-                                     # mem: 2G               [default: 2G]
+  # init: systemd                    # mem: 2G               [default: 2G]
+  # install: files (what `cargo xtask install` installs, in its place)
 The guest has /vm/lib.sh (tests/vm/lib.sh) and the release binaries in its PATH.";
 
 /// Disturb the scheduler for long, on every kernel and kind of machine

@@ -2,7 +2,7 @@
 //! `cargo xtask install` and `uninstall`: the program and what goes with it.
 
 mod files;
-mod layout;
+pub mod layout;
 
 use std::path::{Path, PathBuf};
 
