@@ -26,6 +26,7 @@ pub enum Task {
     Mutants(MutantsArgs),
     /// Build scx_hallows, and install it with its systemd unit, manual and completions
     Install(InstallArgs),
+    Package(PackageArgs),
     /// Remove what `install` put there
     Uninstall(InstallArgs),
 }
@@ -224,6 +225,7 @@ exits 0. Comments at its head say how to boot; a list makes a run of each:
   # timeout: 120  (wall seconds)     # mode: rr|mttcg|vtime  [default: rr]
   # init: systemd                    # mem: 2G               [default: 2G]
   # install: files (what `cargo xtask install` installs, in its place)
+  # install: deb (the package of `cargo xtask package`, as /vm/scx_hallows.deb)
 The guest has /vm/lib.sh (tests/vm/lib.sh) and the release binaries in its PATH.";
 
 /// Disturb the scheduler for long, on every kernel and kind of machine
@@ -296,4 +298,19 @@ pub struct InstallArgs {
     /// Put everything below this folder, for a package, instead of /
     #[arg(long, value_name = "DIR")]
     pub destdir: Option<PathBuf>,
+}
+
+/// Make a .deb and a .rpm of the release build, in target/packages
+///
+/// What they hold and ask for is in Cargo.toml; their makers, cargo-deb and
+/// cargo-generate-rpm, are installed into the cache where there are none.
+#[derive(Args, Debug)]
+pub struct PackageArgs {
+    /// Only the .deb, unless --rpm is given, too
+    #[arg(long)]
+    pub deb: bool,
+
+    /// Only the .rpm, unless --deb is given, too
+    #[arg(long)]
+    pub rpm: bool,
 }

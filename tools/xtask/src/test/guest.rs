@@ -8,7 +8,9 @@ use anyhow::{Context, Error, Result, bail};
 use tempfile::TempDir;
 
 use super::scenario;
+use crate::cmd;
 use crate::install::layout::Layout;
+use crate::package;
 use crate::paths;
 use crate::vm::initramfs::GuestFile;
 
@@ -18,11 +20,16 @@ const PROGRAM: &str = "scx_hallows";
 /// What else of the release build the guest has in its `PATH`.
 const TOOLS: [&str; 2] = ["hallows-load", "hallows-oracle"];
 
+/// dpkg and what it calls; the rest is busybox's.
+const DPKG: [&str; 4] = ["dpkg", "dpkg-deb", "dpkg-split", "tar"];
+
 /// How a guest gets what a user installs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Install {
     /// As files in their places below `/usr`, as `cargo xtask install` puts them.
     Files,
+    /// As `/vm/scx_hallows.deb`, with dpkg to install it.
+    Deb,
 }
 
 impl FromStr for Install {
@@ -31,7 +38,8 @@ impl FromStr for Install {
     fn from_str(text: &str) -> Result<Self> {
         match text {
             "files" => Ok(Self::Files),
-            other => bail!("unknown install {other}: there is files"),
+            "deb" => Ok(Self::Deb),
+            other => bail!("unknown install {other}: there are files, deb"),
         }
     }
 }
@@ -77,6 +85,7 @@ impl Guest {
         match install {
             None => {}
             Some(Install::Files) => files.extend(self.installed()?),
+            Some(Install::Deb) => files.extend(self.package()?),
         }
         Ok(files)
     }
@@ -90,5 +99,18 @@ impl Guest {
             host: piece.from,
         });
         Ok(files.collect())
+    }
+
+    fn package(&self) -> Result<Vec<GuestFile>> {
+        let host = package::deb(&self.program, self.stage.path())?;
+        let guest = "vm/scx_hallows.deb".to_owned();
+        let mut files = vec![GuestFile { host, guest }];
+        for name in DPKG {
+            let host = cmd::find(name)
+                .with_context(|| format!("no {name} for the guest: it needs Debian's dpkg"))?;
+            let guest = format!("usr/bin/{name}");
+            files.push(GuestFile { host, guest });
+        }
+        Ok(files)
     }
 }
