@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Loads the BPF side, attaches it, and runs the agent until something ends it.
 
+#![allow(unsafe_code)]
+
 use std::ffi::CStr;
 use std::fs;
 use std::mem::MaybeUninit;

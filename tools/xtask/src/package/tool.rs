@@ -28,7 +28,7 @@ pub const DEB: Tool = Tool {
 /// Makes `.rpm`.
 pub const RPM: Tool = Tool {
     name: "cargo-generate-rpm",
-    version: "0.21.0",
+    version: "0.21.1",
 };
 
 impl Tool {
@@ -53,7 +53,7 @@ impl Tool {
             .arg("--root")
             .arg(&folder)
             .arg(name)
-            .current_dir(&folder.parent().unwrap_or(&folder));
+            .current_dir(paths::cache()?);
         cmd::output(&mut install)
             .with_context(|| format!("no {name}: cargo install --locked {name}"))?;
         Ok(own)
