@@ -5,7 +5,7 @@
 # cpus: 2
 # init: systemd
 # install: deb
-# timeout: 400
+# timeout: 600
 
 . /vm/lib.sh
 
