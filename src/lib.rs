@@ -15,6 +15,7 @@ pub mod cli;
 #[cfg(feature = "bpf")]
 pub mod commands;
 pub mod config;
+pub mod control;
 #[cfg(feature = "bpf")]
 pub mod ejection;
 pub mod exit;

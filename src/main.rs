@@ -15,7 +15,7 @@ use scx_hallows::preflight::Preflight;
 use scx_hallows::scheduler::Scheduler;
 use scx_hallows::service::Service;
 use scx_hallows::signals::Signals;
-use scx_hallows::stats::{Monitor, server_data};
+use scx_hallows::stats::{Monitor, description};
 use scx_utils::build_id;
 use tracing::{info, warn};
 
@@ -41,7 +41,7 @@ fn run() -> Result<(), Error> {
     }
     if cli.help_stats {
         let mut text = Vec::new();
-        server_data().describe_meta(&mut text, None)?;
+        description().describe_meta(&mut text, None)?;
         return print(&text);
     }
     if let Some(command) = &cli.command {

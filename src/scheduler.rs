@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Loads the BPF side, attaches it, and runs the agent until something ends it.
 
+#![allow(unsafe_code)]
+
 use std::ffi::CStr;
 use std::fs;
 use std::mem::MaybeUninit;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::PoisonError;
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
 use libbpf_rs::skel::Skel;
 use libbpf_rs::{Link, OpenObject};
-use scx_stats::prelude::StatsServer;
 use scx_utils::{
     UEI_DUMP_PTR_MUTEX, UserExitInfo, build_id, compat, scx_ops_attach, scx_ops_load, scx_ops_open,
     try_set_rlimit_infinity, uei_exited, uei_report,
@@ -32,6 +33,7 @@ use crate::bpf_skel::{BpfSkel, BpfSkelBuilder, OpenBpfSkel, types};
 use crate::cli::Options;
 use crate::config::Live;
 use crate::config::change::Change;
+use crate::control::Request;
 use crate::ejection::Report;
 use crate::ejection::history::History;
 use crate::ejection::store;
@@ -41,8 +43,7 @@ use crate::service::Service;
 use crate::signals::Signals;
 use crate::stats::tape::{Buffer, Piece};
 use crate::stats::{
-    CellView, Metrics, NR_STATS, Reply, Request, SOCKET, Server, Snapshot, Totals, WAIT_BUCKETS,
-    server_data,
+    CellView, Metrics, NR_STATS, Reply, SOCKET, Server, Snapshot, Totals, WAIT_BUCKETS,
 };
 use crate::verified;
 use crate::watchdog;
@@ -102,8 +103,8 @@ impl<'a> Scheduler<'a> {
             false => Some(Agent::new(&map, *params, GroupMaps::of(&skel)?)),
         };
         let watch = Watch::of(&skel)?;
-        let server = listen().inspect_err(|error| {
-            warn!("no statistics: can't listen on the socket of scx_stats: {error:#}");
+        let server = Server::launch(Path::new(SOCKET)).inspect_err(|error| {
+            warn!("no statistics: can't listen on {SOCKET}: {error}");
         });
         info!(
             "scheduling {} CPUs in {} LLCs on {} nodes",
@@ -257,14 +258,16 @@ impl<'a> Scheduler<'a> {
             thread::sleep(wait);
             return;
         };
-        let (replies, requests) = server.channels();
-        let lost = match requests.recv_timeout(wait) {
-            Ok(request) => replies.send(self.reply(live, &request)).is_err(),
-            Err(error) => !error.is_timeout(),
-        };
-        if lost {
-            warn!("the statistics server ended: no statistics from here on");
-            self.server = None;
+        match server.next(wait) {
+            Ok(question) => {
+                let reply = self.reply(live, &question.request);
+                question.answer(reply);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                warn!("the statistics server ended: no statistics from here on");
+                self.server = None;
+            }
         }
     }
 
@@ -383,15 +386,6 @@ fn told(changes: &[Change]) -> String {
     }
     let texts: Vec<String> = changes.iter().map(Change::to_string).collect();
     texts.join(", ")
-}
-
-/// Listens for clients of this user: they can change parameters, so that the
-/// umask is not what keeps others out.
-fn listen() -> Result<Server> {
-    let server = StatsServer::new(server_data()).launch()?;
-    fs::set_permissions(SOCKET, fs::Permissions::from_mode(0o700))
-        .with_context(|| format!("close {SOCKET} to other users"))?;
-    Ok(server)
 }
 
 /// Writes what is fixed while the program is loaded.

@@ -30,7 +30,7 @@ pub use client::SOCKET;
 pub use ledger::{Ledger, MoveMetrics, NR_MOVES};
 pub use monitor::Monitor;
 pub use price::PriceMetrics;
-pub use server::{Reply, Request, Server, server_data};
+pub use server::{Question, Reply, Server, description};
 
 /// Number of counters in [`Totals::count`].
 pub const NR_STATS: usize = intf::hallows_stat_NR_HALLOWS_STATS as usize;

@@ -3,6 +3,8 @@
 //! walked. A change of the code, or of the compiler, that multiplies them comes
 //! close to the limit of a million at which a kernel refuses a program.
 
+#![allow(unsafe_code)]
+
 use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What BPF tells of groups, and what it is told: two maps, a system call each.
 
+#![allow(unsafe_code)]
+
 use std::os::fd::{AsFd, AsRawFd};
 use std::ptr;
 

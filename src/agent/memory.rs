@@ -7,6 +7,8 @@
 //! the copy becomes a type. Each word is whole; two words may be of different
 //! moments, which [`Window`](super::window::Window) bears.
 
+#![allow(unsafe_code)]
+
 use std::mem::MaybeUninit;
 use std::sync::atomic::{Ordering, fence};
 

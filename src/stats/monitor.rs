@@ -132,31 +132,30 @@ enum Ended {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Socket, socket};
-    use super::super::{Reply, Request, Server, Snapshot, server_data};
+    use super::super::{Reply, Server, Snapshot};
     use super::*;
+    use crate::control::Request;
     use std::io::{BufRead, BufReader};
     use std::os::unix::net::UnixListener;
     use std::thread;
 
     /// A server that answers `answers` requests, each a second later than the last.
-    fn serve(socket: &Socket, answers: u64) -> Server {
-        let server = Server::new(server_data())
-            .set_path(&socket.0)
-            .launch()
-            .unwrap();
-        let (replies, requests) = server.channels();
+    fn serve(socket: &Socket, answers: u64) {
+        let server = Server::launch(&socket.0).unwrap();
         thread::spawn(move || {
-            for (uptime, request) in (1..=answers).zip(requests) {
-                assert!(matches!(request, Request::Snapshot));
+            for uptime in 1..=answers {
+                let question = server.next(LONG).unwrap();
+                assert!(matches!(question.request, Request::Snapshot));
                 let mut now = Snapshot {
                     uptime: Duration::from_secs(uptime),
                     ..Snapshot::default()
                 };
                 now.totals.count[0] = 100 * uptime;
-                replies.send(Reply::Snapshot(now.into())).unwrap();
+                question.answer(Reply::Snapshot(now.into()));
             }
+            // Clients wait for more.
+            let _ = server.next(LONG);
         });
-        server
     }
 
     /// Collects what is printed and sets the flag after so many blocks.
@@ -180,12 +179,13 @@ mod tests {
         }
     }
 
+    const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(10);
 
     #[test]
     fn each_print_covers_the_time_since_the_last() {
         let (socket, shutdown) = (socket(), AtomicBool::new(false));
-        let _server = serve(&socket, 3);
+        serve(&socket, 3);
         let mut reader = Reader {
             text: String::new(),
             blocks: 3,
@@ -238,7 +238,7 @@ mod tests {
             let monitor = Monitor::new(SHORT, &shutdown).at(&socket.0);
             let follower = scope.spawn(move || monitor.follow(&mut reader));
             thread::sleep(5 * SHORT);
-            let _server = serve(&socket, 1);
+            serve(&socket, 1);
             follower.join().unwrap().unwrap();
         });
     }
@@ -282,7 +282,7 @@ mod tests {
             }
         }
         let (socket, shutdown) = (socket(), AtomicBool::new(false));
-        let _server = serve(&socket, 1);
+        serve(&socket, 1);
         let monitor = Monitor::new(SHORT, &shutdown).at(&socket.0);
         assert_eq!(monitor.watch(&mut Gone), Ok(()));
     }
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn shutdown_cuts_a_long_interval_short() {
         let (socket, shutdown) = (socket(), AtomicBool::new(false));
-        let _server = serve(&socket, 1);
+        serve(&socket, 1);
         let start = Instant::now();
         thread::scope(|scope| {
             let monitor = Monitor::new(Duration::from_secs(600), &shutdown).at(&socket.0);

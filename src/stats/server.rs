@@ -1,36 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The `scx_stats` server: answers on the socket that every scx tool knows.
+//! The server on the socket that every scx tool knows, which speaks the protocol
+//! of `scx_stats` and bounds what a client can cost: the length of a request, the
+//! time that it takes to arrive and its answer to be taken, the number of clients.
 
-use anyhow::Context;
+mod connection;
+mod listener;
+
+use std::io;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::Duration;
+
+use rustix::net::{Shutdown, shutdown};
 use scx_stats::prelude::*;
 
-use super::client::ENDING;
 use super::tape::Piece;
-use super::{CellMetrics, Metrics, MoveMetrics, PriceMetrics, Snapshot, tape, tuning, why};
+use super::{CellMetrics, Metrics, MoveMetrics, PriceMetrics, Snapshot};
 use crate::agent::params::Params;
-use crate::config::change::{Change, Setting};
+use crate::config::change::Change;
+use crate::control::Request;
 use crate::why::Heard;
 
-/// The server. Its channels carry a [`Request`] each, and want the scheduler's
-/// [`Reply`] to it back; a client waits until it comes.
-pub type Server = StatsServer<Request, Reply>;
-
-/// What a client wants of the scheduler.
-#[derive(Clone, Debug)]
-pub enum Request {
-    /// A [`Reply::Snapshot`].
-    Snapshot,
-    /// A [`Reply::Params`].
-    Params,
-    /// A [`Reply::Tape`].
-    Tape,
-    /// Decisions about this task, and a [`Reply::Why`].
-    Why(u32),
-    /// All of these settings or none, and a [`Reply::Set`].
-    Set(Vec<Setting>),
-}
-
-/// What the scheduler answers.
+/// What the scheduler answers to a [`Request`].
 #[derive(Clone, Debug)]
 pub enum Reply {
     /// Everything counted, now.
@@ -45,33 +39,79 @@ pub enum Reply {
     Set(Result<Vec<Change>, String>),
 }
 
-/// What the server offers: the target `top`, a [`Metrics`] over the time since
-/// the same connection asked last, and the targets of [`tuning`].
-pub fn server_data() -> StatsServerData<Request, Reply> {
-    let open: Box<dyn StatsOpener<Request, Reply>> = Box::new(|_| {
-        // A new client's first interval starts when the scheduler was loaded,
-        // so that a single request already tells something.
-        let mut prev = Snapshot::default();
-        let read: Box<dyn StatsReader<Request, Reply>> =
-            Box::new(move |_args, (requests, replies)| {
-                requests.send(Request::Snapshot).context(ENDING)?;
-                let Reply::Snapshot(now) = replies.recv().context(ENDING)? else {
-                    anyhow::bail!("the scheduler answered something else");
-                };
-                let metrics = Metrics::between(&prev, &now);
-                prev = *now;
-                metrics.to_json()
-            });
-        Ok(read)
-    });
-    StatsServerData::new()
-        .add_meta(Metrics::meta())
-        .add_meta(CellMetrics::meta())
-        .add_meta(MoveMetrics::meta())
-        .add_meta(PriceMetrics::meta())
-        .add_ops("top", StatsOps { open, close: None })
-        .add_ops(tuning::GET, tuning::get_ops())
-        .add_ops(tape::TAPE, tape::ops())
-        .add_ops(why::WHY, why::ops())
-        .add_ops(tuning::SET, tuning::set_ops())
+/// A client's request, which waits for its answer.
+#[derive(Debug)]
+pub struct Question {
+    /// What the client wants.
+    pub request: Request,
+    answer: SyncSender<Reply>,
 }
+
+impl Question {
+    /// Answers it. A client that went away meanwhile needs no answer.
+    pub fn answer(self, reply: Reply) {
+        let _ = self.answer.try_send(reply);
+    }
+}
+
+/// The server, which ends when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    questions: Receiver<Question>,
+    listener: Arc<UnixListener>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Server {
+    /// Listens at `path`, to this user and group, and takes the place of what was
+    /// left there.
+    ///
+    /// # Errors
+    /// When there is no permission to make the socket.
+    pub fn launch(path: &Path) -> io::Result<Server> {
+        let listener = Arc::new(listener::bind(path)?);
+        let ended = Arc::new(AtomicBool::new(false));
+        let questions = listener::serve(Arc::clone(&listener), Arc::clone(&ended));
+        Ok(Server {
+            questions,
+            listener,
+            ended,
+        })
+    }
+
+    /// The next question, waiting for it `wait` at most.
+    ///
+    /// # Errors
+    /// None came, or none will ever come.
+    pub fn next(&self, wait: Duration) -> Result<Question, RecvTimeoutError> {
+        self.questions.recv_timeout(wait)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        // Ends the wait for a client, which fails only when it has ended already.
+        let _ = shutdown(&self.listener, Shutdown::Both);
+    }
+}
+
+/// What the statistics mean.
+pub fn description() -> StatsServerData<(), ()> {
+    let described = StatsServerData::new();
+    meta()
+        .into_iter()
+        .fold(described, StatsServerData::add_meta)
+}
+
+fn meta() -> [StatsMeta; 4] {
+    [
+        Metrics::meta(),
+        CellMetrics::meta(),
+        MoveMetrics::meta(),
+        PriceMetrics::meta(),
+    ]
+}
+
+#[cfg(test)]
+mod tests;

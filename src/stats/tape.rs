@@ -7,18 +7,13 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
 use scx_stats::prelude::*;
-use scx_stats::serde_json;
 use serde::{Deserialize, Serialize};
 
-use super::client::{self, ENDING};
-use super::server::{Reply, Request};
+use super::client;
+use crate::control::{TAPE, TARGET};
 use crate::exit::Error;
 use crate::recording::{Frame, Header};
-
-/// Target of a request.
-pub(super) const TAPE: &str = "tape";
 
 /// A client that did not ask for so long is gone.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -71,21 +66,6 @@ impl Buffer {
     }
 }
 
-pub(super) fn ops() -> StatsOps<Request, Reply> {
-    let open: Box<dyn StatsOpener<Request, Reply>> = Box::new(|_| {
-        let read: Box<dyn StatsReader<Request, Reply>> = Box::new(|_args, (requests, replies)| {
-            requests.send(Request::Tape).context(ENDING)?;
-            match replies.recv().context(ENDING)? {
-                Reply::Tape(Some(piece)) => Ok(serde_json::to_value(*piece)?),
-                Reply::Tape(None) => bail!("it runs without an agent (--no-agent)"),
-                _ => bail!("the scheduler answered something else"),
-            }
-        });
-        Ok(read)
-    });
-    StatsOps { open, close: None }
-}
-
 /// A client that fetches windows.
 pub struct Tape {
     client: StatsClient,
@@ -110,7 +90,7 @@ impl Tape {
     /// [`Error::Unavailable`] when the scheduler is gone, has no agent, or is
     /// another one.
     pub fn fetch(&mut self) -> Result<Piece, Error> {
-        let args = vec![("target".to_owned(), TAPE.to_owned())];
+        let args = vec![(TARGET.to_owned(), TAPE.to_owned())];
         self.client
             .request("stats", args)
             .map_err(|error| client::foreign(&self.socket, &error))

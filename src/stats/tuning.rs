@@ -5,28 +5,19 @@
 //! Target `tuning` answers with an object of all keys and their values. Target
 //! `tune` takes `KEY: "VALUE"` arguments and answers with a [`Tuned`].
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
 use scx_stats::prelude::*;
 use scx_stats::serde_json::{self, Map, Value as Json};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::client::{self, ENDING};
-use super::server::{Reply, Request};
+use super::client;
 use crate::agent::params::Params;
 use crate::config::change::{Change, Setting, change, setting};
 use crate::config::{KEYS, Key, Value};
+use crate::control::{GET, SET, TARGET};
 use crate::exit::Error;
-
-/// Target of a request for all values.
-pub(super) const GET: &str = "tuning";
-/// Target of a request to change some.
-pub(super) const SET: &str = "tune";
-/// The argument that names the target; all others are keys.
-const TARGET: &str = "target";
 
 /// What became of a request to change values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,48 +48,6 @@ pub fn json(value: &Value) -> Json {
         Value::List(values) => values.as_slice().into(),
         Value::Word(word) => word.as_str().into(),
     }
-}
-
-type Ops = StatsOps<Request, Reply>;
-
-pub(super) fn get_ops() -> Ops {
-    let open: Box<dyn StatsOpener<Request, Reply>> = Box::new(|_| {
-        let read: Box<dyn StatsReader<Request, Reply>> = Box::new(|_args, (requests, replies)| {
-            requests.send(Request::Params).context(ENDING)?;
-            let Reply::Params(params) = replies.recv().context(ENDING)? else {
-                bail!("the scheduler answered something else");
-            };
-            let values = KEYS
-                .iter()
-                .map(|key| (key.name.to_owned(), json(&key.get(&params))));
-            Ok(Json::Object(values.collect()))
-        });
-        Ok(read)
-    });
-    StatsOps { open, close: None }
-}
-
-pub(super) fn set_ops() -> Ops {
-    let open: Box<dyn StatsOpener<Request, Reply>> = Box::new(|_| {
-        let read: Box<dyn StatsReader<Request, Reply>> = Box::new(|args, (requests, replies)| {
-            let settings = match settings(args) {
-                Ok(settings) => settings,
-                Err(reason) => return Ok(serde_json::to_value(Tuned::Refused(reason))?),
-            };
-            requests.send(Request::Set(settings)).context(ENDING)?;
-            let Reply::Set(outcome) = replies.recv().context(ENDING)? else {
-                bail!("the scheduler answered something else");
-            };
-            Ok(serde_json::to_value(Tuned::from(outcome))?)
-        });
-        Ok(read)
-    });
-    StatsOps { open, close: None }
-}
-
-fn settings(args: &BTreeMap<String, String>) -> Result<Vec<Setting>, String> {
-    let keys = args.iter().filter(|(name, _)| *name != TARGET);
-    keys.map(|(name, value)| setting(name, value)).collect()
 }
 
 impl From<Result<Vec<Change>, String>> for Tuned {
@@ -188,39 +137,36 @@ impl Tuner {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Socket, socket};
-    use super::super::{Server, server_data};
+    use super::super::{Reply, Server};
     use super::*;
+    use crate::control::Request;
     use std::thread;
+    use std::time::Duration;
+
+    const LONG: Duration = Duration::from_secs(60);
 
     /// A server that answers like a scheduler until the test's end.
-    fn serve(socket: &Socket) -> Server {
-        let server = Server::new(server_data())
-            .set_path(&socket.0)
-            .launch()
-            .unwrap();
-        let (replies, requests) = server.channels();
+    fn serve(socket: &Socket) {
+        let server = Server::launch(&socket.0).unwrap();
         thread::spawn(move || {
             let mut params = Params::default();
-            for request in requests {
-                let reply = match request {
+            while let Ok(question) = server.next(LONG) {
+                let reply = match &question.request {
                     Request::Snapshot => Reply::Snapshot(Default::default()),
                     Request::Tape => Reply::Tape(None),
                     Request::Why(_) => Reply::Why(Ok(Default::default())),
                     Request::Params => Reply::Params(Box::new(params)),
                     Request::Set(settings) => {
-                        let changed = change(&params, &settings);
+                        let changed = change(&params, settings);
                         Reply::Set(changed.map(|(new, changes)| {
                             params = new;
                             changes
                         }))
                     }
                 };
-                if replies.send(reply).is_err() {
-                    break;
-                }
+                question.answer(reply);
             }
         });
-        server
     }
 
     fn set(tuner: &Tuner, texts: &[(&str, &str)]) -> Result<Vec<Step>, Error> {
@@ -231,15 +177,11 @@ mod tests {
     #[test]
     fn a_scheduler_that_ends_meanwhile_is_said_to() {
         let socket = socket();
-        let server = Server::new(server_data())
-            .set_path(&socket.0)
-            .launch()
-            .unwrap();
+        let server = Server::launch(&socket.0).unwrap();
         let tuner = Tuner::at(&socket.0);
         let client = thread::spawn(move || tuner.get());
-        let (_, requests) = server.channels();
-        requests.recv().unwrap();
-        drop((requests, server));
+        let question = server.next(LONG).unwrap();
+        drop((question, server));
         let told = client.join().unwrap().unwrap_err().to_string();
         assert!(told.ends_with("try again"), "{told}");
     }
@@ -247,7 +189,7 @@ mod tests {
     #[test]
     fn what_is_set_holds() {
         let socket = socket();
-        let _server = serve(&socket);
+        serve(&socket);
         let tuner = Tuner::at(&socket.0);
         assert_eq!(tuner.get(), Ok(Params::default()));
         let steps = set(&tuner, &[("kappa", "0.5"), ("slice_us", "4000")]).unwrap();
@@ -267,7 +209,7 @@ mod tests {
     #[test]
     fn a_refused_set_changes_nothing() {
         let socket = socket();
-        let _server = serve(&socket);
+        serve(&socket);
         let tuner = Tuner::at(&socket.0);
         let error = set(&tuner, &[("kappa", "0.5"), ("slice_us", "400")]).unwrap_err();
         assert_eq!(error.code(), 2);
@@ -281,7 +223,7 @@ mod tests {
     #[test]
     fn the_server_checks_for_itself() {
         let socket = socket();
-        let _server = serve(&socket);
+        serve(&socket);
         let tuner = Tuner::at(&socket.0);
         for (name, value) in [("dwel", "1"), ("dwell", "0"), ("dwell", "\n")] {
             let args = vec![(name.to_owned(), value.to_owned())];

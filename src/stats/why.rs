@@ -6,34 +6,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
 use scx_stats::prelude::*;
-use scx_stats::serde_json;
 
-use super::client::{self, ENDING};
-use super::server::{Reply, Request};
+use super::client;
+use crate::control::{PID, TARGET, WHY};
 use crate::exit::Error;
 use crate::why::Heard;
-
-/// Target of a request.
-pub(super) const WHY: &str = "why";
-
-pub(super) fn ops() -> StatsOps<Request, Reply> {
-    let open: Box<dyn StatsOpener<Request, Reply>> = Box::new(|_| {
-        let read: Box<dyn StatsReader<Request, Reply>> = Box::new(|args, (requests, replies)| {
-            let pid = args.get("pid").context("no pid is given")?;
-            requests
-                .send(Request::Why(pid.parse().context("the pid is no number")?))
-                .context(ENDING)?;
-            let Reply::Why(heard) = replies.recv().context(ENDING)? else {
-                bail!("the scheduler answered something else");
-            };
-            Ok(serde_json::to_value(heard)?)
-        });
-        Ok(read)
-    });
-    StatsOps { open, close: None }
-}
 
 /// A client that asks about one task.
 pub struct Asker {
@@ -77,8 +55,8 @@ impl Asker {
 
     fn ask_about(&mut self, pid: u32) -> Result<Heard, Error> {
         let args = vec![
-            ("target".to_owned(), WHY.to_owned()),
-            ("pid".to_owned(), pid.to_string()),
+            (TARGET.to_owned(), WHY.to_owned()),
+            (PID.to_owned(), pid.to_string()),
         ];
         let heard: Result<Heard, String> = self
             .client

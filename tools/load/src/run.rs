@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! One timed run: when it ends, and how SIGTERM ends it sooner.
 
+#![allow(unsafe_code)]
+
 use std::io;
 use std::mem;
 use std::ptr;

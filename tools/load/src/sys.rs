@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The system calls the loads need, each as one safe function.
 
+#![allow(unsafe_code)]
+
 use std::io::{Error, Result};
 use std::mem::size_of_val;
 use std::ptr;

@@ -26,6 +26,7 @@ pub enum Task {
     Mutants(MutantsArgs),
     /// Build scx_hallows, and install it with its systemd unit, manual and completions
     Install(InstallArgs),
+    Package(PackageArgs),
     /// Remove what `install` put there
     Uninstall(InstallArgs),
 }
@@ -145,6 +146,12 @@ pub struct VmArgs {
     #[arg(long, value_name = "HOST[:GUEST]")]
     pub files: Vec<GuestFile>,
 
+    /// Let systemd be the guest's first program, which runs the script as a service
+    ///
+    /// It is this machine's own, with its journal and without D-Bus.
+    #[arg(long)]
+    pub systemd: bool,
+
     /// Set an environment variable of the script; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = crate::vm::parse_env)]
     pub env: Vec<(String, String)>,
@@ -216,7 +223,9 @@ exits 0. Comments at its head say how to boot; a list makes a run of each:
   # what: one line                   # cpus: 4
   # kernels: 6.16 6.18 7             # topo: flat llc2       [default: flat]
   # timeout: 120  (wall seconds)     # mode: rr|mttcg|vtime  [default: rr]
-                                     # mem: 2G               [default: 2G]
+  # init: systemd                    # mem: 2G               [default: 2G]
+  # install: files (what `cargo xtask install` installs, in its place)
+  # install: deb (the package of `cargo xtask package`, as /vm/scx_hallows.deb)
 The guest has /vm/lib.sh (tests/vm/lib.sh) and the release binaries in its PATH.";
 
 /// Disturb the scheduler for long, on every kernel and kind of machine
@@ -289,4 +298,19 @@ pub struct InstallArgs {
     /// Put everything below this folder, for a package, instead of /
     #[arg(long, value_name = "DIR")]
     pub destdir: Option<PathBuf>,
+}
+
+/// Make a .deb and a .rpm of the release build, in target/packages
+///
+/// What they hold and ask for is in Cargo.toml; their makers, cargo-deb and
+/// cargo-generate-rpm, are installed into the cache where there are none.
+#[derive(Args, Debug)]
+pub struct PackageArgs {
+    /// Only the .deb, unless --rpm is given, too
+    #[arg(long)]
+    pub deb: bool,
+
+    /// Only the .rpm, unless --deb is given, too
+    #[arg(long)]
+    pub rpm: bool,
 }

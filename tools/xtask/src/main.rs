@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask`: sets a machine up, shows the scheduler, boots test VMs, runs
-//! every test, tests for hours, tests the tests, installs.
+//! every test, tests for hours, tests the tests, installs, makes packages.
 
 mod cli;
 mod cmd;
@@ -8,6 +8,7 @@ mod install;
 mod interrupt;
 mod list;
 mod mutants;
+mod package;
 mod paths;
 mod run;
 mod setup;
@@ -44,6 +45,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Soak(args) => test::soak(&args),
         Task::Mutants(args) => mutants::command(&args),
         Task::Install(args) => install::command(&args),
+        Task::Package(args) => package::command(&args),
         Task::Uninstall(args) => install::uninstall(&args),
     }
 }

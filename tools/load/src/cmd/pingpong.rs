@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `pingpong`: pairs of threads that wake each other in turn.
 
+#![allow(unsafe_code)]
+
 use std::fmt;
 use std::fs::File;
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};

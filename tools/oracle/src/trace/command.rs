@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The command that a recording watches, and waiting for it.
 
+#![allow(unsafe_code)]
+
 use std::ffi::OsString;
 use std::io;
 use std::mem;

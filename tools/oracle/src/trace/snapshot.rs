@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The state of the machine that no event tells.
 
+#![allow(unsafe_code)]
+
 use std::fs;
 use std::sync::mpsc;
 use std::thread;

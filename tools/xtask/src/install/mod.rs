@@ -2,7 +2,7 @@
 //! `cargo xtask install` and `uninstall`: the program and what goes with it.
 
 mod files;
-mod layout;
+pub mod layout;
 
 use std::path::{Path, PathBuf};
 
@@ -28,19 +28,36 @@ pub fn command(args: &InstallArgs) -> Result<u8> {
     setup::for_build()?;
     run::build::release()?;
     let program = paths::target()?.join("release/scx_hallows");
+    put_all(&program, args)?;
+    if args.destdir.is_none() {
+        say("for systemd to see the unit: systemctl daemon-reload");
+    }
+    Ok(0)
+}
+
+/// Lays `program` and what goes with it out below `destdir` for a package.
+///
+/// # Errors
+/// When a file can't be made or put into its place.
+pub fn tree(program: &Path, destdir: &Path) -> Result<()> {
+    let args = InstallArgs {
+        prefix: "/usr".into(),
+        destdir: Some(destdir.to_path_buf()),
+    };
+    put_all(program, &args)
+}
+
+fn put_all(program: &Path, args: &InstallArgs) -> Result<()> {
     let stage = tempfile::tempdir().context("cannot make a folder for what is to be installed")?;
     let (layout, files) = (Layout::new(&args.prefix), place(args));
-    for piece in layout.pieces(&program, stage.path())? {
+    for piece in layout.pieces(program, stage.path())? {
         if piece.is_config && files.has(&piece.to) {
             say(&format!("{} is there, and stays", piece.to.display()));
             continue;
         }
         files.put(&piece)?;
     }
-    if args.destdir.is_none() {
-        say("for systemd to see the unit: systemctl daemon-reload");
-    }
-    Ok(0)
+    Ok(())
 }
 
 /// Removes what [`command`] installs.

@@ -11,16 +11,16 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 
 use crate::cli::MutantsArgs;
 use crate::interrupt;
 use crate::list;
 use crate::paths;
 use crate::setup;
+use crate::test::guest::Guest;
 use crate::test::scenario::{self, Run};
 use crate::test::{self, host, schedule};
-use crate::vm::initramfs::GuestFile;
 use build::Workshop;
 use table::{Mutant, means};
 use verdict::Report;
@@ -105,7 +105,6 @@ fn pair(mutant: &Mutant, run: &Run) -> String {
 fn try_all(trials: &[Trial], cores: u32, report: &mut Report) -> Result<()> {
     eprintln!("building the checkout's copy");
     let workshop = Workshop::open()?;
-    let files = test::guest_files()?;
     let mutants: Vec<_> = trials.iter().map(|trial| trial.mutant).collect();
     let (sender, built) = mpsc::channel();
     thread::scope(|scope| {
@@ -119,7 +118,7 @@ fn try_all(trials: &[Trial], cores: u32, report: &mut Report) -> Result<()> {
         });
         for (trial, program) in trials.iter().zip(built) {
             match program {
-                Ok(program) => try_one(trial, &program, &files, cores, report)?,
+                Ok(program) => try_one(trial, &program, cores, report)?,
                 Err(_) if interrupt::seen() => break,
                 Err(error) => report.stale(&trial.mutant.name, &error),
             }
@@ -128,23 +127,12 @@ fn try_all(trials: &[Trial], cores: u32, report: &mut Report) -> Result<()> {
     })
 }
 
-fn try_one(
-    trial: &Trial,
-    program: &Path,
-    files: &[GuestFile],
-    cores: u32,
-    report: &mut Report,
-) -> Result<()> {
-    let mut files = files.to_vec();
-    let real = files
-        .iter_mut()
-        .find(|file| file.guest.ends_with("/scx_hallows"))
-        .context("the guest has no scx_hallows to replace")?;
-    real.host = program.to_path_buf();
+fn try_one(trial: &Trial, program: &Path, cores: u32, report: &mut Report) -> Result<()> {
+    let guest = Guest::new(Some(program))?;
     let specs = trial
         .runs
         .iter()
-        .map(|run| run.spec(&files))
+        .map(|run| run.spec(&guest))
         .collect::<Result<Vec<_>>>()?;
     schedule::run(&specs, cores, |index, outcome| {
         if !interrupt::seen() {

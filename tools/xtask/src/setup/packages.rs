@@ -27,7 +27,7 @@ enum Brings {
 use Brings::{Library, Program};
 use Need::{Build, Vm};
 
-const PACKAGES: [(Need, &str, Brings); 16] = [
+const PACKAGES: [(Need, &str, Brings); 18] = [
     (Build, "build-essential", Program("make")),
     (Build, "build-essential", Program("cc")),
     (Build, "pkg-config", Program("pkg-config")),
@@ -42,6 +42,9 @@ const PACKAGES: [(Need, &str, Brings); 16] = [
     (Vm, "mawk", Program("awk")),
     (Vm, "util-linux", Program("taskset")),
     (Vm, "util-linux", Program("setpriv")),
+    // It brings no init: that would be systemd-sysv.
+    (Vm, "systemd", Program("systemd-analyze")),
+    (Vm, "procps", Program("kill")),
     (Vm, "zstd", Program("zstd")),
     (Vm, "xz-utils", Program("xz")),
 ];

@@ -2,6 +2,7 @@
 //! `cargo xtask test`: the tests of the host one after the other, then the VM
 //! scenarios side by side.
 
+pub mod guest;
 pub mod host;
 mod report;
 pub mod scenario;
@@ -14,15 +15,11 @@ use anyhow::{Context, Result};
 use crate::cli::{SoakArgs, TestArgs};
 use crate::interrupt;
 use crate::list;
-use crate::paths;
 use crate::setup;
-use crate::vm::initramfs::GuestFile;
+use guest::Guest;
 use host::Check;
 use report::Report;
 use scenario::Run;
-
-/// Programs of the release build that the guest has in its `PATH`.
-const PROGRAMS: [&str; 3] = ["scx_hallows", "hallows-load", "hallows-oracle"];
 
 /// Runs what the arguments select. Returns the exit status: 1 if any failed.
 ///
@@ -107,10 +104,10 @@ fn run_scenarios(runs: &[Run], jobs: Option<u32>, report: &mut Report) -> Result
         return Ok(());
     }
     setup::for_vm()?;
-    let files = guest_files()?;
+    let guest = Guest::new(None)?;
     let specs = runs
         .iter()
-        .map(|run| run.spec(&files))
+        .map(|run| run.spec(&guest))
         .collect::<Result<Vec<_>>>()?;
     let cores = jobs.map_or_else(host_cores, Ok)?;
     eprintln!("running {} VM scenarios", runs.len());
@@ -128,21 +125,4 @@ fn run_scenarios(runs: &[Run], jobs: Option<u32>, report: &mut Report) -> Result
 pub fn host_cores() -> Result<u32> {
     let cores = thread::available_parallelism().context("cannot count the host's cores")?;
     Ok(u32::try_from(cores.get()).unwrap_or(u32::MAX))
-}
-
-/// What every scenario finds in its guest: programs of the release build, lib.sh.
-///
-/// # Errors
-/// When the system does not tell where cargo builds.
-pub fn guest_files() -> Result<Vec<GuestFile>> {
-    let release = paths::target()?.join("release");
-    let programs = PROGRAMS.map(|name| GuestFile {
-        host: release.join(name),
-        guest: format!("vm/bin/{name}"),
-    });
-    let library = GuestFile {
-        host: scenario::folder().join("lib.sh"),
-        guest: "vm/lib.sh".into(),
-    };
-    Ok(programs.into_iter().chain([library]).collect())
 }

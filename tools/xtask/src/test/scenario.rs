@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::guest::{Guest, Install};
 use crate::paths;
 use crate::vm::accel::{Accel, Mode};
-use crate::vm::initramfs::GuestFile;
 use crate::vm::kernel::{self, Kernel};
 use crate::vm::topology::Topology;
 use crate::vm::{VmSpec, parse_mem};
@@ -39,6 +39,9 @@ pub struct Scenario {
     mode: Mode,
     timeout: Duration,
     mem_mib: u64,
+    systemd: bool,
+    /// How the guest has what a user installs besides the programs, if at all.
+    install: Option<Install>,
     /// What the script finds in its environment besides the usual.
     env: Vec<(String, String)>,
     script: String,
@@ -128,7 +131,9 @@ fn parse(stem: &str, script: String) -> Result<Scenario> {
             settings.push((key.to_owned(), value.trim().to_owned()));
         }
     }
-    let known = ["what", "kernels", "cpus", "topo", "mode", "timeout", "mem"];
+    let known = [
+        "what", "kernels", "cpus", "topo", "mode", "timeout", "mem", "init", "install",
+    ];
     if let Some((key, _)) = settings
         .iter()
         .find(|(key, _)| !known.contains(&key.as_str()))
@@ -159,6 +164,12 @@ fn parse(stem: &str, script: String) -> Result<Scenario> {
         mode: get("mode").unwrap_or("rr").parse()?,
         timeout: Duration::from_secs(number(need("timeout")?)?),
         mem_mib: parse_mem(get("mem").unwrap_or("2G"))?,
+        systemd: match get("init") {
+            None => false,
+            Some("systemd") => true,
+            Some(other) => bail!("unknown init {other}: there is systemd"),
+        },
+        install: get("install").map(str::parse).transpose()?,
         env: Vec::new(),
         script,
     })
@@ -219,8 +230,8 @@ impl Run {
     /// mode in `$VM_TOPO` and `$VM_MODE`.
     ///
     /// # Errors
-    /// When the kernel cannot be had.
-    pub fn spec(&self, files: &[GuestFile]) -> Result<VmSpec> {
+    /// When the kernel cannot be had, or what its guest needs cannot be made.
+    pub fn spec(&self, guest: &Guest) -> Result<VmSpec> {
         let scenario = &self.scenario;
         let env = [
             ("VM_TOPO", self.topology.name()),
@@ -232,7 +243,8 @@ impl Run {
             accel: Accel::Tcg(scenario.mode),
             mem_mib: scenario.mem_mib,
             timeout: scenario.timeout,
-            files: files.to_vec(),
+            systemd: scenario.systemd,
+            files: guest.files(scenario.install)?,
             env: env
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into_iter()

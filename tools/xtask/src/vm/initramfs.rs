@@ -15,6 +15,7 @@ use anyhow::{Context, Error, Result, bail};
 use super::VmSpec;
 use super::cpio::Tree;
 use super::libs;
+use super::systemd;
 use crate::cmd;
 use crate::paths;
 
@@ -123,7 +124,12 @@ fn overlay(spec: &VmSpec, there: &HashSet<PathBuf>) -> Result<Vec<u8>> {
     if let Some(config) = &spec.kernel.config {
         tree.file("boot/config", 0o644, read(config)?);
     }
-    for GuestFile { host, guest } in &spec.files {
+    let mut files = spec.files.clone();
+    if spec.systemd {
+        tree.file(systemd::UNIT_PATH, 0o644, systemd::UNIT.into());
+        files.extend(systemd::files()?);
+    }
+    for GuestFile { host, guest } in &files {
         add(&mut tree, host, guest, there)?;
     }
     Ok(tree.archive())

@@ -8,6 +8,7 @@ pub mod kernel;
 mod libs;
 mod process;
 pub mod qemu;
+pub mod systemd;
 pub mod topology;
 mod vtime;
 
@@ -40,6 +41,8 @@ pub struct VmSpec {
     pub mem_mib: u64,
     /// Wall-clock time until the VM is killed.
     pub timeout: Duration,
+    /// Whether systemd is the guest's first program.
+    pub systemd: bool,
     /// Files of the host for the guest, besides the base archive's.
     pub files: Vec<GuestFile>,
     /// Environment of the script.
@@ -128,6 +131,7 @@ pub fn command(args: VmArgs) -> Result<u8> {
         accel,
         mem_mib: args.mem,
         timeout: Duration::from_secs(args.timeout),
+        systemd: args.systemd,
         files: args.files,
         env: args.env,
         script: args.script.join(" "),

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# what: under systemd it starts, reloads, comes back after a crash and a hang, and stops
+# kernels: 6.18
+# cpus: 2
+# init: systemd
+# install: files
+# timeout: 600
+
+. /vm/lib.sh
+
+UNIT=scx_hallows.service
+LOG=/tmp/journal
+
+# property NAME [UNIT]: as systemd knows it.
+property() {
+	systemctl show -P "$1" "${2:-$UNIT}"
+}
+
+# What the unit's log says is part of a failure.
+journal() {
+	journalctl -q -o cat -u "${1:-$UNIT}" >$LOG
+}
+
+told() {
+	journal
+	grep -q "$1" $LOG
+}
+
+main_pid() {
+	property MainPID
+}
+
+# Whether it schedules again, as another process than $1.
+another_than() {
+	# First, for it is 0 while there is none, and the rest may still tell of the old one.
+	now=$(main_pid)
+	[ "$now" != 0 ] && [ "$now" != "$1" ] && [ "$(property ActiveState)" = active ] && attached
+}
+
+# The longest that a start, a reload or a return may take, s.
+SOON=60
+
+# --- start, as nobody in particular ---
+
+before=$(now_ms)
+systemctl start $UNIT || { journal; fail "start: exit status $?"; }
+attached || { journal; fail "started before the kernel schedules by it"; }
+check "start, ms" $(($(now_ms) - before)) '<' $((SOON * 1000))
+[ "$(property ActiveState)/$(property SubState)" = active/running ] || fail "not active"
+[ "$(property StatusText)" = scheduling ] || fail "its status: $(property StatusText)"
+systemctl status --no-pager $UNIT || fail "status: exit status $?"
+pid=$(main_pid)
+uid=$(awk '/^Uid:/ {print $2}' /proc/$pid/status)
+check "its user" "$uid" '>=' 61184
+# CAP_PERFMON is bit 38, CAP_BPF bit 39.
+for set in CapEff CapPrm CapBnd CapAmb; do
+	grep -q "^$set:.*000000c000000000$" /proc/$pid/status || fail "$set: $(grep $set /proc/$pid/status)"
+done
+grep -q '^Seccomp:.*2$' /proc/$pid/status || fail "no system call is filtered"
+say "it has CAP_BPF and CAP_PERFMON, and no other capability"
+
+# --- reload ---
+
+# The value that holds now, whoever started it.
+value() {
+	scx_hallows get slice_us
+}
+
+# scheduling_by UNIT SLICE_US
+scheduling_by() {
+	[ "$(property ActiveState "$1")" = active ] && attached && [ "$(value 2>/dev/null)" = "slice_us = $2" ]
+}
+
+[ "$(value)" = "slice_us = 3000" ] || fail "at first: $(value)"
+echo 'slice_us = 2000' >>/etc/scx_hallows/config.toml
+systemctl reload $UNIT || fail "reload: exit status $?"
+within $SOON told 'slice_us 3000 -> 2000'
+[ "$(value)" = "slice_us = 2000" ] || fail "after reload: $(value)"
+[ "$(main_pid)" = "$pid" ] || fail "reload was a restart"
+say "reload changes what it runs with"
+
+# --- nothing, for longer than the watchdog waits ---
+
+sleep 12
+[ "$(main_pid)/$(property NRestarts)" = "$pid/0" ] || { journal; fail "restarted while it was well"; }
+say "left alone, it goes on"
+
+# --- crash ---
+
+kill -9 "$pid"
+within $SOON another_than "$pid"
+[ "$(property NRestarts)" = 1 ] || fail "restarted $(property NRestarts) times"
+[ "$(value)" = "slice_us = 2000" ] || fail "after the crash: $(value)"
+say "killed, it came back"
+
+# --- hang ---
+
+pid=$(main_pid)
+kill -STOP "$pid"
+within 150 another_than "$pid"
+told 'Watchdog timeout' || fail "no word of a watchdog"
+[ "$(property NRestarts)" = 2 ] || fail "restarted $(property NRestarts) times"
+say "hung, it came back"
+
+# --- stop ---
+
+before=$(now_ms)
+systemctl stop $UNIT || fail "stop: exit status $?"
+detached || fail "stopped, and the kernel still schedules by it"
+check "stop, ms" $(($(now_ms) - before)) '<' 10000
+[ "$(property ActiveState)/$(property Result)" = inactive/success ] || fail "not a clean end"
+say "stopped, the default scheduler is back"
+
+# --- as the choice of scx.service ---
+
+mkdir -p /etc/default
+cat >/etc/default/scx <<END
+SCX_SCHEDULER=scx_hallows
+SCX_FLAGS='--slice-us 2500'
+END
+cat >/etc/systemd/system/scx.service <<'END'
+[Service]
+EnvironmentFile=/etc/default/scx
+ExecStart=/bin/sh -c 'exec $SCX_SCHEDULER $SCX_FLAGS'
+END
+systemctl daemon-reload
+systemctl start scx.service
+within $SOON attached
+within $SOON scheduling_by scx.service 2500
+say "scx.service starts it, with its flags"
+
+# Each ends the other, and none of them fails by that.
+systemctl start $UNIT || { journal; fail "start: exit status $?"; }
+[ "$(property ActiveState scx.service)" = inactive ] || fail "scx.service goes on"
+scheduling_by $UNIT 2000 || fail "$UNIT does not schedule"
+say "$UNIT ends scx.service"
+systemctl start scx.service
+within $SOON scheduling_by scx.service 2500
+[ "$(property ActiveState)/$(property Result)" = inactive/success ] || fail "not a clean end"
+say "scx.service ends $UNIT"
+systemctl stop scx.service
+detached || fail "stopped, and the kernel still schedules by it"
+
+clean_dmesg
