@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use super::batch::Content;
 use super::slot::Slot;
 use super::{Combine, Shared};
-use crate::sync::{Arc, SPINS};
+use crate::sync::Arc;
 
 /// A slot of a combiner: what a thread has its requests served by. Dropping it leaves the
 /// slot to others.
@@ -46,7 +46,8 @@ impl<C: Combine> Handle<C> {
         let slot = &self.shared.slots[self.slot];
         // SAFETY: ours, and idle between calls.
         unsafe { slot.publish(op) };
-        let mut spins = SPINS;
+        let hints = self.shared.hints;
+        let mut looks = hints.looks();
         loop {
             // SAFETY: ours.
             match unsafe { slot.collect() } {
@@ -63,12 +64,12 @@ impl<C: Combine> Handle<C> {
                     drop(unsafe { slot.collect() });
                     resume_unwind(thrown);
                 }
-            } else if spins > 0 {
-                spins -= 1;
-                std::hint::spin_loop();
+            } else if looks > 0 {
+                looks -= 1;
+                slot.watch(hints);
             } else {
                 self.sleep(slot);
-                spins = SPINS;
+                looks = hints.looks();
             }
         }
     }

@@ -62,6 +62,7 @@ pub use handle::Handle;
 
 use crossbeam_utils::CachePadded;
 
+use crate::signal::Hints;
 use crate::sync::{Arc, Exclusive};
 use lock::Lock;
 use slot::Slot;
@@ -97,6 +98,7 @@ struct Shared<C: Combine> {
     place: Exclusive<Place<C>>,
     slots: Box<[CachePadded<Slot<C>>]>,
     pass: usize,
+    hints: Hints,
 }
 
 // SAFETY: `place` is accessed under the lock only, a slot's content by one thread at a
@@ -110,6 +112,14 @@ impl<C: Combine> FlatCombiner<C> {
     /// # Panics
     /// When `threads` or `pass` is 0.
     pub fn new(state: C, threads: usize, pass: usize) -> FlatCombiner<C> {
+        FlatCombiner::with_hints(state, threads, pass, Hints::auto())
+    }
+
+    /// As [`new`](FlatCombiner::new), its threads waiting by these hints.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn with_hints(state: C, threads: usize, pass: usize, hints: Hints) -> FlatCombiner<C> {
         assert!(threads > 0, "a combiner needs a thread");
         assert!(pass > 0, "a turn that serves nobody starves all who wait");
         // More can't be waiting.
@@ -120,6 +130,7 @@ impl<C: Combine> FlatCombiner<C> {
                 place: Exclusive::new(Place::new(state, pass)),
                 slots: (0..threads).map(|_| CachePadded::default()).collect(),
                 pass,
+                hints,
             }),
         }
     }
