@@ -6,6 +6,8 @@ use std::mem::MaybeUninit;
 use std::process::ExitCode;
 use std::thread;
 
+use hallows_lockfree::hp::snapshot;
+use scx_hallows::agent::params::Params;
 use scx_hallows::cli::{Cli, Options};
 use scx_hallows::commands::print;
 use scx_hallows::config::Live;
@@ -41,7 +43,8 @@ fn run() -> Result<(), Error> {
     }
     if cli.help_stats {
         let mut text = Vec::new();
-        server_data().describe_meta(&mut text, None)?;
+        let (_, params) = snapshot(Params::default());
+        server_data(params).describe_meta(&mut text, None)?;
         return print(&text);
     }
     if let Some(command) = &cli.command {
@@ -72,7 +75,7 @@ fn schedule(options: &Options, live: &mut Live, signals: &Signals) -> Result<(),
     let mut service = Service::from_environment();
     loop {
         let mut object = MaybeUninit::uninit();
-        let mut scheduler = Scheduler::init(options, live.params(), &mut object)
+        let mut scheduler = Scheduler::init(options, live, &mut object)
             .map_err(|error| hint(error, options.verbose))?;
         if !scheduler.run(live, signals, &mut service)?.should_restart() || signals.is_shutdown() {
             return Ok(());

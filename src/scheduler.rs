@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
+use hallows_lockfree::hp::Reader;
 use libbpf_rs::skel::Skel;
 use libbpf_rs::{Link, OpenObject};
 use scx_stats::prelude::StatsServer;
@@ -71,17 +72,18 @@ pub struct Scheduler<'a> {
 
 impl<'a> Scheduler<'a> {
     /// Loads the program, with the machine's map written into it, and attaches
-    /// it. `params` are valid.
+    /// it, with the parameters of `live`.
     ///
     /// # Errors
     /// The topology can't be read, the kernel refuses the program, or another
     /// scheduler is attached.
     pub fn init(
         options: &Options,
-        params: &Params,
+        live: &Live,
         open: &'a mut MaybeUninit<OpenObject>,
     ) -> Result<Self> {
         try_set_rlimit_infinity();
+        let params = live.params();
         let builder = BpfSkelBuilder::default();
         let libbpf = options.libbpf.clone().into_bpf_open_opts();
         let mut skel = scx_ops_open!(builder, open, hallows_ops, libbpf)?;
@@ -101,7 +103,7 @@ impl<'a> Scheduler<'a> {
             false => Some(Agent::new(&map, *params, GroupMaps::of(&skel)?)),
         };
         let watch = Watch::of(&skel)?;
-        let server = listen().inspect_err(|error| {
+        let server = listen(live.reader()).inspect_err(|error| {
             warn!("no statistics: can't listen on the socket of scx_stats: {error:#}");
         });
         info!(
@@ -281,7 +283,6 @@ impl<'a> Scheduler<'a> {
     fn reply(&mut self, live: &mut Live, request: &Request) -> Reply {
         match request {
             Request::Snapshot => Reply::Snapshot(Box::new(self.snapshot())),
-            Request::Params => Reply::Params(Box::new(*live.params())),
             Request::Tape => Reply::Tape(self.tape(live.params())),
             Request::Why(pid) => Reply::Why(
                 self.watch
@@ -386,8 +387,8 @@ fn told(changes: &[Change]) -> String {
 
 /// Listens for clients of this user: they can change parameters, so that the
 /// umask is not what keeps others out.
-fn listen() -> Result<Server> {
-    let server = StatsServer::new(server_data()).launch()?;
+fn listen(params: Reader<Params>) -> Result<Server> {
+    let server = StatsServer::new(server_data(params)).launch()?;
     fs::set_permissions(SOCKET, fs::Permissions::from_mode(0o700))
         .with_context(|| format!("close {SOCKET} to other users"))?;
     Ok(server)

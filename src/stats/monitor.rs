@@ -134,13 +134,15 @@ mod tests {
     use super::super::testing::{Socket, socket};
     use super::super::{Reply, Request, Server, Snapshot, server_data};
     use super::*;
+    use crate::agent::params::Params;
+    use hallows_lockfree::hp::snapshot;
     use std::io::{BufRead, BufReader};
     use std::os::unix::net::UnixListener;
     use std::thread;
 
     /// A server that answers `answers` requests, each a second later than the last.
     fn serve(socket: &Socket, answers: u64) -> Server {
-        let server = Server::new(server_data())
+        let server = Server::new(server_data(snapshot(Params::default()).1))
             .set_path(&socket.0)
             .launch()
             .unwrap();

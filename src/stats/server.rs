@@ -2,6 +2,7 @@
 //! The `scx_stats` server: answers on the socket that every scx tool knows.
 
 use anyhow::Context;
+use hallows_lockfree::hp::Reader;
 use scx_stats::prelude::*;
 
 use super::client::ENDING;
@@ -20,8 +21,6 @@ pub type Server = StatsServer<Request, Reply>;
 pub enum Request {
     /// A [`Reply::Snapshot`].
     Snapshot,
-    /// A [`Reply::Params`].
-    Params,
     /// A [`Reply::Tape`].
     Tape,
     /// Decisions about this task, and a [`Reply::Why`].
@@ -35,8 +34,6 @@ pub enum Request {
 pub enum Reply {
     /// Everything counted, now.
     Snapshot(Box<Snapshot>),
-    /// The parameters that hold.
-    Params(Box<Params>),
     /// What the agent saw since this was asked last, `None` without an agent.
     Tape(Option<Box<Piece>>),
     /// The decisions since this was asked last, or why there are none.
@@ -46,8 +43,9 @@ pub enum Reply {
 }
 
 /// What the server offers: the target `top`, a [`Metrics`] over the time since
-/// the same connection asked last, and the targets of [`tuning`].
-pub fn server_data() -> StatsServerData<Request, Reply> {
+/// the same connection asked last, and the targets of [`tuning`], of which reading goes
+/// by `params` and asks the scheduler nothing.
+pub fn server_data(params: Reader<Params>) -> StatsServerData<Request, Reply> {
     let open: Box<dyn StatsOpener<Request, Reply>> = Box::new(|_| {
         // A new client's first interval starts when the scheduler was loaded,
         // so that a single request already tells something.
@@ -70,7 +68,7 @@ pub fn server_data() -> StatsServerData<Request, Reply> {
         .add_meta(MoveMetrics::meta())
         .add_meta(PriceMetrics::meta())
         .add_ops("top", StatsOps { open, close: None })
-        .add_ops(tuning::GET, tuning::get_ops())
+        .add_ops(tuning::GET, tuning::get_ops(params))
         .add_ops(tape::TAPE, tape::ops())
         .add_ops(why::WHY, why::ops())
         .add_ops(tuning::SET, tuning::set_ops())

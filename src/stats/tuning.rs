@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use hallows_lockfree::hp::Reader;
 use scx_stats::prelude::*;
 use scx_stats::serde_json::{self, Map, Value as Json};
 use serde::de::DeserializeOwned;
@@ -61,16 +62,15 @@ pub fn json(value: &Value) -> Json {
 
 type Ops = StatsOps<Request, Reply>;
 
-pub(super) fn get_ops() -> Ops {
-    let open: Box<dyn StatsOpener<Request, Reply>> = Box::new(|_| {
-        let read: Box<dyn StatsReader<Request, Reply>> = Box::new(|_args, (requests, replies)| {
-            requests.send(Request::Params).context(ENDING)?;
-            let Reply::Params(params) = replies.recv().context(ENDING)? else {
-                bail!("the scheduler answered something else");
-            };
+/// Answers with what `params` are now. Each connection has a reader of its own.
+pub(super) fn get_ops(params: Reader<Params>) -> Ops {
+    let open: Box<dyn StatsOpener<Request, Reply>> = Box::new(move |_| {
+        let mut params = params.clone();
+        let read: Box<dyn StatsReader<Request, Reply>> = Box::new(move |_args, _channels| {
+            let params = params.load();
             let values = KEYS
                 .iter()
-                .map(|key| (key.name.to_owned(), json(&key.get(&params))));
+                .map(|key| (key.name.to_owned(), json(&key.get(params))));
             Ok(Json::Object(values.collect()))
         });
         Ok(read)
@@ -190,27 +190,27 @@ mod tests {
     use super::super::testing::{Socket, socket};
     use super::super::{Server, server_data};
     use super::*;
+    use hallows_lockfree::hp::snapshot;
     use std::thread;
 
     /// A server that answers like a scheduler until the test's end.
     fn serve(socket: &Socket) -> Server {
-        let server = Server::new(server_data())
+        let (mut params, reader) = snapshot(Params::default());
+        let server = Server::new(server_data(reader))
             .set_path(&socket.0)
             .launch()
             .unwrap();
         let (replies, requests) = server.channels();
         thread::spawn(move || {
-            let mut params = Params::default();
             for request in requests {
                 let reply = match request {
                     Request::Snapshot => Reply::Snapshot(Default::default()),
                     Request::Tape => Reply::Tape(None),
                     Request::Why(_) => Reply::Why(Ok(Default::default())),
-                    Request::Params => Reply::Params(Box::new(params)),
                     Request::Set(settings) => {
-                        let changed = change(&params, &settings);
+                        let changed = change(params.current(), &settings);
                         Reply::Set(changed.map(|(new, changes)| {
-                            params = new;
+                            params.publish(new);
                             changes
                         }))
                     }
@@ -231,12 +231,15 @@ mod tests {
     #[test]
     fn a_scheduler_that_ends_meanwhile_is_said_to() {
         let socket = socket();
-        let server = Server::new(server_data())
+        let (_params, reader) = snapshot(Params::default());
+        let server = Server::new(server_data(reader))
             .set_path(&socket.0)
             .launch()
             .unwrap();
         let tuner = Tuner::at(&socket.0);
-        let client = thread::spawn(move || tuner.get());
+        // Nobody answers requests, and what holds is told all the same.
+        assert_eq!(tuner.get(), Ok(Params::default()));
+        let client = thread::spawn(move || set(&tuner, &[("kappa", "0.5")]));
         let (_, requests) = server.channels();
         requests.recv().unwrap();
         drop((requests, server));

@@ -29,7 +29,7 @@ impl<C: Combine> Handle<C> {
     /// panics on this thread about no request.
     #[inline]
     pub fn call(&mut self, op: C::Op) -> C::Ret {
-        let Some(turn) = self.shared.turn() else {
+        let Some(turn) = self.shared.turn_fast() else {
             return self.wait(op);
         };
         let answer = turn.apply(op);
@@ -46,6 +46,7 @@ impl<C: Combine> Handle<C> {
         let slot = &self.shared.slots[self.slot];
         // SAFETY: ours, and idle between calls.
         unsafe { slot.publish(op) };
+        self.shared.note_waiting();
         let hints = self.shared.hints;
         let mut looks = hints.looks();
         loop {

@@ -15,7 +15,8 @@
 //! # Protocol
 //! There is a lock, with a count of sleepers in the same word. A call that finds it free
 //! takes a *turn*: it applies its own request, then serves what others have published.
-//! A call that doesn't publishes its request in its slot, and then looks, in turns, whether
+//! A call that doesn't publishes its request in its slot, notes that somebody waits (a turn
+//! that finds no such note looks at no slot), and then looks, in turns, whether
 //! it was answered and whether the lock is free (then it takes a turn itself); after a
 //! while of that it sleeps. Whoever unlocks wakes one sleeper that is not answered, if
 //! there is one.
@@ -36,8 +37,8 @@
 //! - Memory: the slots, and a batch of `pass + 1` requests. A call allocates nothing.
 //! - A turn serves its own request and at most `pass` of others; nobody combines for ever.
 //! - Others are served in the order of slots, on from where the turn before stopped. So of
-//!   N slots one is served after at most ceil(N / pass) turns that begin after it was
-//!   published, whoever takes them: **(ceil(N / pass) + 1) * (pass + 1)** requests.
+//!   N slots one is served after at most ceil(N / pass) turns that begin after it is
+//!   seen to be published, whoever takes them: **(ceil(N / pass) + 1) * (pass + 1)** requests.
 //! - In time there is no bound: while the system doesn't run the thread whose turn it is,
 //!   all wait, as for a mutex. They sleep then, so that it gets a CPU: more threads than
 //!   CPUs are no reason to collapse.
@@ -63,6 +64,7 @@ pub use handle::Handle;
 use crossbeam_utils::CachePadded;
 
 use crate::signal::Hints;
+use crate::sync::atomic::AtomicBool;
 use crate::sync::{Arc, Exclusive};
 use lock::Lock;
 use slot::Slot;
@@ -95,6 +97,8 @@ pub struct FlatCombiner<C: Combine> {
 
 struct Shared<C: Combine> {
     lock: CachePadded<Lock>,
+    /// Whether a request may be waiting that no turn has looked for.
+    waiting: CachePadded<AtomicBool>,
     place: Exclusive<Place<C>>,
     slots: Box<[CachePadded<Slot<C>>]>,
     pass: usize,
@@ -127,6 +131,7 @@ impl<C: Combine> FlatCombiner<C> {
         FlatCombiner {
             shared: Arc::new(Shared {
                 lock: CachePadded::default(),
+                waiting: CachePadded::new(AtomicBool::new(false)),
                 place: Exclusive::new(Place::new(state, pass)),
                 slots: (0..threads).map(|_| CachePadded::default()).collect(),
                 pass,
