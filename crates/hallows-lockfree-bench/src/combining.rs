@@ -62,27 +62,31 @@ impl Combine for Table {
 /// Nanoseconds per request of all threads together, each of which makes `each` by what
 /// `caller` gives it.
 fn time<F: FnMut(u64) -> u64 + Send>(threads: usize, each: u64, caller: impl Fn() -> F) -> f64 {
-    let barrier = Barrier::new(threads + 1);
-    let (start, end) = thread::scope(|scope| {
+    let barrier = Barrier::new(threads);
+    let spans: Vec<_> = thread::scope(|scope| {
         let running: Vec<_> = (0..threads)
             .map(|_| {
                 let (mut call, barrier) = (caller(), &barrier);
                 scope.spawn(move || {
                     barrier.wait();
+                    let start = Instant::now();
                     for i in 0..each {
                         black_box(call(i));
                     }
+                    (start, Instant::now())
                 })
             })
             .collect();
-        barrier.wait();
-        let start = Instant::now();
-        for thread in running {
-            thread.join().expect("no subject panics");
-        }
-        (start, Instant::now())
+        let spans = running.into_iter().map(|thread| thread.join());
+        spans.map(|span| span.expect("no subject panics")).collect()
     });
-    (end - start).as_nanos() as f64 / (each * threads as u64) as f64
+    // By the threads' own clocks: this one may not run when they begin.
+    let start = spans.iter().map(|span| span.0).min();
+    let end = spans.iter().map(|span| span.1).max();
+    let wall = start
+        .zip(end)
+        .map_or(0, |(start, end)| (end - start).as_nanos());
+    wall as f64 / (each * threads as u64) as f64
 }
 
 pub fn groups(scale: u64) -> Vec<Group> {

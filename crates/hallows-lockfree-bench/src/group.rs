@@ -70,10 +70,11 @@ impl Group {
 impl Measured<'_> {
     pub fn print(&self) {
         println!("### {}\n", self.group.title);
-        println!("| | ns: median | quartiles |\n|---|---|---|");
+        println!("| | ns: median | quartiles | least |\n|---|---|---|---|");
         for ((name, _), ns) in self.group.subjects.iter().zip(&self.ns) {
             let [low, median, high] = quartiles(ns.clone());
-            println!("| {name} | {median:.2} | {low:.2} to {high:.2} |");
+            let least = ns.iter().copied().fold(f64::INFINITY, f64::min);
+            println!("| {name} | {median:.2} | {low:.2} to {high:.2} | {least:.2} |");
         }
         println!();
         if self.group.bars.is_empty() {

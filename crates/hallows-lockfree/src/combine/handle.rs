@@ -9,7 +9,21 @@ use super::{Combine, Shared};
 use crate::sync::Arc;
 
 /// A slot of a combiner: what a thread has its requests served by. Dropping it leaves the
-/// slot to others.
+/// slot to others. It has room for one request, so two threads can't use it at once:
+/// ```compile_fail,E0499
+/// # use hallows_lockfree::combine::{Combine, FlatCombiner};
+/// # struct Sum(u32);
+/// # impl Combine for Sum {
+/// #     type Op = u32;
+/// #     type Ret = u32;
+/// #     fn apply(&mut self, op: u32) -> u32 { self.0 += op; self.0 }
+/// # }
+/// let mut handle = FlatCombiner::new(Sum(0), 1, 1).register().unwrap();
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| handle.call(1));
+///     scope.spawn(|| handle.call(2));
+/// });
+/// ```
 pub struct Handle<C: Combine> {
     shared: Arc<Shared<C>>,
     slot: usize,

@@ -70,7 +70,17 @@ use lock::Lock;
 use slot::Slot;
 use turn::Place;
 
-/// State that serves requests.
+/// State that serves requests, of other threads, so they must be fit for that:
+/// ```compile_fail,E0277
+/// struct Last(u32);
+/// impl hallows_lockfree::combine::Combine for Last {
+///     type Op = std::rc::Rc<u32>;
+///     type Ret = u32;
+///     fn apply(&mut self, op: std::rc::Rc<u32>) -> u32 {
+///         std::mem::replace(&mut self.0, *op)
+///     }
+/// }
+/// ```
 pub trait Combine: Send + Sized {
     /// A request.
     type Op: Send;
