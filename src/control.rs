@@ -38,8 +38,6 @@ const SHOWN: usize = 40;
 pub enum Request {
     /// Everything counted so far.
     Snapshot,
-    /// The parameters that hold.
-    Params,
     /// What the agent saw since this was asked last.
     Tape,
     /// Decisions about this task.
@@ -53,6 +51,8 @@ pub enum Request {
 pub enum Ask {
     /// What the statistics mean, which the server knows itself.
     Describe,
+    /// The parameters that hold, which it knows, too.
+    Params,
     /// Something that the scheduler answers.
     Of(Request),
     /// Settings of which one is none, for this reason.
@@ -86,7 +86,7 @@ pub fn read(line: &[u8]) -> Result<Ask, String> {
 fn stats(args: &BTreeMap<String, String>) -> Result<Ask, String> {
     let request = match args.get(TARGET).map_or(TOP, String::as_str) {
         TOP => Request::Snapshot,
-        GET => Request::Params,
+        GET => return Ok(Ask::Params),
         TAPE => Request::Tape,
         WHY => {
             let pid = args.get(PID).ok_or("no pid is given")?;
@@ -123,6 +123,7 @@ mod tests {
         match read(line.as_bytes()) {
             Ok(Ask::Of(request)) => format!("{request:?}"),
             Ok(Ask::Describe) => "describe".to_owned(),
+            Ok(Ask::Params) => "params".to_owned(),
             Ok(Ask::Unfit(reason)) => format!("unfit: {reason}"),
             Err(reason) => format!("error: {reason}"),
         }
@@ -134,7 +135,7 @@ mod tests {
         assert_eq!(request(r#"{"req":"stats"}"#), "Snapshot");
         assert_eq!(request("{\"req\":\"stats_meta\"}\n"), "describe");
         assert_eq!(of(r#""target":"top""#), "Snapshot");
-        assert_eq!(of(r#""target":"tuning""#), "Params");
+        assert_eq!(of(r#""target":"tuning""#), "params");
         assert_eq!(of(r#""target":"tape""#), "Tape");
         assert_eq!(of(r#""target":"why","pid":"7""#), "Why(7)");
         assert!(of(r#""target":"tune","dwell":"4""#).starts_with("Set(["));

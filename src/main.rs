@@ -72,7 +72,7 @@ fn schedule(options: &Options, live: &mut Live, signals: &Signals) -> Result<(),
     let mut service = Service::from_environment();
     loop {
         let mut object = MaybeUninit::uninit();
-        let mut scheduler = Scheduler::init(options, live.params(), &mut object)
+        let mut scheduler = Scheduler::init(options, live, &mut object)
             .map_err(|error| hint(error, options.verbose))?;
         if !scheduler.run(live, signals, &mut service)?.should_restart() || signals.is_shutdown() {
             return Ok(());

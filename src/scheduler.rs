@@ -73,16 +73,17 @@ pub struct Scheduler<'a> {
 
 impl<'a> Scheduler<'a> {
     /// Loads the program, with the machine's map written into it, and attaches
-    /// it. `params` are valid.
+    /// it, with the parameters of `live`.
     ///
     /// # Errors
     /// The topology can't be read, the kernel refuses the program, or another
     /// scheduler is attached.
     pub fn init(
         options: &Options,
-        params: &Params,
+        live: &Live,
         open: &'a mut MaybeUninit<OpenObject>,
     ) -> Result<Self> {
+        let params = live.params();
         try_set_rlimit_infinity();
         let builder = BpfSkelBuilder::default();
         let libbpf = options.libbpf.clone().into_bpf_open_opts();
@@ -103,7 +104,7 @@ impl<'a> Scheduler<'a> {
             false => Some(Agent::new(&map, *params, GroupMaps::of(&skel)?)),
         };
         let watch = Watch::of(&skel)?;
-        let server = Server::launch(Path::new(SOCKET)).inspect_err(|error| {
+        let server = Server::launch(Path::new(SOCKET), live.reader()).inspect_err(|error| {
             warn!("no statistics: can't listen on {SOCKET}: {error}");
         });
         info!(
@@ -285,7 +286,6 @@ impl<'a> Scheduler<'a> {
     fn reply(&mut self, live: &mut Live, request: &Request) -> Reply {
         match request {
             Request::Snapshot => Reply::Snapshot(Box::new(self.snapshot())),
-            Request::Params => Reply::Params(Box::new(*live.params())),
             Request::Tape => Reply::Tape(self.tape(live.params())),
             Request::Why(pid) => Reply::Why(
                 self.watch

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A scheduler to be measured: started, watched, and ended whatever happens.
 
+#![allow(unsafe_code)]
+
 use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io;

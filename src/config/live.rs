@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The parameters of a running scheduler, across its restarts.
 
+use hallows_lockfree::hp::{Publisher, Reader, snapshot};
+
 use super::change::{Change, Setting, change, changes};
 use super::sources::Sources;
 use crate::agent::params::Params;
 use crate::exit::Error;
 
 /// The parameters that hold, and where they came from.
-#[derive(Clone, Debug)]
+///
+/// Other threads read them as they are at any time, without asking the one that steers.
+#[derive(Debug)]
 pub struct Live {
     sources: Sources,
-    params: Params,
+    params: Publisher<Params>,
 }
 
 impl Live {
@@ -19,13 +23,18 @@ impl Live {
     /// # Errors
     /// Those of [`Sources::load`].
     pub fn start(sources: Sources) -> Result<Live, Error> {
-        let params = sources.load()?;
+        let (params, _) = snapshot(sources.load()?);
         Ok(Live { sources, params })
     }
 
     /// The parameters that hold; they are valid.
     pub fn params(&self) -> &Params {
-        &self.params
+        self.params.current()
+    }
+
+    /// The parameters that hold, for another thread.
+    pub fn reader(&self) -> Reader<Params> {
+        self.params.reader()
     }
 
     /// Changes all of `settings`, or nothing.
@@ -33,8 +42,8 @@ impl Live {
     /// # Errors
     /// One line that says what would do.
     pub fn set(&mut self, settings: &[Setting]) -> Result<Vec<Change>, String> {
-        let (params, changes) = change(&self.params, settings)?;
-        self.params = params;
+        let (params, changes) = change(self.params(), settings)?;
+        self.params.publish(params);
         Ok(changes)
     }
 
@@ -45,8 +54,8 @@ impl Live {
     /// Those of [`Sources::load`]; then nothing changes.
     pub fn reload(&mut self) -> Result<Vec<Change>, Error> {
         let params = self.sources.load()?;
-        let changes = changes(&self.params, &params);
-        self.params = params;
+        let changes = changes(self.params(), &params);
+        self.params.publish(params);
         Ok(changes)
     }
 }
@@ -102,6 +111,7 @@ mod tests {
             ["dwell 7 -> 8", "period_ms 20 -> 10", "kappa 4 -> 3"]
         );
         assert!(live.reload().unwrap().is_empty());
+        assert_eq!(live.reader().load(), live.params());
     }
 
     #[test]
@@ -126,12 +136,14 @@ mod tests {
     #[test]
     fn a_bad_setting_keeps_the_old_values() {
         let (_file, mut live) = live("set", "");
-        let before = *live.params();
+        let (before, mut reader) = (*live.params(), live.reader());
         let settings = [
             setting("dwell", "9").unwrap(),
             setting("slice_us", "100").unwrap(),
         ];
         assert!(live.set(&settings).is_err());
-        assert_eq!(*live.params(), before);
+        assert_eq!((*live.params(), *reader.load()), (before, before));
+        live.set(&settings[..1]).unwrap();
+        assert_eq!(reader.load().dwell, 9);
     }
 }

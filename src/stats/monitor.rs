@@ -134,14 +134,16 @@ mod tests {
     use super::super::testing::{Socket, socket};
     use super::super::{Reply, Server, Snapshot};
     use super::*;
+    use crate::agent::params::Params;
     use crate::control::Request;
+    use hallows_lockfree::hp::snapshot;
     use std::io::{BufRead, BufReader};
     use std::os::unix::net::UnixListener;
     use std::thread;
 
     /// A server that answers `answers` requests, each a second later than the last.
     fn serve(socket: &Socket, answers: u64) {
-        let server = Server::launch(&socket.0).unwrap();
+        let server = Server::launch(&socket.0, snapshot(Params::default()).1).unwrap();
         thread::spawn(move || {
             for uptime in 1..=answers {
                 let question = server.next(LONG).unwrap();

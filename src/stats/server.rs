@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
+use hallows_lockfree::hp::Reader;
 use rustix::net::{Shutdown, shutdown};
 use scx_stats::prelude::*;
 
@@ -29,8 +30,6 @@ use crate::why::Heard;
 pub enum Reply {
     /// Everything counted, now.
     Snapshot(Box<Snapshot>),
-    /// The parameters that hold.
-    Params(Box<Params>),
     /// What the agent saw since this was asked last, `None` without an agent.
     Tape(Option<Box<Piece>>),
     /// The decisions since this was asked last, or why there are none.
@@ -64,14 +63,14 @@ pub struct Server {
 
 impl Server {
     /// Listens at `path`, to this user and group, and takes the place of what was
-    /// left there.
+    /// left there. Tells what `params` are without a question.
     ///
     /// # Errors
     /// When there is no permission to make the socket.
-    pub fn launch(path: &Path) -> io::Result<Server> {
+    pub fn launch(path: &Path, params: Reader<Params>) -> io::Result<Server> {
         let listener = Arc::new(listener::bind(path)?);
         let ended = Arc::new(AtomicBool::new(false));
-        let questions = listener::serve(Arc::clone(&listener), Arc::clone(&ended));
+        let questions = listener::serve(Arc::clone(&listener), Arc::clone(&ended), params);
         Ok(Server {
             questions,
             listener,

@@ -140,6 +140,7 @@ mod tests {
     use super::super::{Reply, Server};
     use super::*;
     use crate::control::Request;
+    use hallows_lockfree::hp::snapshot;
     use std::thread;
     use std::time::Duration;
 
@@ -147,19 +148,18 @@ mod tests {
 
     /// A server that answers like a scheduler until the test's end.
     fn serve(socket: &Socket) {
-        let server = Server::launch(&socket.0).unwrap();
+        let (mut params, reader) = snapshot(Params::default());
+        let server = Server::launch(&socket.0, reader).unwrap();
         thread::spawn(move || {
-            let mut params = Params::default();
             while let Ok(question) = server.next(LONG) {
                 let reply = match &question.request {
                     Request::Snapshot => Reply::Snapshot(Default::default()),
                     Request::Tape => Reply::Tape(None),
                     Request::Why(_) => Reply::Why(Ok(Default::default())),
-                    Request::Params => Reply::Params(Box::new(params)),
                     Request::Set(settings) => {
-                        let changed = change(&params, settings);
+                        let changed = change(params.current(), settings);
                         Reply::Set(changed.map(|(new, changes)| {
-                            params = new;
+                            params.publish(new);
                             changes
                         }))
                     }
@@ -177,9 +177,12 @@ mod tests {
     #[test]
     fn a_scheduler_that_ends_meanwhile_is_said_to() {
         let socket = socket();
-        let server = Server::launch(&socket.0).unwrap();
+        let (_, params) = snapshot(Params::default());
+        let server = Server::launch(&socket.0, params).unwrap();
         let tuner = Tuner::at(&socket.0);
-        let client = thread::spawn(move || tuner.get());
+        // Nobody answers questions, and what holds is told all the same.
+        assert_eq!(tuner.get(), Ok(Params::default()));
+        let client = thread::spawn(move || set(&tuner, &[("kappa", "0.5")]));
         let question = server.next(LONG).unwrap();
         drop((question, server));
         let told = client.join().unwrap().unwrap_err().to_string();

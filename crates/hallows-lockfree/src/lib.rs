@@ -13,5 +13,6 @@ pub mod hp;
 pub mod layout;
 pub mod mpsc;
 mod registry;
+pub mod signal;
 mod sync;
 mod turn;

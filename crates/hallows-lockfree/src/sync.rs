@@ -13,10 +13,6 @@ pub(crate) use loom::sync::{Arc, atomic};
 
 use atomic::Ordering;
 
-/// Looks at a word before its thread sleeps on it: some microseconds. In a model each
-/// look would be a state of its own.
-pub(crate) const SPINS: u32 = if cfg!(any(loom, miri)) { 0 } else { 100 };
-
 /// `ordering`, unless it is the one that the mutant weakens to `Relaxed`.
 #[cfg(not(loom))]
 #[inline(always)]

@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
+use hallows_lockfree::hp::Reader;
 use rustix::io::Errno;
 use scx_stats::serde_json::{self, Map, Value as Json, json};
 
 use super::{Question, Reply, meta};
+use crate::agent::params::Params;
 use crate::config::KEYS;
 use crate::control::{self, Ask, MAX_LINE, Request};
 use crate::stats::client::ENDING;
@@ -35,7 +37,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// The connection fails, or the client breaks a limit.
 pub(super) fn serve(
     stream: UnixStream,
-    questions: &SyncSender<Question>,
+    mut answers: Answers,
     ended: &AtomicBool,
 ) -> io::Result<()> {
     let mut lines = Lines {
@@ -43,11 +45,8 @@ pub(super) fn serve(
         ended,
         buffer: Vec::new(),
     };
-    // A new client's first interval starts when the scheduler was loaded, so that
-    // a single request already tells something.
-    let mut prev = Snapshot::default();
     while let Some(line) = lines.next()? {
-        let answer = match answer(&line, questions, &mut prev) {
+        let answer = match answers.to(&line) {
             Ok(value) => json!({"errno": 0, "args": {"resp": value}}),
             Err(reason) => {
                 json!({"errno": Errno::INVAL.raw_os_error(), "args": {"resp": reason}})
@@ -61,44 +60,64 @@ pub(super) fn serve(
     Ok(())
 }
 
-fn answer(
-    line: &[u8],
-    questions: &SyncSender<Question>,
-    prev: &mut Snapshot,
-) -> Result<Json, String> {
-    let request = match control::read(line)? {
-        Ask::Of(request) => request,
-        Ask::Unfit(reason) => return to_json(&Tuned::Refused(reason)),
-        Ask::Describe => {
-            let described = meta().map(|meta| Ok((meta.name.clone(), to_json(&meta)?)));
-            let described: Result<Map<_, _>, String> = described.into_iter().collect();
-            return described.map(Json::Object);
-        }
-    };
-    match ask(request, questions)? {
-        Reply::Snapshot(now) => {
-            let metrics = Metrics::between(prev, &now);
-            *prev = *now;
-            to_json(&metrics)
-        }
-        Reply::Params(params) => {
-            let values = KEYS
-                .iter()
-                .map(|key| (key.name.to_owned(), tuning::json(&key.get(&params))));
-            Ok(Json::Object(values.collect()))
-        }
-        Reply::Tape(Some(piece)) => to_json(&piece),
-        Reply::Tape(None) => Err("it runs without an agent (--no-agent)".to_owned()),
-        Reply::Why(heard) => to_json(&heard),
-        Reply::Set(outcome) => to_json(&Tuned::from(outcome)),
-    }
+/// What a client is answered from.
+pub(super) struct Answers {
+    questions: SyncSender<Question>,
+    params: Reader<Params>,
+    /// What the last statistics went up to. A new client's first interval starts when
+    /// the scheduler was loaded, so that a single request already tells something.
+    prev: Snapshot,
 }
 
-fn ask(request: Request, questions: &SyncSender<Question>) -> Result<Reply, String> {
-    let (answer, reply) = sync_channel(1);
-    let question = Question { request, answer };
-    questions.send(question).map_err(|_| ENDING)?;
-    reply.recv_timeout(ANSWER_TIME).map_err(|_| ENDING.into())
+impl Answers {
+    /// For a new client.
+    pub(super) fn new(questions: SyncSender<Question>, params: Reader<Params>) -> Answers {
+        Answers {
+            questions,
+            params,
+            prev: Snapshot::default(),
+        }
+    }
+
+    fn to(&mut self, line: &[u8]) -> Result<Json, String> {
+        match control::read(line)? {
+            Ask::Of(request) => self.reply(request),
+            Ask::Unfit(reason) => to_json(&Tuned::Refused(reason)),
+            Ask::Describe => {
+                let described = meta().map(|meta| Ok((meta.name.clone(), to_json(&meta)?)));
+                let described: Result<Map<_, _>, String> = described.into_iter().collect();
+                described.map(Json::Object)
+            }
+            Ask::Params => {
+                let params = self.params.load();
+                let values = KEYS
+                    .iter()
+                    .map(|key| (key.name.to_owned(), tuning::json(&key.get(params))));
+                Ok(Json::Object(values.collect()))
+            }
+        }
+    }
+
+    fn reply(&mut self, request: Request) -> Result<Json, String> {
+        match self.ask(request)? {
+            Reply::Snapshot(now) => {
+                let metrics = Metrics::between(&self.prev, &now);
+                self.prev = *now;
+                to_json(&metrics)
+            }
+            Reply::Tape(Some(piece)) => to_json(&piece),
+            Reply::Tape(None) => Err("it runs without an agent (--no-agent)".to_owned()),
+            Reply::Why(heard) => to_json(&heard),
+            Reply::Set(outcome) => to_json(&Tuned::from(outcome)),
+        }
+    }
+
+    fn ask(&self, request: Request) -> Result<Reply, String> {
+        let (answer, reply) = sync_channel(1);
+        let question = Question { request, answer };
+        self.questions.send(question).map_err(|_| ENDING)?;
+        reply.recv_timeout(ANSWER_TIME).map_err(|_| ENDING.into())
+    }
 }
 
 fn to_json(value: &impl serde::Serialize) -> Result<Json, String> {

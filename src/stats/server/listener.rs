@@ -12,12 +12,15 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 use std::time::Duration;
 
+use hallows_lockfree::hp::Reader;
 use rustix::fs::{Mode, fchmod};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind as bind_socket};
 use rustix::net::{listen, socket_with};
 use tracing::debug;
 
+use super::connection::Answers;
 use super::{Question, connection};
+use crate::agent::params::Params;
 
 /// Who can change the scheduler: its user and group.
 const MODE: u32 = 0o660;
@@ -52,14 +55,23 @@ pub(super) fn bind(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Lets clients in until `ended`; returns what they ask.
-pub(super) fn serve(listener: Arc<UnixListener>, ended: Arc<AtomicBool>) -> Receiver<Question> {
+pub(super) fn serve(
+    listener: Arc<UnixListener>,
+    ended: Arc<AtomicBool>,
+    params: Reader<Params>,
+) -> Receiver<Question> {
     // A client has one question at a time, and waits for its answer.
     let (sender, questions) = mpsc::sync_channel(MAX_CLIENTS);
-    thread::spawn(move || accept_all(&listener, &sender, &ended));
+    thread::spawn(move || accept_all(&listener, &sender, &ended, &params));
     questions
 }
 
-fn accept_all(listener: &UnixListener, questions: &SyncSender<Question>, ended: &Arc<AtomicBool>) {
+fn accept_all(
+    listener: &UnixListener,
+    questions: &SyncSender<Question>,
+    ended: &Arc<AtomicBool>,
+    params: &Reader<Params>,
+) {
     let clients = Arc::new(AtomicUsize::new(0));
     while !ended.load(Ordering::Relaxed) {
         let stream = match listener.accept() {
@@ -77,10 +89,10 @@ fn accept_all(listener: &UnixListener, questions: &SyncSender<Question>, ended: 
             debug!("turned a client away: {MAX_CLIENTS} are there");
             continue;
         }
-        let (questions, ended, clients) =
-            (questions.clone(), Arc::clone(ended), Arc::clone(&clients));
+        let answers = Answers::new(questions.clone(), params.clone());
+        let (ended, clients) = (Arc::clone(ended), Arc::clone(&clients));
         thread::spawn(move || {
-            let end = connection::serve(stream, &questions, &ended);
+            let end = connection::serve(stream, answers, &ended);
             clients.fetch_sub(1, Ordering::Relaxed);
             if let Err(error) = end {
                 debug!("a client's connection ended: {error}");

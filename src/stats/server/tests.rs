@@ -6,23 +6,20 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use hallows_lockfree::hp::snapshot;
 use scx_stats::serde_json::{self, Value as Json};
 
 use super::super::testing::{Socket, socket};
-use super::{Reply, Server, listener};
-use crate::control::{MAX_LINE, Request};
+use super::{Server, listener};
+use crate::agent::params::Params;
+use crate::control::MAX_LINE;
 
 const LONG: Duration = Duration::from_secs(60);
 
-/// A server that answers requests for the parameters until the test's end.
-fn serve(socket: &Socket) {
-    let server = Server::launch(&socket.0).unwrap();
-    thread::spawn(move || {
-        while let Ok(question) = server.next(LONG) {
-            assert!(matches!(question.request, Request::Params));
-            question.answer(Reply::Params(Box::default()));
-        }
-    });
+/// A server that nobody answers questions of: what tests ask, it knows.
+fn serve(socket: &Socket) -> Server {
+    let (_, params) = snapshot(Params::default());
+    Server::launch(&socket.0, params).unwrap()
 }
 
 fn connect(socket: &Socket) -> UnixStream {
@@ -43,7 +40,7 @@ const PARAMS: &[u8] = b"{\"req\":\"stats\",\"args\":{\"target\":\"tuning\"}}\n";
 #[test]
 fn only_its_user_and_group_get_in() {
     let socket = socket();
-    let _server = Server::launch(&socket.0).unwrap();
+    let _server = serve(&socket);
     let mode = socket.0.metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o660);
 }
@@ -51,7 +48,7 @@ fn only_its_user_and_group_get_in() {
 #[test]
 fn nonsense_is_refused_and_the_connection_goes_on() {
     let socket = socket();
-    serve(&socket);
+    let _server = serve(&socket);
     let mut client = connect(&socket);
     for nonsense in [&b"\n"[..], b"\xff\xfe\n", b"{}\n", b"{\"req\":\"stop\"}\n"] {
         client.write_all(nonsense).unwrap();
@@ -64,7 +61,7 @@ fn nonsense_is_refused_and_the_connection_goes_on() {
 #[test]
 fn what_the_statistics_mean_needs_no_scheduler() {
     let socket = socket();
-    let _server = Server::launch(&socket.0).unwrap();
+    let _server = serve(&socket);
     let mut client = connect(&socket);
     client.write_all(b"{\"req\":\"stats_meta\"}\n").unwrap();
     let mut line = String::new();
@@ -76,7 +73,7 @@ fn what_the_statistics_mean_needs_no_scheduler() {
 #[test]
 fn a_request_without_end_is_cut_off() {
     let socket = socket();
-    serve(&socket);
+    let _server = serve(&socket);
     let mut client = connect(&socket);
     let endless = vec![b'x'; 1 << 20];
     // The server may close before all is written.
@@ -90,7 +87,7 @@ fn a_request_without_end_is_cut_off() {
 #[test]
 fn a_request_that_never_ends_costs_its_time() {
     let socket = socket();
-    serve(&socket);
+    let _server = serve(&socket);
     let mut client = connect(&socket);
     let start = Instant::now();
     client.write_all(b"{\"req\"").unwrap();
@@ -102,7 +99,7 @@ fn a_request_that_never_ends_costs_its_time() {
 #[test]
 fn an_answer_that_nobody_takes_holds_up_nobody() {
     let socket = socket();
-    serve(&socket);
+    let _server = serve(&socket);
     let mut deaf = connect(&socket);
     // Until both directions are full.
     deaf.set_write_timeout(Some(Duration::from_millis(200)))
@@ -114,7 +111,7 @@ fn an_answer_that_nobody_takes_holds_up_nobody() {
 #[test]
 fn more_clients_than_fit_are_turned_away() {
     let socket = socket();
-    serve(&socket);
+    let _server = serve(&socket);
     let mut clients: Vec<_> = (0..listener::MAX_CLIENTS)
         .map(|_| connect(&socket))
         .collect();
@@ -132,7 +129,7 @@ fn more_clients_than_fit_are_turned_away() {
 #[test]
 fn the_end_of_the_server_ends_its_connections() {
     let socket = socket();
-    let server = Server::launch(&socket.0).unwrap();
+    let server = serve(&socket);
     let client = connect(&socket);
     drop(server);
     assert_eq!(errno(&client), None);

@@ -6,10 +6,24 @@ use std::panic::resume_unwind;
 use super::batch::Content;
 use super::slot::Slot;
 use super::{Combine, Shared};
-use crate::sync::{Arc, SPINS};
+use crate::sync::Arc;
 
 /// A slot of a combiner: what a thread has its requests served by. Dropping it leaves the
-/// slot to others.
+/// slot to others. It has room for one request, so two threads can't use it at once:
+/// ```compile_fail,E0499
+/// # use hallows_lockfree::combine::{Combine, FlatCombiner};
+/// # struct Sum(u32);
+/// # impl Combine for Sum {
+/// #     type Op = u32;
+/// #     type Ret = u32;
+/// #     fn apply(&mut self, op: u32) -> u32 { self.0 += op; self.0 }
+/// # }
+/// let mut handle = FlatCombiner::new(Sum(0), 1, 1).register().unwrap();
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| handle.call(1));
+///     scope.spawn(|| handle.call(2));
+/// });
+/// ```
 pub struct Handle<C: Combine> {
     shared: Arc<Shared<C>>,
     slot: usize,
@@ -29,7 +43,7 @@ impl<C: Combine> Handle<C> {
     /// panics on this thread about no request.
     #[inline]
     pub fn call(&mut self, op: C::Op) -> C::Ret {
-        let Some(turn) = self.shared.turn() else {
+        let Some(turn) = self.shared.turn_fast() else {
             return self.wait(op);
         };
         let answer = turn.apply(op);
@@ -46,7 +60,9 @@ impl<C: Combine> Handle<C> {
         let slot = &self.shared.slots[self.slot];
         // SAFETY: ours, and idle between calls.
         unsafe { slot.publish(op) };
-        let mut spins = SPINS;
+        self.shared.note_waiting();
+        let hints = self.shared.hints;
+        let mut looks = hints.looks();
         loop {
             // SAFETY: ours.
             match unsafe { slot.collect() } {
@@ -63,12 +79,12 @@ impl<C: Combine> Handle<C> {
                     drop(unsafe { slot.collect() });
                     resume_unwind(thrown);
                 }
-            } else if spins > 0 {
-                spins -= 1;
-                std::hint::spin_loop();
+            } else if looks > 0 {
+                looks -= 1;
+                slot.watch(hints);
             } else {
                 self.sleep(slot);
-                spins = SPINS;
+                looks = hints.looks();
             }
         }
     }

@@ -17,6 +17,15 @@ impl Default for Lock {
 }
 
 impl Lock {
+    /// For who expects it to be free and nobody to sleep: may fail though it is free.
+    #[inline]
+    pub(super) fn try_lock_fast(&self) -> bool {
+        let acquire = order("combine.lock_fast", Ordering::Acquire);
+        self.0
+            .compare_exchange(0, LOCKED, acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
     /// May fail when it is free, but not time and again.
     #[inline]
     pub(super) fn try_lock(&self) -> bool {

@@ -15,7 +15,8 @@
 //! # Protocol
 //! There is a lock, with a count of sleepers in the same word. A call that finds it free
 //! takes a *turn*: it applies its own request, then serves what others have published.
-//! A call that doesn't publishes its request in its slot, and then looks, in turns, whether
+//! A call that doesn't publishes its request in its slot, notes that somebody waits (a turn
+//! that finds no such note looks at no slot), and then looks, in turns, whether
 //! it was answered and whether the lock is free (then it takes a turn itself); after a
 //! while of that it sleeps. Whoever unlocks wakes one sleeper that is not answered, if
 //! there is one.
@@ -36,8 +37,8 @@
 //! - Memory: the slots, and a batch of `pass + 1` requests. A call allocates nothing.
 //! - A turn serves its own request and at most `pass` of others; nobody combines for ever.
 //! - Others are served in the order of slots, on from where the turn before stopped. So of
-//!   N slots one is served after at most ceil(N / pass) turns that begin after it was
-//!   published, whoever takes them: **(ceil(N / pass) + 1) * (pass + 1)** requests.
+//!   N slots one is served after at most ceil(N / pass) turns that begin after it is
+//!   seen to be published, whoever takes them: **(ceil(N / pass) + 1) * (pass + 1)** requests.
 //! - In time there is no bound: while the system doesn't run the thread whose turn it is,
 //!   all wait, as for a mutex. They sleep then, so that it gets a CPU: more threads than
 //!   CPUs are no reason to collapse.
@@ -62,12 +63,24 @@ pub use handle::Handle;
 
 use crossbeam_utils::CachePadded;
 
+use crate::signal::Hints;
+use crate::sync::atomic::AtomicBool;
 use crate::sync::{Arc, Exclusive};
 use lock::Lock;
 use slot::Slot;
 use turn::Place;
 
-/// State that serves requests.
+/// State that serves requests, of other threads, so they must be fit for that:
+/// ```compile_fail,E0277
+/// struct Last(u32);
+/// impl hallows_lockfree::combine::Combine for Last {
+///     type Op = std::rc::Rc<u32>;
+///     type Ret = u32;
+///     fn apply(&mut self, op: std::rc::Rc<u32>) -> u32 {
+///         std::mem::replace(&mut self.0, *op)
+///     }
+/// }
+/// ```
 pub trait Combine: Send + Sized {
     /// A request.
     type Op: Send;
@@ -94,9 +107,12 @@ pub struct FlatCombiner<C: Combine> {
 
 struct Shared<C: Combine> {
     lock: CachePadded<Lock>,
+    /// Whether a request may be waiting that no turn has looked for.
+    waiting: CachePadded<AtomicBool>,
     place: Exclusive<Place<C>>,
     slots: Box<[CachePadded<Slot<C>>]>,
     pass: usize,
+    hints: Hints,
 }
 
 // SAFETY: `place` is accessed under the lock only, a slot's content by one thread at a
@@ -110,6 +126,14 @@ impl<C: Combine> FlatCombiner<C> {
     /// # Panics
     /// When `threads` or `pass` is 0.
     pub fn new(state: C, threads: usize, pass: usize) -> FlatCombiner<C> {
+        FlatCombiner::with_hints(state, threads, pass, Hints::auto())
+    }
+
+    /// As [`new`](FlatCombiner::new), its threads waiting by these hints.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn with_hints(state: C, threads: usize, pass: usize, hints: Hints) -> FlatCombiner<C> {
         assert!(threads > 0, "a combiner needs a thread");
         assert!(pass > 0, "a turn that serves nobody starves all who wait");
         // More can't be waiting.
@@ -117,9 +141,11 @@ impl<C: Combine> FlatCombiner<C> {
         FlatCombiner {
             shared: Arc::new(Shared {
                 lock: CachePadded::default(),
+                waiting: CachePadded::new(AtomicBool::new(false)),
                 place: Exclusive::new(Place::new(state, pass)),
                 slots: (0..threads).map(|_| CachePadded::default()).collect(),
                 pass,
+                hints,
             }),
         }
     }

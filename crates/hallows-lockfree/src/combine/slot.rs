@@ -4,6 +4,7 @@
 use super::Combine;
 use super::batch::Content;
 use crate::futex;
+use crate::signal::{Hints, demote};
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sync::{Exclusive, order};
 
@@ -72,6 +73,11 @@ impl<C: Combine> Slot<C> {
         Some(unsafe { self.content.with(std::mem::take) })
     }
 
+    /// Waits a moment for the answer.
+    pub(super) fn watch(&self, hints: Hints) {
+        hints.watch(&self.state, PENDING);
+    }
+
     /// False: the request is settled.
     pub(super) fn lie_down(&self) -> bool {
         self.exchange(PENDING, ASLEEP)
@@ -120,6 +126,9 @@ impl<C: Combine> Slot<C> {
         let release = order("combine.settle", Ordering::Release);
         if self.state.swap(DONE, release) == ASLEEP {
             futex::wake(&self.state, 1);
+        } else {
+            // Its owner is looking at it.
+            demote(&self.state);
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread::{self, ThreadId};
 
 #[cfg(not(miri))]
@@ -79,7 +80,8 @@ fn together<R: Send>(
         });
         first.call(Box::new(move |_| {
             begun.send(()).expect("a receiver");
-            while shared.slots.iter().filter(|slot| slot.is_pending()).count() < count {
+            let pending = || shared.slots.iter().filter(|slot| slot.is_pending());
+            while pending().count() < count || !shared.waiting.load(Relaxed) {
                 thread::yield_now();
             }
         }));

@@ -87,6 +87,17 @@ impl fmt::Debug for Participant {
 ///     scope.spawn(move || drop(guard));
 /// });
 /// ```
+/// So it doesn't live across an `await` of a future that may move between threads:
+/// ```compile_fail
+/// # use hallows_lockfree::epoch::Collector;
+/// fn spawn(_: impl Future + Send) {}
+/// spawn(async {
+///     let mut participant = Collector::default().register();
+///     let guard = participant.pin();
+///     std::future::ready(()).await;
+///     drop(guard);
+/// });
+/// ```
 /// What was loaded does not outlive it:
 /// ```compile_fail,E0505
 /// # use hallows_lockfree::epoch::{Atomic, Collector};

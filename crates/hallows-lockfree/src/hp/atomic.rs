@@ -13,6 +13,12 @@ use crate::sync::order;
 
 /// A cell that owns a value, or none. Whoever replaces the value gets the old one
 /// as [`Unlinked`]. Dropping the cell retires its value.
+///
+/// Values are shared, so they must be fit for it:
+/// ```compile_fail,E0277
+/// # use hallows_lockfree::hp::{Atomic, Domain};
+/// Atomic::new(&Domain::new(), std::cell::Cell::new(1));
+/// ```
 pub struct Atomic<T: Send + Sync + 'static> {
     node: AtomicPtr<Node<T>>,
     domain: Domain,

@@ -11,6 +11,12 @@ use crate::sync::atomic::Ordering;
 
 /// A sending end of a [`channel`](super::channel). Threads may share it or clone it;
 /// a clone allocates nothing.
+///
+/// What is sent must be fit for another thread:
+/// ```compile_fail,E0277
+/// hallows_lockfree::mpsc::channel::<std::rc::Rc<u32>>(8)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Sender<T: Send> {
     shared: Arc<Shared<T>>,
     /// The ring that it sends to.

@@ -63,7 +63,7 @@ fn a_sleeper_takes_the_next_turn() {
 
 #[test]
 fn a_slot_passes_to_its_next_owner() {
-    explore(2, || {
+    explore(3, || {
         let combiner = sum(2, 2);
         let mut here = combiner.register().unwrap();
         let others = [(); 2].map(|()| {

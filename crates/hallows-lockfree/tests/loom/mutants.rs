@@ -38,6 +38,7 @@ const MUTANTS: &[(&str, &str)] = &[
     ("mpsc.publish", "mpsc::"),
     ("mpsc.word", "mpsc::"),
     ("mpsc.left", "mpsc::"),
+    ("combine.lock_fast", "combine::requests"),
     ("combine.lock", "combine::requests"),
     ("combine.unlock", "combine::requests"),
     ("combine.sleeper", "combine::requests"),

@@ -2,6 +2,8 @@
 //! A crew of threads or of processes that start their work together, where a
 //! [`crate::team`] has threads only.
 
+#![allow(unsafe_code)]
+
 use std::fs::File;
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::OwnedFd;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Processes that come and go.
 
+#![allow(unsafe_code)]
+
 use std::env;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

@@ -20,7 +20,8 @@ pub struct Check {
     pub name: &'static str,
     /// What it tells.
     pub what: &'static str,
-    args: &'static [&'static str],
+    /// What cargo is called with.
+    pub args: &'static [&'static str],
 }
 
 /// What all but the VM scenarios is tested by, the quick ones first.

@@ -4,6 +4,7 @@
 
 pub mod guest;
 pub mod host;
+mod nightly;
 mod report;
 pub mod scenario;
 pub mod schedule;
@@ -18,6 +19,7 @@ use crate::list;
 use crate::setup;
 use guest::Guest;
 use host::Check;
+use nightly::Nightly;
 use report::Report;
 use scenario::Run;
 
@@ -42,9 +44,15 @@ pub fn command(args: &TestArgs) -> Result<u8> {
         .iter()
         .filter(|check| wanted(check.name))
         .collect();
+    let nightly: Vec<_> = nightly::CHECKS
+        .iter()
+        .filter(|nightly| wanted(nightly.check.name))
+        .collect();
     if args.list {
         let checks = checks
             .iter()
+            .copied()
+            .chain(nightly.iter().map(|nightly| &nightly.check))
             .map(|check| (check.name.to_owned(), check.what.to_owned()));
         let runs = runs
             .iter()
@@ -55,6 +63,7 @@ pub fn command(args: &TestArgs) -> Result<u8> {
     setup::for_build()?;
     let mut report = Report::new(args.verbose);
     run_checks(&checks, &mut report)?;
+    run_nightly(&nightly, &mut report)?;
     if !runs.is_empty() && !interrupt::seen() {
         run_scenarios(&runs, args.jobs, &mut report)?;
     }
@@ -91,6 +100,21 @@ fn run_checks(checks: &[&Check], report: &mut Report) -> Result<()> {
         }
         eprintln!("running {}: {}", check.name, check.what);
         report.check(check.name, &host::run(check)?);
+    }
+    Ok(())
+}
+
+fn run_nightly(checks: &[&Nightly], report: &mut Report) -> Result<()> {
+    for nightly in checks {
+        if interrupt::seen() {
+            break;
+        }
+        let Check { name, what, .. } = nightly.check;
+        eprintln!("running {name}: {what}");
+        match nightly::run(nightly)? {
+            Ok(checked) => report.check(name, &checked),
+            Err(missing) => report.skipped(name, missing),
+        }
     }
     Ok(())
 }

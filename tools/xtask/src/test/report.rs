@@ -45,6 +45,11 @@ impl Report {
         }
     }
 
+    /// A check that this machine has not the tools for: neither passed nor failed.
+    pub fn skipped(&self, name: &str, missing: &str) {
+        println!("skipped  {name}: {missing}");
+    }
+
     /// A VM scenario.
     pub fn scenario(&mut self, name: &str, outcome: &Result<Outcome>) {
         let ok = matches!(
