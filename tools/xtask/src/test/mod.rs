@@ -92,6 +92,10 @@ fn run_checks(checks: &[&Check], report: &mut Report) -> Result<()> {
         if interrupt::seen() {
             break;
         }
+        if let Some(program) = check.lacks() {
+            report.skipped(check.name, program);
+            continue;
+        }
         eprintln!("running {}: {}", check.name, check.what);
         report.check(check.name, &host::run(check)?);
     }

@@ -45,6 +45,12 @@ impl Report {
         }
     }
 
+    /// A check that this machine cannot run for lack of a program; counts as
+    /// neither.
+    pub fn skipped(&self, name: &str, program: &str) {
+        println!("{:<19}{name}: there is no {program}", "skipped");
+    }
+
     /// A VM scenario.
     pub fn scenario(&mut self, name: &str, outcome: &Result<Outcome>) {
         let ok = matches!(
