@@ -19,30 +19,32 @@ pub struct Layout {
     pub after: f64,
 }
 
+/// The present order.
+pub fn keep(flow: &Flow) -> Layout {
+    let order: Vec<usize> = (0..flow.frequency.len()).collect();
+    let taken = flow.taken(&order);
+    Layout {
+        order,
+        before: taken,
+        after: taken,
+    }
+}
+
 /// The order for a function: a better one than the present or else that one,
 /// which functions without any weights keep, for there it would be a guess.
 pub fn layout(flow: &Flow) -> Layout {
-    let present: Vec<usize> = (0..flow.frequency.len()).collect();
-    let before = flow.taken(&present);
-    let keep = Layout {
-        order: present,
-        before,
-        after: before,
-    };
-    if !flow.weighted {
-        return keep;
-    }
+    let Layout { before, .. } = keep(flow);
     let order = Chains::new(flow).merge(flow).order(flow);
     let after = flow.taken(&order);
     // A rounding error is no reason to move anything.
-    if after < before * (1.0 - 1e-6) {
+    if flow.weighted && after < before * (1.0 - 1e-6) {
         Layout {
             order,
             before,
             after,
         }
     } else {
-        keep
+        keep(flow)
     }
 }
 

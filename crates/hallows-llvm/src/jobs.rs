@@ -2,6 +2,7 @@
 //! What the plugin is asked to do, by environment variables: LLVM's interface
 //! for C lets a plugin register no options of the compiler's.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::path::PathBuf;
 
@@ -10,8 +11,14 @@ use anyhow::{Context, Result, bail};
 /// The jobs of one run of the compiler.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Jobs {
+    /// Make clang's profiles fit for BPF.
+    pub fixup: bool,
+    /// Where `fixup` writes what the counters of an instrumented build count.
+    pub profmap: Option<PathBuf>,
     /// Order the blocks.
     pub layout: bool,
+    /// Functions whose blocks stay in clang's order all the same.
+    pub keep: BTreeSet<String>,
     /// Where to append expected taken branches, a line a function.
     pub report: Option<PathBuf>,
 }
@@ -23,28 +30,45 @@ impl Jobs {
     /// As [`Jobs::parse`].
     pub fn from_env() -> Result<Self> {
         let names = env::var("HALLOWS_PASS").unwrap_or_default();
-        Self::parse(&names, |file| env::var_os(file).map(PathBuf::from))
+        Self::parse(&names, |name| env::var(name).ok())
     }
 
-    /// Jobs by their names, separated by commas; `file` looks up the variable
-    /// that names a job's file.
+    /// Jobs by their names, separated by commas; `variable` looks up those that
+    /// say more about a job.
     ///
     /// # Errors
     /// A job that there is not, or one whose file nobody named.
-    pub fn parse(names: &str, file: impl Fn(&str) -> Option<PathBuf>) -> Result<Self> {
-        let mut jobs = Self::default();
-        let named = |variable: &str, job: &str| {
-            file(variable).with_context(|| format!("the job {job} writes to ${variable}: set it"))
+    pub fn parse(names: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let file = |name| variable(name).map(PathBuf::from);
+        let mut jobs = Self {
+            profmap: file("HALLOWS_PROFMAP"),
+            keep: list(&variable("HALLOWS_KEEP").unwrap_or_default())
+                .map(str::to_owned)
+                .collect(),
+            ..Self::default()
         };
-        for name in names.split(',').map(str::trim).filter(|n| !n.is_empty()) {
+        for name in list(names) {
             match name {
+                "fixup" => jobs.fixup = true,
                 "layout" => jobs.layout = true,
-                "report" => jobs.report = Some(named("HALLOWS_REPORT", "report")?),
-                _ => bail!("HALLOWS_PASS has no job '{name}': there are layout and report"),
+                "report" => {
+                    let report = file("HALLOWS_REPORT");
+                    jobs.report =
+                        Some(report.context("the job report writes to $HALLOWS_REPORT: set it")?);
+                }
+                _ => bail!("HALLOWS_PASS has no job '{name}': there are fixup, layout and report"),
             }
         }
         Ok(jobs)
     }
+}
+
+/// Names between commas.
+fn list(names: &str) -> impl Iterator<Item = &str> {
+    names
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -54,9 +78,16 @@ mod tests {
     #[test]
     fn jobs_go_by_their_names() {
         let jobs = Jobs::parse(" layout, report", |name| Some(name.into())).unwrap();
-        assert!(jobs.layout);
+        assert!(jobs.layout && !jobs.fixup);
         assert_eq!(jobs.report, Some("HALLOWS_REPORT".into()));
         assert_eq!(Jobs::parse("", |_| None).unwrap(), Jobs::default());
+    }
+
+    #[test]
+    fn functions_to_keep_are_a_list() {
+        let keep = |name: &str| (name == "HALLOWS_KEEP").then(|| "f, g".to_owned());
+        let jobs = Jobs::parse("layout", keep).unwrap();
+        assert!(jobs.keep.iter().eq(["f", "g"]));
     }
 
     #[test]

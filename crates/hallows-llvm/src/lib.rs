@@ -20,6 +20,7 @@ pub mod chains;
 pub mod flow;
 pub mod jobs;
 pub mod loops;
+pub mod names;
 pub mod report;
 
 // A test program has no LLVM to link to.

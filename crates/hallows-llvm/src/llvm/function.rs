@@ -3,6 +3,7 @@
 //! metadata `!prof`.
 
 use std::collections::HashMap;
+use std::ffi::CStr;
 use std::ptr;
 use std::slice;
 
@@ -59,13 +60,19 @@ unsafe fn blocks(function: LLVMValueRef) -> Vec<LLVMBasicBlockRef> {
 impl Function {
     /// Its name in the object file.
     pub fn name(&self) -> String {
-        let mut length = 0;
-        // SAFETY: a value's name is `length` bytes that live as long as it.
-        let bytes = unsafe {
-            let start = LLVMGetValueName2(self.value, &mut length);
-            slice::from_raw_parts(start.cast::<u8>(), length)
-        };
-        String::from_utf8_lossy(bytes).into_owned()
+        // SAFETY: a function of a valid module.
+        unsafe { name(self.value) }
+    }
+
+    /// Puts it into `section` if none was named for it.
+    pub fn default_section(&self, section: &CStr) {
+        // SAFETY: a function's section is a string, empty without one.
+        unsafe {
+            let named = LLVMGetSection(self.value);
+            if named.is_null() || *named == 0 {
+                LLVMSetSection(self.value, section.as_ptr());
+            }
+        }
     }
 
     /// How its blocks end, by index.
@@ -107,6 +114,40 @@ impl Function {
     }
 }
 
+/// A value's name.
+///
+/// # Safety
+/// The value is one of a valid module.
+pub unsafe fn name(value: LLVMValueRef) -> String {
+    let mut length = 0;
+    // SAFETY: a value's name is `length` bytes that live as long as it.
+    let bytes = unsafe {
+        let start = LLVMGetValueName2(value, &mut length);
+        slice::from_raw_parts(start.cast::<u8>(), length)
+    };
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The string at a place among a metadata node's operands.
+///
+/// # Safety
+/// `node` is a metadata node as a value.
+pub unsafe fn text(node: LLVMValueRef, place: usize) -> Option<String> {
+    let mut length = 0;
+    // SAFETY: null tells that an operand is no string.
+    unsafe {
+        let operand = operands(node)
+            .get(place)
+            .copied()
+            .filter(|value| !value.is_null())?;
+        let start = LLVMGetMDString(operand, &mut length);
+        (!start.is_null()).then(|| {
+            let bytes = slice::from_raw_parts(start.cast::<u8>(), length as usize);
+            String::from_utf8_lossy(bytes).into_owned()
+        })
+    }
+}
+
 /// # Safety
 /// `end` is the terminator of a block of the function that `index` is of.
 unsafe fn read_block(end: LLVMValueRef, index: &HashMap<LLVMBasicBlockRef, usize>) -> Block {
@@ -138,15 +179,23 @@ unsafe fn read_block(end: LLVMValueRef, index: &HashMap<LLVMBasicBlockRef, usize
 /// # Safety
 /// `node` is a metadata node as a value.
 unsafe fn numbers(node: LLVMValueRef) -> Vec<u64> {
-    // SAFETY: the node has as many operands as it says; only integers are read as such.
+    // SAFETY: what the caller promises; only integers are read as such.
     unsafe {
-        let count = LLVMGetMDNodeNumOperands(node) as usize;
-        let mut operands = vec![ptr::null_mut(); count];
-        LLVMGetMDNodeOperands(node, operands.as_mut_ptr());
-        operands
+        operands(node)
             .into_iter()
             .filter(|operand| !operand.is_null() && !LLVMIsAConstantInt(*operand).is_null())
             .map(|operand| LLVMConstIntGetZExtValue(operand))
             .collect()
+    }
+}
+
+/// # Safety
+/// `node` is a metadata node as a value.
+unsafe fn operands(node: LLVMValueRef) -> Vec<LLVMValueRef> {
+    // SAFETY: the node has as many operands as it says.
+    unsafe {
+        let mut operands = vec![ptr::null_mut(); LLVMGetMDNodeNumOperands(node) as usize];
+        LLVMGetMDNodeOperands(node, operands.as_mut_ptr());
+        operands
     }
 }

@@ -24,10 +24,12 @@ pub unsafe fn run(module: LLVMModuleRef, jobs: &Jobs) -> Result<()> {
     let mut lines = Vec::new();
     for (function, name) in functions.iter_mut().zip(&names) {
         let flow = Flow::of(&function.control_flow());
-        let layout = chains::layout(&flow);
-        if jobs.layout {
-            function.reorder(&layout.order);
-        }
+        let layout = if jobs.layout && !jobs.keep.contains(name) {
+            chains::layout(&flow)
+        } else {
+            chains::keep(&flow)
+        };
+        function.reorder(&layout.order);
         let moved = layout
             .order
             .windows(2)
@@ -36,13 +38,9 @@ pub unsafe fn run(module: LLVMModuleRef, jobs: &Jobs) -> Result<()> {
             function: name,
             calls: function.calls(),
             blocks: layout.order.len(),
-            moved: if jobs.layout { moved.count() } else { 0 },
+            moved: moved.count(),
             taken_before: layout.before,
-            taken_after: if jobs.layout {
-                layout.after
-            } else {
-                layout.before
-            },
+            taken_after: layout.after,
         });
     }
     jobs.report

@@ -2,7 +2,9 @@
 //! The side of the plugin that LLVM sees: version 2 of its plugin interface,
 //! which LLVM 22 brought, whose call before code generation needs no C++.
 
+mod fixup;
 mod function;
+mod instrumented;
 mod layout;
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -69,6 +71,10 @@ unsafe fn run(module: LLVMModuleRef) -> Result<()> {
         return Ok(());
     }
     let jobs = Jobs::from_env()?;
+    if jobs.fixup {
+        // SAFETY: what the caller promises.
+        unsafe { fixup::run(module, jobs.profmap.as_deref())? };
+    }
     if jobs.layout || jobs.report.is_some() {
         // SAFETY: what the caller promises.
         unsafe { layout::run(module, &jobs)? };
