@@ -111,7 +111,7 @@ impl Flow {
         let falls = |edge: &&Edge| !edge.fixed && place[edge.to] == place[edge.from] + 1;
         // Summed up one by one: a difference of large sums would blur small gains.
         let jumps = self.edges.iter().filter(|edge| !falls(edge));
-        jumps.map(|edge| edge.frequency).sum()
+        jumps.fold(0.0, |sum, edge| sum + edge.frequency)
     }
 }
 

@@ -21,7 +21,6 @@ pub mod flow;
 pub mod jobs;
 pub mod loops;
 pub mod names;
-pub mod report;
 
 // A test program has no LLVM to link to.
 #[cfg(not(test))]

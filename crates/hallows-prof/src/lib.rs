@@ -10,4 +10,5 @@ pub mod counters;
 pub mod gate;
 pub mod profile;
 pub mod profmap;
+pub mod report;
 pub mod show;

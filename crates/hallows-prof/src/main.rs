@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use hallows_prof::profile::{self, Profile};
 use hallows_prof::profmap::Profmap;
-use hallows_prof::{counters, gate, show};
+use hallows_prof::{counters, gate, report, show};
 
 /// Profiles of BPF programs that clang instrumented with the plugin hallows-llvm
 #[derive(Debug, Parser)]
@@ -37,6 +37,11 @@ enum Cli {
     Show {
         #[arg(value_name = "PROFTEXT")]
         profile: PathBuf,
+    },
+    /// Print what the plugin reported: expected taken branches in a call
+    Report {
+        #[arg(value_name = "JSONL")]
+        report: PathBuf,
     },
     /// Compare how far the verifier walked in two builds
     ///
@@ -70,6 +75,7 @@ fn perform(cli: Cli) -> Result<ExitCode> {
             print(&profile::merge(profiles, even)?.to_string())?;
         }
         Cli::Show { profile } => print(&show::table(&in_file(&profile, Profile::parse)?))?,
+        Cli::Report { report } => print(&report::table(&in_file(&report, report::parse)?))?,
         Cli::Gate { plain, other } => return compare(&plain, &other),
     }
     Ok(ExitCode::SUCCESS)

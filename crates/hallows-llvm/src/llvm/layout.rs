@@ -2,13 +2,13 @@
 //! The jobs `layout` and `report`: the order of each function's blocks.
 
 use anyhow::Result;
+use hallows_prof::report::{self, Line};
 use llvm_sys::prelude::LLVMModuleRef;
 
 use super::function;
 use crate::chains;
 use crate::flow::Flow;
 use crate::jobs::Jobs;
-use crate::report::{self, Line};
 
 /// Orders the blocks of all functions if that is a job, and reports.
 ///
@@ -35,7 +35,7 @@ pub unsafe fn run(module: LLVMModuleRef, jobs: &Jobs) -> Result<()> {
             .windows(2)
             .filter(|pair| pair[1] != pair[0] + 1);
         lines.push(Line {
-            function: name,
+            function: name.clone(),
             calls: function.calls(),
             blocks: layout.order.len(),
             moved: moved.count(),
