@@ -69,6 +69,16 @@ pub fn refused(plain: &Walked, other: &Walked) -> Result<Vec<Refused>> {
     Ok(refused.collect())
 }
 
+/// A line for each program: its name, how far the verifier walked in the plain
+/// build, and in the other.
+pub fn table(plain: &Walked, other: &Walked) -> String {
+    let line = |(program, other): (&String, &u64)| {
+        let plain = plain.get(program).map_or("-".to_owned(), u64::to_string);
+        format!("{program:<26} {plain:>8} {other:>8}\n")
+    };
+    other.iter().map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{parse, refused};
@@ -96,6 +106,17 @@ mod tests {
     fn a_program_of_its_own_is_refused_for_nobody_knows_better() {
         let other = parse("f 1\ng 2\n").unwrap();
         assert_eq!(refused(&parse("f 1\n").unwrap(), &other).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn the_table_has_both() {
+        let (plain, other) = (parse("f 10\n").unwrap(), parse("f 20\ng 5\n").unwrap());
+        let text = super::table(&plain, &other);
+        let rows: Vec<Vec<_>> = text
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(rows, [["f", "10", "20"], ["g", "-", "5"]]);
     }
 
     #[test]

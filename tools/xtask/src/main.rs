@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask`: sets a machine up, shows the scheduler, boots test VMs, runs
-//! every test, tests for hours, tests the tests, installs.
+//! every test, tests for hours, tests the tests, builds along profiles, installs.
 
 mod cli;
 mod cmd;
@@ -9,6 +9,7 @@ mod interrupt;
 mod list;
 mod mutants;
 mod paths;
+mod pgo;
 mod run;
 mod setup;
 mod test;
@@ -43,6 +44,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Test(args) => test::command(&args),
         Task::Soak(args) => test::soak(&args),
         Task::Mutants(args) => mutants::command(&args),
+        Task::Pgo(args) => pgo::command(&args),
         Task::Install(args) => install::command(&args),
         Task::Uninstall(args) => install::uninstall(&args),
     }

@@ -26,7 +26,7 @@ pub struct Check {
 }
 
 /// What all but the VM scenarios is tested by, the quick ones first.
-pub const CHECKS: [Check; 7] = [
+pub const CHECKS: [Check; 8] = [
     Check {
         name: "host/fmt",
         what: "the code is formatted",
@@ -102,6 +102,23 @@ pub const CHECKS: [Check; 7] = [
             "clang",
             "--",
             "--ignored",
+            "--skip",
+            "profdata",
+        ],
+    },
+    Check {
+        name: "host/profdata",
+        what: "the compiler plugin with profiles",
+        needs: Some("llvm-profdata-22"),
+        args: &[
+            "test",
+            "--package",
+            "hallows-llvm",
+            "--test",
+            "clang",
+            "--",
+            "--ignored",
+            "profdata",
         ],
     },
 ];

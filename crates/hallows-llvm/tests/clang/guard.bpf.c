@@ -29,4 +29,17 @@ SEC("tc") int plain(int *ctx)
 	return 0;
 }
 
+// A function of its own, in no section that is named.
+static __attribute__((noinline)) int helper(int value)
+{
+	if (value == 7)
+		seen = 3001;
+	return value + seen;
+}
+
+SEC("tc") int calls(int *ctx)
+{
+	return helper(*ctx) + helper(ctx[1]);
+}
+
 char _license[] SEC("license") = "GPL";

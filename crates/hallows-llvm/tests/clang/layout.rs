@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The plugin in clang 22. Where that is missing these tests cannot run, so they
-//! are ignored unless asked for: `cargo test -p hallows-llvm -- --ignored`.
+//! The jobs `layout` and `report`.
 
-mod compiler;
-
-use compiler::{Compiler, numbers};
+use crate::compiler::{Compiler, numbers};
 
 #[test]
 #[ignore = "needs clang-22"]
@@ -26,6 +23,16 @@ fn a_rare_body_moves_behind_what_always_runs() {
 fn a_function_without_weights_stays_as_it_is() {
     let assembly = Compiler::new().jobs("layout").assembly();
     assert_eq!(numbers(&assembly, "plain"), [2001, 2002, 2003, 2004]);
+}
+
+#[test]
+#[ignore = "needs clang-22"]
+fn a_function_that_is_to_be_kept_stays_as_it_is() {
+    let keeping = |names| Compiler::new().jobs("layout").env("HALLOWS_KEEP", names);
+    let kept = keeping("plain,hinted").assembly();
+    assert_eq!(numbers(&kept, "hinted"), [1001, 1002, 1003, 1004]);
+    let moved = keeping("plain").assembly();
+    assert_eq!(numbers(&moved, "hinted"), [1001, 1004, 1002, 1003]);
 }
 
 #[test]
