@@ -280,7 +280,7 @@ Examples:
 /// Builds it as it is and along the profiles in profiles/, which rarely taken
 /// paths make way for (docs/layout.md), and boots kernels that load both. A
 /// program that takes a kernel's verifier over 1.25 times as far as before, or
-/// over 200000 instructions, gets clang's order back. Prints expected taken
+/// over 200000 instructions, is left as it was. Prints expected taken
 /// branches in a call before and after, by function, and the path of the program.
 /// Installs clang-22 and llvm-22 where they are missing.
 #[derive(Args, Debug)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use hallows_prof::profile::{self, Profile};
+use hallows_prof::profile::Profile;
 
 use crate::cmd;
 use crate::paths;
@@ -97,14 +97,13 @@ impl Workshop {
         self.scheduler(&settings, "optimised")
     }
 
-    /// Makes of profiles, each as heavy as the others, what clang reads.
+    /// Makes of a profile what clang reads in [`Workshop::optimised`].
     ///
     /// # Errors
-    /// When they contradict each other, or llvm-profdata fails.
-    pub fn merge(&self, profiles: &[Profile]) -> Result<()> {
-        let merged = profile::merge(profiles.to_vec(), true)?;
+    /// When llvm-profdata fails.
+    pub fn profile(&self, profile: &Profile) -> Result<()> {
         let file = self.file("merged.proftext");
-        fs::write(&file, merged.to_string()).context("cannot write the merged profile")?;
+        fs::write(&file, profile.to_string()).context("cannot write the merged profile")?;
         let mut command = Command::new(tools::PROFDATA);
         command
             .args(["merge", "-o"])
