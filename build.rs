@@ -1,4 +1,6 @@
 //! Compiles `src/bpf/main.bpf.c` to a skeleton and `src/bpf/intf.h` to Rust types.
+//!
+//! Flags in `HALLOWS_BPF_CFLAGS` are added to clang's: docs/layout.md.
 
 fn main() {
     println!("cargo:rerun-if-changed=src/bpf");
@@ -8,8 +10,17 @@ fn main() {
 
 #[cfg(feature = "bpf")]
 fn bpf() {
-    scx_cargo::BpfBuilder::new()
-        .expect("find clang: run `cargo xtask setup`, or set BPF_CLANG")
+    // The flags may load a plugin, which goes by the others.
+    for name in ["HALLOWS_BPF_CFLAGS", "HALLOWS_PASS", "HALLOWS_KEEP"] {
+        println!("cargo:rerun-if-env-changed={name}");
+    }
+    let mut builder = scx_cargo::BpfBuilder::new()
+        .expect("find clang: run `cargo xtask setup`, or set BPF_CLANG");
+    let flags = std::env::var("HALLOWS_BPF_CFLAGS").unwrap_or_default();
+    for flag in flags.split_whitespace() {
+        builder.add_cflag(flag);
+    }
+    builder
         .enable_intf("src/bpf/intf.h", "bpf_intf.rs")
         .enable_skel("src/bpf/main.bpf.c", "bpf")
         .build()

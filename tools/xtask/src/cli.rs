@@ -24,6 +24,7 @@ pub enum Task {
     Test(TestArgs),
     Soak(SoakArgs),
     Mutants(MutantsArgs),
+    Pgo(PgoArgs),
     /// Build scx_hallows, and install it with its systemd unit, manual and completions
     Install(InstallArgs),
     Package(PackageArgs),
@@ -282,6 +283,26 @@ Examples:
   cargo xtask mutants --list
   cargo xtask mutants --filter vm/oracle     what must fail that scenario
   cargo xtask mutants --filter 'mask '       one mutant";
+
+/// Build scx_hallows with its BPF half laid out along profiles
+///
+/// Builds it as it is and along the profiles in profiles/, which rarely taken
+/// paths make way for (docs/layout.md), and boots kernels that load both. A
+/// program that takes a kernel's verifier over 1.25 times as far as before and over
+/// 10000 instructions, or over 200000, is left as it was; it fails where that is
+/// not enough. Prints expected taken
+/// branches in a call before and after, by function, and the path of the program.
+/// Installs clang-22 and llvm-22 where they are missing.
+#[derive(Args, Debug)]
+pub struct PgoArgs {
+    /// Take the profiles anew, on the first kernel, and write them to profiles/
+    #[arg(long)]
+    pub train: bool,
+
+    /// Kernels that must load it, as `cargo xtask vm` names them; may be repeated
+    #[arg(long, value_name = "SERIES|FILE", default_values = ["6.18", "6.16", "7"])]
+    pub kernel: Vec<String>,
+}
 
 /// Where `cargo xtask install` puts things, and `uninstall` looks for them
 ///

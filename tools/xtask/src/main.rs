@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask`: sets a machine up, shows the scheduler, boots test VMs, runs
-//! every test, tests for hours, tests the tests, installs, makes packages.
+//! every test, tests for hours, tests the tests, builds along profiles, installs,
+//! makes packages.
 
 mod cli;
 mod cmd;
@@ -10,6 +11,7 @@ mod list;
 mod mutants;
 mod package;
 mod paths;
+mod pgo;
 mod run;
 mod setup;
 mod test;
@@ -44,6 +46,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Test(args) => test::command(&args),
         Task::Soak(args) => test::soak(&args),
         Task::Mutants(args) => mutants::command(&args),
+        Task::Pgo(args) => pgo::command(&args),
         Task::Install(args) => install::command(&args),
         Task::Package(args) => package::command(&args),
         Task::Uninstall(args) => install::uninstall(&args),

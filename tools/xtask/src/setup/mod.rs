@@ -7,6 +7,7 @@ mod bzimage;
 pub mod clang;
 pub mod kernels;
 mod packages;
+pub mod profiles;
 mod qemu;
 
 use std::env;
@@ -69,6 +70,14 @@ pub fn for_vm() -> Result<()> {
     apt::install(&packages::missing(&[Need::Vm]))?;
     let _lock = paths::lock_cache()?;
     qemu::ensure()
+}
+
+/// What building along profiles needs: clang and LLVM's tools in version 22.
+///
+/// # Errors
+/// As [`command`].
+pub fn for_profiles() -> Result<()> {
+    profiles::ensure()
 }
 
 fn check() -> Result<u8> {

@@ -15,6 +15,8 @@ pub enum Need {
     Build,
     /// Booting VMs and filling them.
     Vm,
+    /// Building along profiles.
+    Profiles,
 }
 
 enum Brings {
@@ -25,9 +27,9 @@ enum Brings {
 }
 
 use Brings::{Library, Program};
-use Need::{Build, Vm};
+use Need::{Build, Profiles, Vm};
 
-const PACKAGES: [(Need, &str, Brings); 18] = [
+const PACKAGES: [(Need, &str, Brings); 20] = [
     (Build, "build-essential", Program("make")),
     (Build, "build-essential", Program("cc")),
     (Build, "pkg-config", Program("pkg-config")),
@@ -47,6 +49,8 @@ const PACKAGES: [(Need, &str, Brings); 18] = [
     (Vm, "procps", Program("kill")),
     (Vm, "zstd", Program("zstd")),
     (Vm, "xz-utils", Program("xz")),
+    (Profiles, "clang-22", Program("clang-22")),
+    (Profiles, "llvm-22", Program("llvm-profdata-22")),
 ];
 
 /// The packages that this machine lacks for any of `needs`, each once.

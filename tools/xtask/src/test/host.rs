@@ -20,20 +20,24 @@ pub struct Check {
     pub name: &'static str,
     /// What it tells.
     pub what: &'static str,
+    /// A program without which it is skipped.
+    pub needs: Option<&'static str>,
     /// What cargo is called with.
     pub args: &'static [&'static str],
 }
 
 /// What all but the VM scenarios is tested by, the quick ones first.
-pub const CHECKS: [Check; 6] = [
+pub const CHECKS: [Check; 8] = [
     Check {
         name: "host/fmt",
         what: "the code is formatted",
+        needs: None,
         args: &["fmt", "--all", "--check"],
     },
     Check {
         name: "host/pure",
         what: "the pure library builds and tests without clang and libbpf",
+        needs: None,
         args: &[
             "test",
             "--package",
@@ -45,6 +49,7 @@ pub const CHECKS: [Check; 6] = [
     Check {
         name: "host/clippy",
         what: "no lint complains",
+        needs: None,
         args: &[
             "clippy",
             "--workspace",
@@ -57,16 +62,19 @@ pub const CHECKS: [Check; 6] = [
     Check {
         name: "host/doc",
         what: "the documentation builds without warnings",
+        needs: None,
         args: &["doc", "--workspace", "--no-deps"],
     },
     Check {
         name: "host/unit",
         what: "unit and property tests",
+        needs: None,
         args: &["test", "--workspace"],
     },
     Check {
         name: "host/loom",
         what: "every interleaving of the lock-free primitives, and the models' mutants",
+        needs: None,
         args: &[
             "test",
             "--profile",
@@ -82,14 +90,54 @@ pub const CHECKS: [Check; 6] = [
             "build.rustflags = ['--cfg', 'loom']",
         ],
     },
+    Check {
+        name: "host/llvm",
+        what: "the compiler plugin in the compiler that it is for",
+        // An older one cannot load it.
+        needs: Some("clang-22"),
+        args: &[
+            "test",
+            "--package",
+            "hallows-llvm",
+            "--test",
+            "clang",
+            "--",
+            "--ignored",
+            "--skip",
+            "profdata",
+        ],
+    },
+    Check {
+        name: "host/profdata",
+        what: "the compiler plugin with profiles",
+        needs: Some("llvm-profdata-22"),
+        args: &[
+            "test",
+            "--package",
+            "hallows-llvm",
+            "--test",
+            "clang",
+            "--",
+            "--ignored",
+            "profdata",
+        ],
+    },
 ];
 
 /// The build whose programs the VM scenarios run.
 pub const RELEASE: Check = Check {
     name: "host/build",
     what: "the release build",
+    needs: None,
     args: &["build", "--release", "--workspace", "--exclude", "xtask"],
 };
+
+impl Check {
+    /// The program that it needs and this machine lacks.
+    pub fn lacks(&self) -> Option<&'static str> {
+        self.needs.filter(|program| cmd::find(program).is_none())
+    }
+}
 
 /// How a check ended.
 pub struct Checked {

@@ -98,6 +98,10 @@ fn run_checks(checks: &[&Check], report: &mut Report) -> Result<()> {
         if interrupt::seen() {
             break;
         }
+        if let Some(program) = check.lacks() {
+            report.skipped(check.name, &format!("there is no {program}"));
+            continue;
+        }
         eprintln!("running {}: {}", check.name, check.what);
         report.check(check.name, &host::run(check)?);
     }

@@ -29,6 +29,7 @@ pub const CHECKS: [Nightly; 2] = [
     Nightly {
         check: Check {
             name: "host/tsan",
+            needs: None,
             what: "ThreadSanitizer on the lock-free primitives under load",
             args: &[
                 "-Zbuild-std",
@@ -52,6 +53,7 @@ pub const CHECKS: [Nightly; 2] = [
     Nightly {
         check: Check {
             name: "host/miri",
+            needs: None,
             what: "unit tests of the lock-free primitives in Miri, strict provenance",
             args: &[
                 "miri",

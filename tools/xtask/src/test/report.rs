@@ -47,7 +47,7 @@ impl Report {
 
     /// A check that this machine has not the tools for: neither passed nor failed.
     pub fn skipped(&self, name: &str, missing: &str) {
-        println!("skipped  {name}: {missing}");
+        println!("{:<19}{name}: {missing}", "skipped");
     }
 
     /// A VM scenario.

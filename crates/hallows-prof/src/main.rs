@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `hallows-prof`: what to do with profiles of BPF programs.
+
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use hallows_prof::profile::{self, Profile};
+use hallows_prof::profmap::Profmap;
+use hallows_prof::{counters, gate, report, show};
+
+/// Profiles of BPF programs that clang instrumented with the plugin hallows-llvm
+#[derive(Debug, Parser)]
+#[command(name = "hallows-prof", version, max_term_width = 100)]
+enum Cli {
+    /// Print a profile of the instrumented program that runs now
+    ///
+    /// Reads its counters; as root.
+    Collect {
+        /// What the plugin wrote when it was compiled
+        #[arg(long, value_name = "FILE")]
+        profmap: PathBuf,
+    },
+    /// Print the sum of profiles
+    Merge {
+        /// Let each count as much as the others, however long it was taken
+        #[arg(long)]
+        even: bool,
+        /// LLVM's text profiles
+        #[arg(required = true, value_name = "PROFTEXT")]
+        profiles: Vec<PathBuf>,
+    },
+    /// Print a profile's functions, the busiest first
+    Show {
+        #[arg(value_name = "PROFTEXT")]
+        profile: PathBuf,
+    },
+    /// Print what the plugin reported: expected taken branches in a call
+    Report {
+        #[arg(value_name = "JSONL")]
+        report: PathBuf,
+    },
+    /// Compare how far the verifier walked in two builds
+    ///
+    /// Both files have lines of a program's name and the number of instructions,
+    /// as a kernel tells it of loaded programs. Prints those programs that take it
+    /// over 1.25 times as far (and 10000 instructions) as in the plain build, or over
+    /// 200000 instructions, and exits 1 if there are any.
+    Gate { plain: PathBuf, other: PathBuf },
+}
+
+fn main() -> ExitCode {
+    match perform(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("hallows-prof: {error:#}");
+            // Told apart from the gate's verdict.
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn perform(cli: Cli) -> Result<ExitCode> {
+    match cli {
+        Cli::Collect { profmap } => {
+            let map = in_file(&profmap, Profmap::parse)?;
+            print(&map.profile(&counters::read()?)?.to_string())?;
+        }
+        Cli::Merge { even, profiles } => {
+            let read = |file: &PathBuf| in_file(file, Profile::parse);
+            let profiles = profiles.iter().map(read).collect::<Result<_>>()?;
+            print(&profile::merge(profiles, even)?.to_string())?;
+        }
+        Cli::Show { profile } => print(&show::table(&in_file(&profile, Profile::parse)?))?,
+        Cli::Report { report } => print(&report::table(&in_file(&report, report::parse)?))?,
+        Cli::Gate { plain, other } => return compare(&plain, &other),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compare(plain: &Path, other: &Path) -> Result<ExitCode> {
+    let (plain, other) = (in_file(plain, gate::parse)?, in_file(other, gate::parse)?);
+    let refused = gate::refused(&plain, &other)?;
+    let lines = refused.iter().map(|program| {
+        let plain = program
+            .plain
+            .map_or("-".to_owned(), |plain| plain.to_string());
+        format!("{} {plain} {}\n", program.program, program.other)
+    });
+    print(&lines.collect::<String>())?;
+    Ok(if refused.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Reads a file by `parse`; errors name it.
+fn in_file<T>(file: &Path, parse: impl Fn(&str) -> Result<T>) -> Result<T> {
+    let text =
+        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    parse(&text).with_context(|| file.display().to_string())
+}
+
+fn print(text: &str) -> Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        // Its reader has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot print"),
+    }
+}
