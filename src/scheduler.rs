@@ -91,7 +91,8 @@ impl<'a> Scheduler<'a> {
         // After the open, which notes the hotplug sequence: a later change restarts us.
         let map = sysfs::read_map()?;
         map.fits_memory()?;
-        configure(&mut skel, &map, options)?;
+        let watchdog_ms = options.watchdog_ms.unwrap_or_else(watchdog::patience_ms);
+        configure(&mut skel, &map, options, watchdog_ms)?;
         let mut skel = scx_ops_load!(skel, hallows_ops, uei)?;
         verified::log(skel.object());
         // SAFETY: the memory goes into the same struct as the skeleton.
@@ -113,6 +114,9 @@ impl<'a> Scheduler<'a> {
             map.llcs().len(),
             map.nodes().len()
         );
+        if options.watchdog_ms.is_none() {
+            watchdog::explain(watchdog_ms);
+        }
         Ok(Scheduler {
             skel,
             link: Some(link),
@@ -389,9 +393,13 @@ fn told(changes: &[Change]) -> String {
 }
 
 /// Writes what is fixed while the program is loaded.
-fn configure(skel: &mut OpenBpfSkel<'_>, map: &Map, options: &Options) -> Result<()> {
+fn configure(
+    skel: &mut OpenBpfSkel<'_>,
+    map: &Map,
+    options: &Options,
+    watchdog_ms: u32,
+) -> Result<()> {
     set_flags(skel, options);
-    let watchdog_ms = options.watchdog_ms.unwrap_or_else(watchdog::patience_ms);
     skel.struct_ops.hallows_ops_mut().timeout_ms = watchdog_ms;
     let rodata = skel
         .maps

@@ -29,14 +29,20 @@ pub fn patience_ms() -> u32 {
 /// A file that can't be read tells of no server; what is wrong with it shows when
 /// the BPF side is loaded.
 fn patience_of(btf: &Path) -> u32 {
-    if Btf::from_path(btf).is_ok_and(|btf| has_server(&btf)) {
-        return SERVED_MS;
+    match Btf::from_path(btf) {
+        Ok(btf) if has_server(&btf) => SERVED_MS,
+        _ => UNSERVED_MS,
     }
-    info!(
-        "this kernel does not shield tasks from real-time hogs: the watchdog waits {} s",
-        UNSERVED_MS / 1_000
-    );
-    UNSERVED_MS
+}
+
+/// Says why the watchdog waits for longer than it does elsewhere, if it does.
+pub fn explain(patience_ms: u32) {
+    if patience_ms > SERVED_MS {
+        info!(
+            "this kernel does not shield tasks from real-time hogs: the watchdog waits {} s",
+            patience_ms / 1_000
+        );
+    }
 }
 
 fn has_server(btf: &Btf<'_>) -> bool {

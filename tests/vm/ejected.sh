@@ -48,7 +48,9 @@ has() {
 }
 
 echo -1 >/proc/sys/kernel/sched_rt_runtime_us
-ejected stall --watchdog-ms 1000
+WATCHDOG='--watchdog-ms 1000'
+ejected stall
+WATCHDOG='--watchdog-ms 5000'
 reason 2 stall
 report=$(tail -n 1 $LOG)
 case $report in
