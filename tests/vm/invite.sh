@@ -13,11 +13,11 @@
 . /vm/lib.sh
 
 start --price static --price-us 0,0,1000,1000 --kappa 2 --hysteresis-us 0
-load first hallows-load hogs 1 --cpu 0 --for 4s
-load second hallows-load hogs 1 --cpu 1 --for 4s
-load guests taskset -c 0-1 hallows-load hogs 2 --for 4s
+load first hallows-load hogs 1 --cpu 0 --for 8s
+load second hallows-load hogs 1 --cpu 1 --for 8s
+load guests taskset -c 0-1 hallows-load hogs 2 --for 8s
 sleep 0.2
-for turn in 1 2 3 4 5 6 7 8; do
+for turn in $(seq 24); do
 	load others hallows-load hogs 6 --cpu 2-7 --for 60ms
 	sleep 0.02
 	free guests
