@@ -13,7 +13,7 @@ load hog hallows-load --json hogs 1 --for 1500ms
 sleep 0.2
 sample 1
 finish hog
-# 50 when the agent makes its slices long, five times that when it does not.
+# Long slices (20 ms) end 50 times a second, those of 3 ms 333 times.
 check "dispatches that let the running task go on, a second" "$(stat dispatch.kept)" '>' 30
 check "CPU seconds of the hog in 1.5 s" "$(field total_cpu_seconds /tmp/hog)" '>' 1.48
 stop
