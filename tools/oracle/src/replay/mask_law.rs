@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Law 1: a task never runs on a CPU outside its mask.
 //!
-//! Judged when a task is switched in. Three things that are no violations look
+//! Judged when a task is switched in. Four things that are no violations look
 //! like one:
 //!
 //! * The task was running, or its wake-up was under way, when it lost the CPU.
@@ -10,6 +10,8 @@
 //! * It is migration-disabled and stays on its CPU: the overriding mask counts.
 //! * The change and the switch, recorded on different CPUs, lie closer together
 //!   than the clocks of the CPUs agree: too close to call, on either side.
+//! * Two CPUs change the mask so close together. Which change came last is not
+//!   known, nor is the mask, until the next one.
 
 use crate::event::{Comm, MaskChange, Pid};
 use crate::mask::CpuMask;
@@ -28,6 +30,10 @@ const EXAMPLES: usize = 5;
 pub struct MaskTrack {
     mask: Option<CpuMask>,
     pin: Option<CpuMask>,
+    /// When the latest change was recorded, and on which CPU.
+    changed: Option<(u64, u32)>,
+    /// Another CPU's change may have come after the latest.
+    disputed: bool,
     /// Masks that were in force until the given times, not older than the skew.
     earlier: Vec<(u64, CpuMask)>,
     grace: Option<Grace>,
@@ -44,7 +50,20 @@ impl MaskTrack {
 
     /// The mask in force; `None` while it is unknown.
     pub fn effective(&self) -> Option<CpuMask> {
+        if self.disputed { None } else { self.latest() }
+    }
+
+    /// The mask that was recorded last.
+    fn latest(&self) -> Option<CpuMask> {
         self.pin.or(self.mask)
+    }
+
+    /// Notes a change, and whether it may have come before one noted already.
+    fn note_change(&mut self, now_ns: u64, changer: u32, oldest_ns: u64) {
+        self.disputed = self
+            .changed
+            .is_some_and(|(at_ns, by)| at_ns >= oldest_ns && (by != changer || self.disputed));
+        self.changed = Some((now_ns, changer));
     }
 
     /// Takes the mask that /proc showed, unless an event told a later one.
@@ -101,27 +120,28 @@ impl MaskLaw {
         }
     }
 
-    /// One of the task's masks changes.
+    /// One of the task's masks is changed by who runs on `changer`.
     pub fn change(
         &mut self,
         track: &mut MaskTrack,
         pid: Pid,
         (change, mask): (MaskChange, CpuMask),
-        place: Place,
+        (place, changer): (Place, u32),
         now_ns: u64,
     ) {
         self.report.changes += 1;
-        let before = track.effective();
+        let oldest = now_ns.saturating_sub(self.skew_ns);
+        track.note_change(now_ns, changer, oldest);
+        let before = track.latest();
         match change {
             MaskChange::Set => track.mask = Some(mask),
             MaskChange::Pin => track.pin = Some(mask),
             MaskChange::Unpin => track.pin = None,
         }
-        let after = track.effective();
+        let after = track.latest();
         if after == before {
             return;
         }
-        let oldest = now_ns.saturating_sub(self.skew_ns);
         track.earlier.retain(|&(until, _)| until >= oldest);
         track.earlier.extend(before.map(|mask| (now_ns, mask)));
         track.grace = self.grace(after, place, now_ns);

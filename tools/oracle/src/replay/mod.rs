@@ -147,7 +147,7 @@ impl Replay {
                 self.task(pid).cpu = to;
                 self.wait_law.requeue(pid, to);
             }
-            Kind::Allowed { pid, change, mask } => self.allowed(pid, change, mask),
+            Kind::Allowed { pid, change, mask } => self.allowed(cpu, pid, (change, mask)),
             // It is running, whatever was missed.
             Kind::Exit { pid } => self.wait_law.end(pid),
             Kind::Exec { pid, old } => self.exec(cpu, pid, old),
@@ -296,7 +296,7 @@ impl Replay {
         }
     }
 
-    fn allowed(&mut self, pid: Pid, change: MaskChange, mask: CpuMask) {
+    fn allowed(&mut self, changer: u32, pid: Pid, change: (MaskChange, CpuMask)) {
         let now_ns = self.now_ns;
         self.task(pid);
         let Some(task) = self.tasks.get_mut(&pid) else {
@@ -308,10 +308,11 @@ impl Replay {
             State::Waiting | State::Blocked => Place::Off,
         };
         self.mask_law
-            .change(&mut task.mask, pid, (change, mask), place, now_ns);
+            .change(&mut task.mask, pid, change, (place, changer), now_ns);
         if task.state == State::Waiting {
-            if let Some(mask) = task.mask.effective() {
-                self.wait_law.remask(pid, mask);
+            match task.mask.effective() {
+                Some(mask) => self.wait_law.remask(pid, mask),
+                None => self.wait_law.end(pid),
             }
             self.begin_wait(pid);
         }

@@ -147,6 +147,24 @@ fn changes_nearer_than_the_skew_are_too_close_to_call() {
 }
 
 #[test]
+fn of_two_changes_by_two_cpus_at_a_time_either_may_be_the_last() {
+    let trace = |second: &str| {
+        format!(
+            "10 0 switch 0 120 R 5 120 five\n100 0 allowed 10 set 0\n{second}\n\
+             300 0 wakeup 10 120 0 ten\n400 0 switch 5 120 R 10 120 ten\n5000 0 end"
+        )
+    };
+    let judged = |second| judge(&[QUIET, &trace(second)]).mask;
+    let close = judged("100 1 allowed 10 set 1");
+    assert_eq!((close.violations, close.unchecked), (0, 1));
+    let in_order = ["100 0 allowed 10 set 1", "200 1 allowed 10 set 1"];
+    assert!(in_order.iter().all(|second| judged(second).violations == 1));
+    // The next change ends the doubt.
+    let settled = judged("100 1 allowed 10 set 1\n200 1 allowed 10 set 1");
+    assert_eq!(settled.violations, 1);
+}
+
+#[test]
 fn a_new_task_has_the_mask_it_was_born_with_whoever_had_its_id() {
     let born = "10 0 new 11 120 0\n20 0 switch 0 120 R 11 120 child\n5000 0 end";
     assert_eq!(violations(&[QUIET, born]), (0, 0));
