@@ -74,7 +74,7 @@ fn schedule(options: &Options, live: &mut Live, signals: &Signals) -> Result<(),
         let mut object = MaybeUninit::uninit();
         let mut scheduler = Scheduler::init(options, live, &mut object)
             .map_err(|error| hint(error, options.verbose))?;
-        if !scheduler.run(live, signals, &mut service)?.should_restart() || signals.is_shutdown() {
+        if !scheduler.run(live, signals, &mut service)? || signals.is_shutdown() {
             return Ok(());
         }
         info!("the set of CPUs changed, starting again");

@@ -17,7 +17,7 @@ use anyhow::{Context, Result};
 use libbpf_rs::skel::Skel;
 use libbpf_rs::{Link, OpenObject};
 use scx_utils::{
-    UEI_DUMP_PTR_MUTEX, UserExitInfo, build_id, compat, scx_ops_attach, scx_ops_load, scx_ops_open,
+    NR_CPU_IDS, UEI_DUMP_PTR_MUTEX, build_id, compat, scx_ops_attach, scx_ops_load, scx_ops_open,
     try_set_rlimit_infinity, uei_exited, uei_report,
 };
 use tracing::{debug, info, warn};
@@ -25,11 +25,12 @@ use tracing::{debug, info, warn};
 use crate::agent::group_maps::GroupMaps;
 use crate::agent::memory::{Memory, Tunables};
 use crate::agent::params::{MS, Params};
-use crate::agent::place::Map;
+use crate::agent::place::{MAX_CPUS, Map};
+use crate::agent::roster::Roster;
 use crate::agent::steer::Agent;
 use crate::agent::{price, sysfs};
 use crate::bpf_intf;
-use crate::bpf_skel::{BpfSkel, BpfSkelBuilder, OpenBpfSkel, types};
+use crate::bpf_skel::{BpfSkel, BpfSkelBuilder, OpenBpfSkel};
 use crate::cli::Options;
 use crate::config::Live;
 use crate::config::change::Change;
@@ -38,6 +39,7 @@ use crate::ejection::Report;
 use crate::ejection::history::History;
 use crate::ejection::store;
 use crate::exit::Error;
+use crate::hotplug::{Hotplug, write_places};
 use crate::recording::Header;
 use crate::service::Service;
 use crate::signals::Signals;
@@ -60,6 +62,7 @@ pub struct Scheduler<'a> {
     skel: BpfSkel<'a>,
     link: Option<Link>,
     map: Map,
+    hotplug: Hotplug,
     memory: Memory,
     watch: Watch,
     tape: Buffer,
@@ -88,8 +91,11 @@ impl<'a> Scheduler<'a> {
         let builder = BpfSkelBuilder::default();
         let libbpf = options.libbpf.clone().into_bpf_open_opts();
         let mut skel = scx_ops_open!(builder, open, hallows_ops, libbpf)?;
-        // After the open, which notes the hotplug sequence: a later change restarts us.
-        let map = sysfs::read_map()?;
+        // After the open, which notes the hotplug sequence: if CPUs come or go from
+        // here on until BPF hears of that itself, the kernel restarts us.
+        let (cpus, nodes) = sysfs::read()?;
+        let roster = Roster::new(cpus, nodes)?;
+        let map = roster.map(|_| true)?;
         map.fits_memory()?;
         let watchdog_ms = options.watchdog_ms.unwrap_or_else(watchdog::patience_ms);
         configure(&mut skel, &map, options, watchdog_ms)?;
@@ -108,12 +114,7 @@ impl<'a> Scheduler<'a> {
         let server = Server::launch(Path::new(SOCKET), live.reader()).inspect_err(|error| {
             warn!("no statistics: can't listen on {SOCKET}: {error}");
         });
-        info!(
-            "scheduling {} CPUs in {} LLCs on {} nodes",
-            map.cells().len(),
-            map.llcs().len(),
-            map.nodes().len()
-        );
+        info!("scheduling {}", map.size());
         if options.watchdog_ms.is_none() {
             watchdog::explain(watchdog_ms);
         }
@@ -121,6 +122,7 @@ impl<'a> Scheduler<'a> {
             skel,
             link: Some(link),
             agent,
+            hotplug: Hotplug::new(roster, nr_cpu_ids(&map)),
             map,
             watch,
             tape: Buffer::default(),
@@ -135,7 +137,8 @@ impl<'a> Scheduler<'a> {
 
     /// Steers by the parameters of `live`, and answers requests for statistics
     /// and changes of them, until a signal ends it or the kernel ejects the
-    /// scheduler. Tells the service manager how it is.
+    /// scheduler. Tells the service manager how it is. True: it is to be loaded
+    /// again, for other CPUs.
     ///
     /// # Errors
     /// The kernel ejected the scheduler because of an error, which it leaves a
@@ -145,11 +148,16 @@ impl<'a> Scheduler<'a> {
         live: &mut Live,
         signals: &Signals,
         service: &mut Service,
-    ) -> Result<UserExitInfo, Error> {
+    ) -> Result<bool, Error> {
+        let mut outgrown = false;
         while !signals.is_shutdown() && !uei_exited!(&self.skel, uei) {
             service.beat();
             if signals.take_reload() {
                 self.reload(live);
+            }
+            outgrown = !self.follow_hotplug();
+            if outgrown {
+                break;
             }
             self.remember(false);
             let now = Instant::now();
@@ -180,7 +188,29 @@ impl<'a> Scheduler<'a> {
         drop(self.link.take());
         self.account();
         let outcome = uei_report!(&self.skel, uei);
-        outcome.map_err(|error| self.report(error.into(), live.params()))
+        let outcome = outcome.map_err(|error| self.report(error.into(), live.params()))?;
+        Ok(outgrown || outcome.should_restart())
+    }
+
+    /// Goes by the CPUs that there are now. False if the program has no room for
+    /// them as it was loaded.
+    fn follow_hotplug(&mut self) -> bool {
+        match self.hotplug.follow(&self.skel, &self.memory, &self.map) {
+            Ok(None) => {}
+            Ok(Some(map)) => {
+                self.map = map;
+                self.tape.forget();
+                if let Some(agent) = &mut self.agent {
+                    agent.set_map(&self.map);
+                }
+                self.next_round = Instant::now();
+            }
+            Err(error) => {
+                info!("{error:#}: it takes a new start");
+                return false;
+            }
+        }
+        true
     }
 
     /// Keeps the cells as they are, if it is time or `now`.
@@ -313,9 +343,7 @@ impl<'a> Scheduler<'a> {
             lapses: self.memory.lapses(),
             ..Totals::default()
         };
-        let mut cells = Vec::with_capacity(self.map.cells().len());
-        for (index, place) in self.map.cells().iter().enumerate() {
-            let cpu = usize::from(place.cpu);
+        for cpu in self.hotplug.cpus() {
             let (cell, stats) = (self.memory.cell(cpu), self.memory.stats(cpu));
             totals.idle_wait_max_ns = totals.idle_wait_max_ns.max(cell.idle_wait_max_ns);
             for stat in 0..NR_STATS {
@@ -329,8 +357,9 @@ impl<'a> Scheduler<'a> {
             }
             totals.moves[MOVE_PUSH].open += u64::from(cell.push_left);
             totals.moves[MOVE_FAIR].open += u64::from(cell.fair_left);
-            cells.push(view(&self.map, &self.memory, &self.agent, index));
         }
+        let cells = 0..self.map.cells().len();
+        let cells = cells.map(|index| view(&self.map, &self.memory, &self.agent, index));
         if let Some(agent) = &self.agent {
             let total = agent.totals();
             totals.windows = total.rounds;
@@ -341,7 +370,7 @@ impl<'a> Scheduler<'a> {
         Snapshot {
             uptime: self.started.elapsed(),
             totals,
-            cells,
+            cells: cells.collect(),
             prices: self.agent.as_ref().map_or_else(Vec::new, |agent| {
                 let estimates = agent.estimates().iter().copied();
                 agent.prices_ns().into_iter().zip(estimates).collect()
@@ -361,7 +390,7 @@ fn view(map: &Map, memory: &Memory, agent: &Option<Agent>, index: usize) -> Cell
     let order = agent.as_ref().and_then(|agent| agent.orders().get(index));
     CellView {
         cpu: place.cpu.into(),
-        llc: place.llc.into(),
+        llc: map.llcs()[usize::from(place.llc)].id as usize,
         state: order.map(|order| order.state),
         queued: cell.nr_queued.into(),
         busy_ns: cell.busy_ns,
@@ -408,40 +437,18 @@ fn configure(
         .context("the BPF object has no .rodata")?;
     rodata.debug = options.debug;
     rodata.partial = options.partial;
-    rodata.nr_online = map.cells().len() as u32;
-    rodata.nr_cpu_ids = map
-        .cells()
-        .iter()
-        .map(|place| u32::from(place.cpu) + 1)
-        .max()
-        .unwrap_or(1);
+    rodata.nr_cpu_ids = nr_cpu_ids(map) as u32;
     rodata.nr_llcs = map.llcs().len() as u32;
     rodata.many_nodes = map.nodes().len() > 1;
     let half_ns = u64::from(watchdog_ms) * MS / 2;
     rodata.starved_limit_ns = rodata.starved_limit_ns.min(half_ns);
-    write_places(rodata, map);
-    Ok(())
+    write_places(skel, map)
 }
 
-fn write_places(rodata: &mut types::rodata, map: &Map) {
-    for place in rodata.cpu_places.iter_mut() {
-        place.llc = bpf_intf::hallows_limits_NO_CPU as u16;
-    }
-    for (index, place) in map.cells().iter().enumerate() {
-        let slot = &mut rodata.cpu_places[place.cpu as usize];
-        slot.llc = place.llc;
-        slot.node = place.node;
-        slot.slot = place.slot;
-        slot.core = place.core;
-        rodata.llc_cpus[index] = place.cpu;
-    }
-    for (index, llc) in map.llcs().iter().enumerate() {
-        let home = &mut rodata.llc_places[index];
-        home.first = llc.cells.start as u16;
-        home.nr_cpus = llc.cells.len() as u16;
-        home.nr_detour = llc.detour.len() as u16;
-        home.detour[..llc.detour.len()].copy_from_slice(&llc.detour);
-    }
+/// CPU ids that there may ever be, as far as there is memory for them.
+fn nr_cpu_ids(map: &Map) -> usize {
+    let online = map.cells().iter().map(|place| usize::from(place.cpu) + 1);
+    online.max().unwrap_or(1).max(*NR_CPU_IDS).min(MAX_CPUS)
 }
 
 /// Kernels from 6.19 on deprecate `cpu_release` and let a tracepoint do its work.

@@ -12,6 +12,7 @@ use libbpf_rs::{ErrorKind, MapCore, MapFlags, MapHandle};
 
 use super::group::{Home, Usage};
 use super::params::MS;
+use super::place::Map;
 use crate::bpf_intf::{group_key, hallows_limits_MAX_OCCUPANCY, home};
 use crate::bpf_skel::BpfSkel;
 
@@ -61,17 +62,18 @@ impl GroupMaps {
         })
     }
 
-    /// Empties BPF's account of which process ran where.
+    /// Empties BPF's account of which process ran where; what ran in LLCs that
+    /// `map` does not have is dropped.
     ///
     /// # Errors
     /// The map can't be read in batches.
-    pub fn take_usages(&mut self) -> Result<impl Iterator<Item = Usage> + '_> {
+    pub fn take_usages<'a>(&'a mut self, map: &'a Map) -> Result<impl Iterator<Item = Usage> + 'a> {
         let nr = self.take().context("read which process ran where")?;
         let entries = self.keys[..nr].iter().zip(&self.ran_ns[..nr]);
-        Ok(entries.filter_map(|(key, ran_ns)| {
+        Ok(entries.filter_map(move |(key, ran_ns)| {
             Some(Usage {
                 tgid: key.tgid,
-                llc: key.llc.try_into().ok()?,
+                llc: map.llc_with_id(key.llc)?.try_into().ok()?,
                 ran_ns: *ran_ns,
             })
         }))
@@ -115,15 +117,21 @@ impl GroupMaps {
     }
 
     /// Tells BPF where processes should run, if that changed or was told long
-    /// ago; `homes` are sorted by tgid, `now_ns` is on the cells' clock.
+    /// ago; `homes` are LLCs of `map`, sorted by tgid, `now_ns` is on the cells'
+    /// clock. After a change of the map all have to be taken back first.
     ///
     /// # Errors
     /// The kernel refuses to write the map.
-    pub fn publish(&mut self, homes: &[Home], now_ns: u64) -> Result<()> {
+    ///
+    /// # Panics
+    /// When `map` has no such LLC.
+    pub fn publish(&mut self, map: &Map, homes: &[Home], now_ns: u64) -> Result<()> {
         if homes == self.published && now_ns.saturating_sub(self.published_ns) < REFRESH_NS {
             return Ok(());
         }
-        let written = self.forget(homes).and_then(|()| self.write(homes, now_ns));
+        let written = self
+            .forget(homes)
+            .and_then(|()| self.write(map, homes, now_ns));
         // If a write failed, the next one does not rely on what is in the map.
         self.published.clear();
         written?;
@@ -147,7 +155,7 @@ impl GroupMaps {
     }
 
     /// Writes all of `homes`.
-    fn write(&mut self, homes: &[Home], now_ns: u64) -> Result<()> {
+    fn write(&mut self, map: &Map, homes: &[Home], now_ns: u64) -> Result<()> {
         if homes.is_empty() {
             return Ok(());
         }
@@ -156,7 +164,8 @@ impl GroupMaps {
         values.clear();
         for home in homes {
             keys.extend_from_slice(&home.tgid.to_ne_bytes());
-            values.extend_from_slice(&value(home, now_ns + LIFETIME_NS));
+            let llc = map.llcs()[usize::from(home.llc)].id;
+            values.extend_from_slice(&value(llc, now_ns + LIFETIME_NS));
         }
         let nr = homes.len() as u32;
         self.homes
@@ -166,9 +175,9 @@ impl GroupMaps {
 }
 
 /// `struct home`, as bytes.
-fn value(at: &Home, expires_ns: u64) -> [u8; size_of::<home>()] {
+fn value(llc: u32, expires_ns: u64) -> [u8; size_of::<home>()] {
     let mut bytes = [0; size_of::<home>()];
     bytes[..8].copy_from_slice(&expires_ns.to_ne_bytes());
-    bytes[8..12].copy_from_slice(&u32::from(at.llc).to_ne_bytes());
+    bytes[8..12].copy_from_slice(&llc.to_ne_bytes());
     bytes
 }

@@ -42,6 +42,7 @@ pub struct Memory {
     why_lost: *const u64,
     agent_until_ns: *mut u64,
     nr_alone: *const u64,
+    nr_hotplugs: *const u64,
 }
 
 /// What BPF goes by, and may be changed while it does.
@@ -121,6 +122,7 @@ impl Memory {
             why_lost: &raw const bss.why_lost,
             agent_until_ns: &raw mut bss.agent_until_ns,
             nr_alone: &raw const bss.nr_alone,
+            nr_hotplugs: &raw const bss.nr_hotplugs,
         })
     }
 
@@ -240,6 +242,12 @@ impl Memory {
     pub fn lapses(&self) -> u64 {
         // SAFETY: mapped, by the contract of `of`.
         unsafe { self.nr_alone.read_volatile() }
+    }
+
+    /// How often a CPU went offline or came online so far.
+    pub fn hotplugs(&self) -> u64 {
+        // SAFETY: mapped, by the contract of `of`.
+        unsafe { self.nr_hotplugs.read_volatile() }
     }
 
     /// Lets BPF go by `new` from its next decision on. Each word changes whole;

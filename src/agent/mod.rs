@@ -22,6 +22,7 @@ pub mod params;
 mod picks;
 pub mod place;
 pub mod price;
+pub mod roster;
 pub mod round;
 pub mod route;
 #[cfg(feature = "bpf")]

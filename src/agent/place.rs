@@ -84,6 +84,8 @@ pub struct Place {
 /// CPUs that share a last-level cache.
 #[derive(Clone, Debug)]
 pub struct Llc {
+    /// The id that it was described by.
+    pub id: u32,
     /// Dense node index.
     pub node: u16,
     /// Its cells, in slot order.
@@ -185,6 +187,7 @@ impl Map {
         self.nodes[node].cells.end = end;
         self.nodes[node].llcs.end = llc + 1;
         self.llcs.push(Llc {
+            id: cpus[0].llc,
             node: node as u16,
             cells: first..end,
             detour: Vec::new(),
@@ -241,6 +244,16 @@ impl Map {
         Ok(())
     }
 
+    /// How many CPUs, LLCs and nodes there are, in words.
+    pub fn size(&self) -> String {
+        format!(
+            "{} CPUs in {} LLCs on {} nodes",
+            self.cells.len(),
+            self.llcs.len(),
+            self.nodes.len()
+        )
+    }
+
     /// The cells, sorted by node, LLC and CPU id.
     pub fn cells(&self) -> &[Place] {
         &self.cells
@@ -255,6 +268,17 @@ impl Map {
     /// The LLCs; their order sorts by node.
     pub fn llcs(&self) -> &[Llc] {
         &self.llcs
+    }
+
+    /// The dense index of the LLC that was described by `id`, if it is there and
+    /// ids are those of one machine-wide numbering.
+    pub fn llc_with_id(&self, id: u32) -> Option<usize> {
+        // With all CPUs online an id is the index.
+        let is_it = |llc: &Llc| llc.id == id;
+        match self.llcs.get(id as usize) {
+            Some(llc) if is_it(llc) => Some(id as usize),
+            _ => self.llcs.iter().position(is_it),
+        }
     }
 
     /// The nodes that have CPUs, by id.

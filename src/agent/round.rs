@@ -112,6 +112,16 @@ impl Controller {
         }
     }
 
+    /// Steers other CPUs, or fewer or more, from the next round on: their cells
+    /// begin anew, the clock and what was counted go on.
+    pub fn set_map(&mut self, map: &Map) {
+        (self.states, self.next) = (States::new(map), States::new(map));
+        self.planner = Planner::default();
+        self.samples.clear();
+        self.windows.clear();
+        self.orders.clear();
+    }
+
     /// Steers by other parameters from the next round on. `params` are valid.
     pub fn set_params(&mut self, params: Params) {
         self.params = params;
@@ -166,6 +176,32 @@ mod tests {
             nr_queued,
             ..Sample::default()
         }
+    }
+
+    #[test]
+    fn a_machine_may_shrink_and_grow_between_rounds() {
+        let map = |cores| {
+            let (nodes, llcs, smt) = (1, 1, 1);
+            let machine = Machine {
+                nodes,
+                llcs,
+                cores,
+                smt,
+            };
+            machine.map()
+        };
+        let (small, large) = (map(2), map(4));
+        let mut controller = Controller::new(&large, Params::default());
+        let mut expires_ns = 0;
+        for (round, map) in [&large, &small, &large].into_iter().enumerate() {
+            controller.set_map(map);
+            let samples = vec![busy(1); map.cells().len()];
+            let next_ns = controller.round(map, &samples, (round as u64 + 1) * 10 * MS);
+            assert!(next_ns > expires_ns);
+            assert_eq!(controller.orders().len(), map.cells().len());
+            expires_ns = next_ns;
+        }
+        assert_eq!(controller.totals().rounds, 3);
     }
 
     #[test]

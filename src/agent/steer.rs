@@ -34,6 +34,8 @@ pub struct Agent {
     learnt: Instant,
     groups: Groups,
     group_maps: GroupMaps,
+    /// All CPUs that were ever online: counters of those that left still count.
+    counted: Vec<usize>,
     lapses: u64,
     /// The last attempt to find homes failed, and the user was told so.
     homeless: bool,
@@ -52,6 +54,7 @@ impl Agent {
             learnt: Instant::now(),
             groups: Groups::default(),
             group_maps,
+            counted: cpus_of(map).collect(),
             lapses: 0,
             homeless: false,
         }
@@ -75,7 +78,7 @@ impl Agent {
         self.note_lapses(memory);
         if self.params.price_learn && self.learnt.elapsed() >= LEARN_EVERY {
             self.learnt = Instant::now();
-            let cpus = cells.iter().map(|place| place.cpu.into());
+            let cpus = self.counted.iter().copied();
             self.estimator.observe(&memory.bursts(cpus));
             memory.tune(&self.tunables());
         }
@@ -104,9 +107,9 @@ impl Agent {
             return Ok(());
         }
         let now_ns = self.controller.now_ns();
-        let usages = self.group_maps.take_usages()?;
+        let usages = self.group_maps.take_usages(map)?;
         self.groups.observe(map, &self.params, usages, now_ns);
-        self.group_maps.publish(self.groups.homes(), now_ns)
+        self.group_maps.publish(map, self.groups.homes(), now_ns)
     }
 
     /// What the last round saw and decided.
@@ -153,13 +156,28 @@ impl Agent {
             self.estimator.restart(price::static_ns(map, &params));
         }
         if !params.affinity {
-            self.groups = Groups::default();
-            if let Err(error) = self.group_maps.publish(&[], self.controller.now_ns()) {
-                warn!("homes stay until they expire: {error:#}");
-            }
+            self.forget_homes(map);
         }
         self.params = params;
         self.controller.set_params(params);
+    }
+
+    /// Steers the CPUs of `map` from the next round on: some came or went.
+    pub fn set_map(&mut self, map: &Map) {
+        self.controller.set_map(map);
+        self.forget_homes(map);
+        for cpu in cpus_of(map) {
+            if !self.counted.contains(&cpu) {
+                self.counted.push(cpu);
+            }
+        }
+    }
+
+    fn forget_homes(&mut self, map: &Map) {
+        self.groups = Groups::default();
+        if let Err(error) = self.group_maps.publish(map, &[], self.controller.now_ns()) {
+            warn!("homes stay until they expire: {error:#}");
+        }
     }
 
     /// How long to wait for the next round, in nanoseconds.
@@ -176,4 +194,9 @@ impl Agent {
     pub fn orders(&self) -> &[Orders] {
         self.controller.orders()
     }
+}
+
+/// The ids of the CPUs of `map`.
+fn cpus_of(map: &Map) -> impl Iterator<Item = usize> {
+    map.cells().iter().map(|place| place.cpu.into())
 }

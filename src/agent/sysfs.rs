@@ -11,8 +11,17 @@ use super::place::{CpuSpec, Map, NodeSpec};
 /// # Errors
 /// sysfs can't be read, or [`Map::new`] refuses what it says.
 pub fn read_map() -> Result<Map> {
+    let (cpus, nodes) = read()?;
+    Map::new(&cpus, &nodes)
+}
+
+/// The CPUs that are online now, and all nodes.
+///
+/// # Errors
+/// sysfs can't be read.
+pub fn read() -> Result<(Vec<CpuSpec>, Vec<NodeSpec>)> {
     let topology = Topology::new().context("read the CPU topology from /sys/devices/system/cpu")?;
-    let cpus: Vec<CpuSpec> = topology
+    let cpus = topology
         .all_cpus
         .values()
         .map(|cpu| CpuSpec {
@@ -22,7 +31,7 @@ pub fn read_map() -> Result<Map> {
             node: cpu.node_id as u32,
         })
         .collect();
-    let nodes: Vec<NodeSpec> = topology
+    let nodes = topology
         .nodes
         .values()
         .map(|node| NodeSpec {
@@ -30,5 +39,5 @@ pub fn read_map() -> Result<Map> {
             distance: node.distance.iter().map(|slit| *slit as u32).collect(),
         })
         .collect();
-    Map::new(&cpus, &nodes)
+    Ok((cpus, nodes))
 }

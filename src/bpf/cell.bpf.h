@@ -31,23 +31,31 @@ __noinline int count(u32 stat)
 	return 0;
 }
 
+static __always_inline bool cell_offline(s32 cpu)
+{
+	struct cell *cell = cell_of(cpu);
+
+	return cell && cell->offline;
+}
+
+/* Does somebody else have @cpu: a higher class, or nobody, since it is offline? */
 static __always_inline bool cell_held(s32 cpu)
 {
 	struct cell *cell = cell_of(cpu);
 
-	return cell && (cell->flags & CELL_HELD);
+	return cell && ((cell->flags & CELL_HELD) || cell->offline);
 }
 
 /*
  * Is @cpu out of reach of what waits on its track? Yes while a higher class has
- * it. Kernels before 6.19 don't tell when such a class takes an *idle* CPU: then
+ * it, or it is offline. Kernels before 6.19 don't tell when such a class takes an *idle* CPU: then
  * the cell still says idle, but the idle search did not get it.
  */
 static __always_inline bool cell_taken(s32 cpu)
 {
 	struct cell *cell = cell_of(cpu);
 
-	return cell && (cell->flags & (CELL_HELD | CELL_IDLE));
+	return cell && ((cell->flags & (CELL_HELD | CELL_IDLE)) || cell->offline);
 }
 
 /* EWMA with alpha 1/4, the shift that reacts within a few samples. */

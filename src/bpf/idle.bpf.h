@@ -43,7 +43,8 @@ static __always_inline int span_create(void *map, u32 at)
 	return 0;
 }
 
-static __always_inline void span_add(void *map, u32 at, s32 cpu)
+/* Puts @cpu into the mask in slot @at of @map, or takes it out. */
+static __always_inline void span_put(void *map, u32 at, s32 cpu, bool in)
 {
 	struct span *span = bpf_map_lookup_elem(map, &at);
 	struct bpf_cpumask *mask;
@@ -52,8 +53,10 @@ static __always_inline void span_add(void *map, u32 at, s32 cpu)
 		return;
 	bpf_rcu_read_lock();
 	mask = span->mask;
-	if (mask)
+	if (mask && in)
 		bpf_cpumask_set_cpu(cpu, mask);
+	else if (mask)
+		bpf_cpumask_clear_cpu(cpu, mask);
 	bpf_rcu_read_unlock();
 }
 

@@ -68,7 +68,8 @@ struct cell {
 	u32 express_ns;		/* express work done while the own track waited */
 	u32 nr_queued;		/* length of the own track at the last event */
 	u32 flags;		/* enum hallows_cell_flags */
-	u32 patrol;		/* the CPU whose track this one's tick looks at next */
+	u16 patrol;		/* the CPU whose track this one's tick looks at next */
+	u16 offline;		/* the kernel has no such CPU now: for others it is held */
 
 	u64 updated_ns;		/* when this line was last written */
 	u64 busy_ns;		/* time spent running tasks, up to @updated_ns */
@@ -157,21 +158,28 @@ struct yard {
 	u64 _pad[7];
 };
 
-/* Where a CPU is. Written by the agent before the program loads. */
+/* Where a CPU is. Written by the agent before the program loads, by BPF at its word after. */
 struct cpu_place {
-	u16 llc;		/* NO_CPU: there is no such CPU */
+	u16 llc;		/* NO_CPU: nobody saw this CPU online yet */
 	u16 node;
 	u16 slot;		/* index in its LLC */
 	u16 core;		/* lowest CPU of its core */
 };
 
-/* Written by the agent before the program loads. */
+/* As above. */
 struct llc_place {
 	u16 first;		/* index of its first CPU in llc_cpus */
 	u16 nr_cpus;
 	u16 nr_detour;
 	u16 _pad;
 	u16 detour[DETOUR_LEN];	/* other LLCs, nearest ring first */
+};
+
+/* Where a CPU is that was offline when the program loaded: the agent's word. */
+struct newcomer {
+	u32 cpu;
+	u32 peer;		/* a CPU of its LLC that has a place */
+	u32 core;		/* struct cpu_place */
 };
 
 /* Counters, each CPU writes its own. */
@@ -306,6 +314,7 @@ HALLOWS_ASSERT_LAYOUT(track_state, 64);
 HALLOWS_ASSERT_LAYOUT(yard, 320);
 HALLOWS_ASSERT_LAYOUT(cpu_place, 8);
 HALLOWS_ASSERT_LAYOUT(llc_place, 40);
+HALLOWS_ASSERT_LAYOUT(newcomer, 12);
 HALLOWS_ASSERT_LAYOUT(tunables, 112);
 HALLOWS_ASSERT_LAYOUT(ledger, 64);
 HALLOWS_ASSERT_LAYOUT(bursts, 128);

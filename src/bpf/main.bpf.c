@@ -6,6 +6,7 @@
  * What they do is in one header for each idea:
  *
  *   knobs    what was decided before the program loaded
+ *   machine  where each CPU is
  *   tunables what may change while it runs
  *   cell     what a CPU tells about itself
  *   ledger   what became of the moves that the agent asked for
@@ -26,6 +27,7 @@
  *   route    where a CPU looks for work
  *   rescue   what keeps anybody from waiting too long
  *   enqueue  who waits where
+ *   hotplug  CPUs that come and go
  *   dump     the post-mortem
  *
  * BPF alone conserves work: nothing here waits for the agent.
@@ -40,6 +42,7 @@ UEI_DEFINE(uei);
 #define MAX_RT_PRIO 100
 
 #include "knobs.bpf.h"
+#include "machine.bpf.h"
 #include "tunables.bpf.h"
 #include "cell.bpf.h"
 #include "ledger.bpf.h"
@@ -60,17 +63,8 @@ UEI_DEFINE(uei);
 #include "route.bpf.h"
 #include "rescue.bpf.h"
 #include "enqueue.bpf.h"
+#include "hotplug.bpf.h"
 #include "dump.bpf.h"
-
-/*
- * Kernels without commit 7e0ffb72de8a let a verdict outlive the scheduler that
- * gave it, if the wake-up was on its way to another CPU when that was unloaded.
- * They queue the task by it, and warn of a second one.
- */
-static __always_inline bool has_verdict(const struct task_struct *p)
-{
-	return bpf_core_field_exists(p->scx.ddsp_dsq_id) && p->scx.ddsp_dsq_id == SCX_DSQ_LOCAL;
-}
 
 /*
  * A task wakes up: a CPU that is idle, or that its waker is about to leave, runs
@@ -147,9 +141,9 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	if (!cell)
 		return;
 	if (llc >= MAX_LLCS) {
-		/* it comes online, and we are about to restart: until then whoever
-		 * brings it up goes on, for with ENQ_LAST the core would go idle */
-		if (prev_wants)
+		/* it came online, and the agent has not told yet where it is: until
+		 * then it serves its own track */
+		if (!take_track(cpu, STAT_OWN, now) && prev_wants)
 			scx_bpf_task_set_slice(prev, full_slice_ns());
 		return;
 	}
@@ -158,6 +152,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 		group_charge(prev, tctx, cpu);
 	}
 	note_agent(now);
+	sweep(now);
 	read_orders(cpu, &orders, now);
 	renew_grants(cell, &orders);
 	count(orders.fresh ? STAT_FRESH : STAT_STALE);
@@ -292,6 +287,11 @@ void BPF_STRUCT_OPS(hallows_update_idle, s32 cpu, bool idle)
 
 	if (!cell || !yard)
 		return;
+	if (cell->offline) {
+		/* nobody shall find it idle */
+		scx_bpf_test_and_clear_cpu_idle(cpu);
+		return;
+	}
 	if (!idle) {
 		cell->idle_until_ns = now;
 		return;
@@ -321,23 +321,6 @@ void BPF_STRUCT_OPS(hallows_cpu_acquire, s32 cpu, struct scx_cpu_acquire_args *a
 
 	if (cell)
 		unhold(cpu, cell);
-}
-
-/* Later kernels leave that to this tracepoint, which fires at each switch. */
-SEC("tp_btf/sched_switch")
-int BPF_PROG(hallows_sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
-{
-	s32 cpu = bpf_get_smp_processor_id();
-
-	if (next->prio >= MAX_RT_PRIO && !(partial && next->policy != SCHED_EXT && !(next->flags & PF_IDLE)))
-		return 0;
-	/* the stopper: see above */
-	if (!next->prio && (next->flags & PF_KTHREAD))
-		return 0;
-	hold(cpu, scx_bpf_now());
-	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | cpu) > 0)
-		scx_bpf_reenqueue_local_from_anywhere();
-	return 0;
 }
 
 s32 BPF_STRUCT_OPS_SLEEPABLE(hallows_init_task, struct task_struct *p, struct scx_init_task_args *args)
@@ -418,21 +401,41 @@ void BPF_STRUCT_OPS(hallows_dump_task, struct scx_dump_ctx *dctx, struct task_st
 	dump_task(p, dctx->at_ns);
 }
 
+/* The kernel asks about tasks of @cpu from now on. */
+void BPF_STRUCT_OPS_SLEEPABLE(hallows_cpu_online, s32 cpu)
+{
+	if (cpu < 0 || cpu >= nr_cpu_ids) {
+		scx_bpf_exit(SCX_ECODE_ACT_RESTART | SCX_ECODE_RSN_HOTPLUG, "CPU %d is out of range", cpu);
+		return;
+	}
+	arrive(cpu);
+	__sync_fetch_and_add(&nr_hotplugs, 1);
+}
+
+/* It has ceased to: what waits there is not for it to run. */
+void BPF_STRUCT_OPS_SLEEPABLE(hallows_cpu_offline, s32 cpu)
+{
+	leave(cpu, scx_bpf_now());
+	__sync_fetch_and_add(&nr_hotplugs, 1);
+}
+
 /* The masks and the queues of one CPU. */
 static int init_cpu(s32 cpu)
 {
-	const volatile struct cpu_place *place = place_of(cpu);
+	struct cell *cell = cell_of(cpu);
 	int err;
 
-	if (!place || place->llc >= MAX_LLCS)
-		return 0;
+	if (!cell)
+		return -EINVAL;
 	err = scx_bpf_create_dsq(track_dsq(cpu), -1);
 	if (!err)
 		err = span_create(&scratch_spans, cpu);
 	if (err)
 		return err;
-	span_add(&llc_spans, place->llc, cpu);
-	span_add(&node_spans, place->node, cpu);
+	/* who has a place was online at load */
+	cell->offline = llc_of(cpu) >= MAX_LLCS;
+	if (!cell->offline)
+		spans_put(cpu, true);
 	return 0;
 }
 
@@ -476,6 +479,8 @@ SCX_OPS_DEFINE(hallows_ops,
 	       .init_task		= (void *)hallows_init_task,
 	       .exit_task		= (void *)hallows_exit_task,
 	       .enable			= (void *)hallows_enable,
+	       .cpu_online		= (void *)hallows_cpu_online,
+	       .cpu_offline		= (void *)hallows_cpu_offline,
 	       .cgroup_init		= (void *)hallows_cgroup_init,
 	       .cgroup_set_weight	= (void *)hallows_cgroup_set_weight,
 	       .cgroup_move		= (void *)hallows_cgroup_move,

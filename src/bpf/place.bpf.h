@@ -16,7 +16,7 @@ static __always_inline bool can_preempt(s32 cpu, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 
-	if (!cell || !(cell->flags & CELL_HOG) || (cell->flags & CELL_HELD) || !cell->run_since_ns)
+	if (!cell || !(cell->flags & CELL_HOG) || (cell->flags & CELL_HELD) || cell->offline || !cell->run_since_ns)
 		return false;
 	return time_before(cell->preempted_ns + preempt_gap_ns(), now);
 }
@@ -119,7 +119,7 @@ static __always_inline s32 birth_track(const struct task_struct *p, s32 cpu)
 	bpf_for(i, 0, BIRTH_CHOICES) {
 		if (!best_nr)
 			break;
-		slot = ARRAY_ELEM_PTR(llc_cpus, bpf_get_prandom_u32() % nr_online, MAX_CPUS);
+		slot = ARRAY_ELEM_PTR(llc_cpus, bpf_get_prandom_u32() % nr_placed, MAX_CPUS);
 		if (!slot || cell_taken(*slot) || !bpf_cpumask_test_cpu(*slot, p->cpus_ptr))
 			continue;
 		nr = nr_waiting(*slot);

@@ -51,7 +51,7 @@ static __always_inline void hand_off(s32 cpu, u64 wait_ns, u32 idle_lvl, u64 now
 		if (guest >= 0)
 			invite(guest, cpu);
 		/* who may run anywhere found nobody: nor will the rest */
-		if (guest >= 0 || p->nr_cpus_allowed >= nr_online)
+		if (guest >= 0 || p->nr_cpus_allowed >= nr_placed)
 			break;
 	}
 }
@@ -156,6 +156,26 @@ static __always_inline bool take_starved(s32 cpu, struct cell *cell, u64 now)
 	if (taken)
 		count_dispatch(STAT_RESCUE, cpu, 0);
 	return taken;
+}
+
+/*
+ * Kernels from 6.19 on leave it to this tracepoint, which fires at each switch, to
+ * tell when a higher class takes a CPU.
+ */
+SEC("tp_btf/sched_switch")
+int BPF_PROG(hallows_sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	s32 cpu = bpf_get_smp_processor_id();
+
+	if (next->prio >= MAX_RT_PRIO && !(partial && next->policy != SCHED_EXT && !(next->flags & PF_IDLE)))
+		return 0;
+	/* the stopper: see above */
+	if (!next->prio && (next->flags & PF_KTHREAD))
+		return 0;
+	hold(cpu, scx_bpf_now());
+	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | cpu) > 0)
+		scx_bpf_reenqueue_local_from_anywhere();
+	return 0;
 }
 
 #endif

@@ -157,4 +157,14 @@ static __always_inline void advance_clock(struct cell *cell, const struct task_c
 		cell->pace_ns += step;
 }
 
+/*
+ * Kernels without commit 7e0ffb72de8a let a verdict outlive the scheduler that
+ * gave it, if the wake-up was on its way to another CPU when that was unloaded.
+ * They queue the task by it, and warn of a second one.
+ */
+static __always_inline bool has_verdict(const struct task_struct *p)
+{
+	return bpf_core_field_exists(p->scx.ddsp_dsq_id) && p->scx.ddsp_dsq_id == SCX_DSQ_LOCAL;
+}
+
 #endif

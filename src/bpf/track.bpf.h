@@ -177,12 +177,17 @@ static __always_inline u64 yard_fold(struct yard *yard, u32 nr_cpus)
 	return fold;
 }
 
-/* Queues @p on the track of @cpu, ordered on that CPU's clock. */
+/*
+ * Queues @p on the track of @cpu, ordered on that CPU's clock; if that CPU is
+ * offline, where @p is: the kernel asks about tasks of online CPUs only.
+ */
 static __noinline void queue_on_track(struct task_struct *p, struct task_ctx *tctx, s32 cpu, u64 slice,
 				      u64 enq_flags)
 {
 	u64 now = scx_bpf_now();
 
+	if (cell_offline(cpu))
+		cpu = scx_bpf_task_cpu(p);
 	rebase_vtime(p, tctx, cpu);
 	tctx->queued_ns = now;
 	tctx->on_express = false;

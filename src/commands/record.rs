@@ -55,10 +55,14 @@ impl Record {
         let limit = self.max_mib << 20;
         let mut writer = Writer::new(BufWriter::new(file), &first.header, limit).map_err(failed)?;
         let (start, mut windows, mut missed) = (Instant::now(), 0u64, 0);
-        let mut full = false;
-        while start.elapsed() < self.duration && !signals.is_shutdown() && !full {
+        let (mut full, mut other) = (false, false);
+        while start.elapsed() < self.duration && !signals.is_shutdown() && !full && !other {
             sleep(FETCH_EVERY.min(self.duration.saturating_sub(start.elapsed())));
             let piece = tape.fetch()?;
+            other = !piece.header.is_of_the_same(&first.header);
+            if other {
+                break;
+            }
             missed += piece.missed;
             for frame in &piece.frames {
                 full = !writer.push(frame).map_err(failed)?;
@@ -73,7 +77,11 @@ impl Record {
             0 => String::new(),
             missed => format!(", {missed} windows are missing"),
         };
-        let why = if full { "; the file is full" } else { "" };
+        let why = match () {
+            () if full => "; the file is full",
+            () if other => "; then CPUs came or went",
+            () => "",
+        };
         print(format!("{name}: {windows} windows, {bytes} bytes{missing}{why}\n").as_bytes())
     }
 }

@@ -79,6 +79,11 @@ impl Header {
         }
     }
 
+    /// Is it of the same CPUs?
+    pub fn is_of_the_same(&self, other: &Header) -> bool {
+        self.cpus == other.cpus
+    }
+
     /// The machine.
     ///
     /// # Errors

@@ -53,6 +53,12 @@ impl Buffer {
         self.frames.push_back(frame);
     }
 
+    /// Drops all windows: the next ones are of other CPUs.
+    pub fn forget(&mut self) {
+        self.missed += self.frames.len() as u64;
+        self.frames.clear();
+    }
+
     /// All windows since the last call, and how many got lost. What a client that
     /// went away left behind is not for the next one.
     pub fn take(&mut self) -> (Vec<Frame>, u64) {

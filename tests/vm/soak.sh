@@ -95,7 +95,6 @@ faults() {
 	done
 }
 
-# A scheduler that is about to start again may refuse.
 settings() {
 	while again 0.4; do
 		scx_hallows set slice_us=1500 >/dev/null && scx_hallows set slice_us=3000 >/dev/null && echo round || :
@@ -109,7 +108,7 @@ memory() {
 	done
 }
 
-# A CPU leaves and comes back; the scheduler starts again each time.
+# A CPU leaves and comes back; the scheduler stays.
 hotplug() {
 	while again 4; do
 		echo 0 >/sys/devices/system/cpu/cpu2/online
@@ -124,6 +123,7 @@ rss_kib() {
 }
 
 start
+starts=$(cat $SCX/enable_seq)
 DISTURBERS='messages forks groups nices real_time faults settings memory hotplug'
 load affinity hallows-load --json affinity-churn --threads 8 --for "${SOAK_S}s"
 load periodic hallows-load --json periodic --threads 2 --for "${SOAK_S}s"
@@ -138,6 +138,7 @@ for disturber in $DISTURBERS; do
 	check "rounds of $disturber" "$(grep -c round /tmp/"$disturber")" '>' 0
 done
 within 20 attached
+check "starts" "$(cat $SCX/enable_seq)" == "$starts"
 alive || fail "the process ended"
 say "still scheduling after $SOAK_S s, longest wake-up $(field max_us /tmp/periodic) us"
 check "growth of the agent's memory, KiB" $(($(rss_kib) - before)) '<' 1024
