@@ -105,17 +105,13 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
-    /// Stands for the program: knows the three subcommands that matter here.
-    const PROGRAM: &str = "#!/bin/sh\ncase $1 in\nconfig) echo '#defaults' ;;\n\
-        completions) echo \"for $2\" ;;\nman) echo page >$3/scx_hallows.8\n\
-        echo page >$3/scx_hallows-get.8 ;;\nesac\n";
+    /// Stands for the program, see there.
+    const PROGRAM: &str = "tools/xtask/src/install/stand-in.sh";
 
     /// Installs without building; returns the paths below `root`.
     fn install(root: &Path, prefix: &str) -> Vec<String> {
         let stage = tempfile::tempdir().unwrap();
-        let program = stage.path().join("program");
-        fs::write(&program, PROGRAM).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let program = paths::root().join(PROGRAM);
         let files = Files::new(Some(root));
         let layout = Layout::new(Path::new(prefix));
         for piece in layout.pieces(&program, stage.path()).unwrap() {
