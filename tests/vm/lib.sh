@@ -128,6 +128,8 @@ block() {
 	: >$STATS.raw # the child does so too late
 	scx_hallows --monitor "$1" >$STATS.raw 2>$STATS.err &
 	monitor=$!
+	# What is measured shall not be this shell's own work.
+	sleep "$(awk "BEGIN {print $1 * ($2 - 1)}")"
 	until [ "$(grep -c '^$' $STATS.raw)" -ge "$2" ]; do
 		kill -0 $monitor 2>/dev/null || fail "no statistics: $(cat $STATS.err)"
 		sleep 0.05
