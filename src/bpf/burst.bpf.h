@@ -71,6 +71,20 @@ static __always_inline u32 footprint_of(const struct task_struct *p, const struc
 }
 
 /*
+ * The average after one more burst, of which no more than a slice counts. A
+ * program that computed while it started up, and now waits for its user, shall
+ * be known for what it is after two bursts, not ten; a task is by its first.
+ */
+static __always_inline u32 next_average(const struct task_ctx *tctx)
+{
+	u64 burst = at_most(tctx->burst_ns, full_slice_ns()), average = tctx->avg_burst_ns;
+
+	if (!tctx->nr_bursts)
+		return burst;
+	return burst < average / 2 ? (average + burst) / 2 : ewma(average, burst);
+}
+
+/*
  * A burst ends when the task goes to sleep, which a change of its attributes,
  * though it dequeues the task, is not. One longer than thought counts before.
  */
@@ -82,7 +96,7 @@ static __always_inline void burst_stops(const struct task_struct *p, struct task
 	if (sleeps)
 		count_burst(tctx, cpu);
 	if (sleeps || tctx->burst_ns > tctx->avg_burst_ns)
-		tctx->avg_burst_ns = ewma(tctx->avg_burst_ns, tctx->burst_ns);
+		tctx->avg_burst_ns = next_average(tctx);
 	if (!sleeps)
 		return;
 	tctx->burst_ns = 0;

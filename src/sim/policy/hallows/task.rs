@@ -13,6 +13,7 @@ pub struct TaskTime {
     pub exec_start_ns: u64,
     pub burst_ns: u64,
     pub avg_burst_ns: u64,
+    pub has_slept: bool,
     pub granted_ns: u64,
     pub clock_cpu: usize,
     pub on_express: bool,
@@ -23,6 +24,20 @@ pub struct TaskTime {
     pub home_moved_ns: u64,
     pub home_tried_ns: u64,
     pub home_llc: Option<usize>,
+}
+
+impl TaskTime {
+    /// The average after one more burst: `next_average()`.
+    fn next_average_ns(&self, slice_ns: u64) -> u64 {
+        let (burst_ns, average_ns) = (self.burst_ns.min(slice_ns), self.avg_burst_ns);
+        if !self.has_slept {
+            burst_ns
+        } else if burst_ns < average_ns / 2 {
+            (average_ns + burst_ns) / 2
+        } else {
+            ewma(average_ns, burst_ns)
+        }
+    }
 }
 
 impl Hallows {
@@ -36,6 +51,7 @@ impl Hallows {
                 burst_ns: 0,
                 // Not latency-critical until it has shown it.
                 avg_burst_ns: 2 * self.params.express_max_ns,
+                has_slept: false,
                 granted_ns: 0,
                 clock_cpu: cpu,
                 on_express: false,
@@ -101,12 +117,14 @@ impl Hallows {
 
     /// A burst ends when the task sleeps; one longer than thought counts before.
     pub(super) fn burst_stops(&mut self, task: TaskId, runnable: bool) {
+        let slice_ns = self.params.slice_ns;
         let time = &mut self.tasks[task as usize];
         if !runnable || time.burst_ns > time.avg_burst_ns {
-            time.avg_burst_ns = ewma(time.avg_burst_ns, time.burst_ns);
+            time.avg_burst_ns = time.next_average_ns(slice_ns);
         }
         if !runnable {
             time.burst_ns = 0;
+            time.has_slept = true;
         }
     }
 }
