@@ -144,7 +144,9 @@ struct track_state {
 	u64 since_ns;		/* when the track last moved, or began to wait */
 	u32 invited_by;		/* 1 + the CPU whose track to try first, 0: none */
 	u32 make_way;		/* whoever runs was asked to make way for one of the track */
-	u64 _pad1[6];
+	u32 waits;		/* work came, and the CPU did not find the track empty since */
+	u32 _pad0;
+	u64 _pad1[5];
 };
 
 /*

@@ -207,7 +207,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	cell->curr_avg_ns = tctx->avg_burst_ns;
 	cell->flags = is_express(p, tctx) ? 0 : CELL_HOG;
 	mark_away(p, tctx, cell, cpu, now);
-	cell_sample(cell, nr_waiting(cpu), now);
+	cell_sample(cell, nr_waiting_hint(cpu), now);
 	explain_run(p, tctx, cpu, now);
 	ring = ring_between(tctx->last_cpu, cpu);
 	if (tctx->last_cpu != NO_CPU)
@@ -231,6 +231,7 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	if (!cell || llc >= MAX_LLCS)
 		return;
 	nr = nr_waiting(cpu);
+	track_waits(cpu, nr);
 	cell_sample(cell, nr, now);
 	if (nr_llcs > 1) {
 		patrol(cpu, cell, now);

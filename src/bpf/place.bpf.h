@@ -152,7 +152,7 @@ static __always_inline bool waker_fits(const struct task_struct *p, s32 prev_cpu
 	if ((cell->flags & (CELL_HOG | CELL_HELD | CELL_IDLE)) ||
 	    cell->curr_avg_ns >= (sync ? express_max_ns() / 4 : need_ns(RING_LLC)))
 		return false;
-	return bpf_cpumask_test_cpu(here, p->cpus_ptr) && !nr_waiting(here) &&
+	return bpf_cpumask_test_cpu(here, p->cpus_ptr) && !nr_waiting_hint(here) &&
 	       !scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | here);
 }
 

@@ -6,14 +6,19 @@
 #ifndef __HALLOWS_ROUTE_BPF_H
 #define __HALLOWS_ROUTE_BPF_H
 
-/* Takes the first task of @from's track that this CPU may run. */
-static __always_inline bool take_track_at(s32 from, enum hallows_stat stat, u32 stop, u64 now)
+/* Takes the first task of @from's track, which has some, that this CPU may run. */
+static __always_inline bool take_first(s32 from, enum hallows_stat stat, u32 stop, u64 now)
 {
-	if (!nr_waiting(from) || !scx_bpf_dsq_move_to_local(track_dsq(from), 0))
+	if (!scx_bpf_dsq_move_to_local(track_dsq(from), 0))
 		return false;
 	track_moved(from, now);
 	count_dispatch(stat, from, stop);
 	return true;
+}
+
+static __always_inline bool take_track_at(s32 from, enum hallows_stat stat, u32 stop, u64 now)
+{
+	return nr_waiting(from) && take_first(from, stat, stop, now);
 }
 
 static __always_inline bool take_track(s32 from, enum hallows_stat stat, u64 now)
@@ -43,6 +48,7 @@ static __always_inline bool take_head(struct task_struct *prev, struct task_ctx 
 	struct task_struct *head;
 	bool own = nr_waiting(cpu);
 
+	track_waits(cpu, own);
 	if (cell->express_ns < full_slice_ns() || !own)
 		if (take_express(llc, STAT_EXPRESS, now))
 			return true;
@@ -54,7 +60,7 @@ static __always_inline bool take_head(struct task_struct *prev, struct task_ctx 
 		if (head && time_before(deadline_of(prev, prev_ctx, slice), head->scx.dsq_vtime))
 			return false;
 	}
-	if (!take_track(cpu, STAT_OWN, now))
+	if (!take_first(cpu, STAT_OWN, 0, now))
 		return false;
 	cell->express_ns = 0;
 	return true;

@@ -104,6 +104,27 @@ static __always_inline bool made_way(s32 cpu)
 	return true;
 }
 
+/*
+ * nr_waiting() for those who ask often about the CPU that they are on, and need
+ * no right answer: to find a DSQ takes as long as all else that they do. Like a
+ * bit of a yard it may be lost for a moment.
+ */
+static __always_inline u32 nr_waiting_hint(s32 cpu)
+{
+	struct track_state *track = track_of(cpu);
+
+	return track && track->waits ? nr_waiting(cpu) : 0;
+}
+
+/* Notes for the hint whether anything waits on @cpu's track; tests before it writes. */
+static __always_inline void track_waits(s32 cpu, bool waits)
+{
+	struct track_state *track = track_of(cpu);
+
+	if (track && track->waits != waits)
+		track->waits = waits;
+}
+
 enum yard_bits {
 	YARD_WAITING,
 	YARD_HELD,
@@ -192,8 +213,9 @@ static __noinline void queue_on_track(struct task_struct *p, struct task_ctx *tc
 	tctx->queued_ns = now;
 	tctx->on_express = false;
 	scx_bpf_dsq_insert_vtime(p, track_dsq(cpu), slice, deadline_of(p, tctx, slice), enq_flags);
-	if (!nr_waiting(cpu))
+	if (!nr_waiting_hint(cpu))
 		track_moved(cpu, now);
+	track_waits(cpu, true);
 	if (!is_pinned(p))
 		yard_set(cpu, YARD_WAITING, true);
 	count(STAT_ENQ_TRACK);
