@@ -17,6 +17,7 @@
 #define FOOTPRINT_PAGES 2048	/* resident pages of a usual process, 8 MiB */
 #define TINY_BURST_NS 50000
 #define COLD_SLEEP_NS 50000000ULL
+#define LONGEST_BURSTS 8		/* times express_max_ns(): more of a burst does not count */
 #define PAGE_KINDS 2		/* file and anonymous pages, the first two of rss_stat */
 
 /* A run begins at the distance @ring from the last one. */
@@ -71,17 +72,16 @@ static __always_inline u32 footprint_of(const struct task_struct *p, const struc
 }
 
 /*
- * The average after one more burst, of which no more than a slice counts. A
- * program that computed while it started up, and now waits for its user, shall
- * be known for what it is after two bursts, not ten; a task is by its first.
+ * The average after one more burst. The first stands for all: what just began
+ * need not wait behind hogs until an average has forgotten where it started. Of
+ * long ones not all counts: a program that computed for seconds and now waits for
+ * its user is known for that after eight short bursts, not thirty.
  */
 static __always_inline u32 next_average(const struct task_ctx *tctx)
 {
-	u64 burst = at_most(tctx->burst_ns, full_slice_ns()), average = tctx->avg_burst_ns;
+	u64 burst = at_most(tctx->burst_ns, LONGEST_BURSTS * express_max_ns());
 
-	if (!tctx->nr_bursts)
-		return burst;
-	return burst < average / 2 ? (average + burst) / 2 : ewma(average, burst);
+	return tctx->nr_bursts ? ewma(tctx->avg_burst_ns, burst) : burst;
 }
 
 /*

@@ -6,6 +6,9 @@ use super::cell::ewma;
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
+/// Times `express_max`: more of a burst does not count.
+const LONGEST_BURSTS: u64 = 8;
+
 /// `struct task_ctx`, as far as it is modelled.
 #[derive(Clone, Copy, Debug)]
 pub struct TaskTime {
@@ -28,14 +31,12 @@ pub struct TaskTime {
 
 impl TaskTime {
     /// The average after one more burst: `next_average()`.
-    fn next_average_ns(&self, slice_ns: u64) -> u64 {
-        let (burst_ns, average_ns) = (self.burst_ns.min(slice_ns), self.avg_burst_ns);
-        if !self.has_slept {
-            burst_ns
-        } else if burst_ns < average_ns / 2 {
-            (average_ns + burst_ns) / 2
+    fn next_average_ns(&self, express_max_ns: u64) -> u64 {
+        let burst_ns = self.burst_ns.min(LONGEST_BURSTS * express_max_ns);
+        if self.has_slept {
+            ewma(self.avg_burst_ns, burst_ns)
         } else {
-            ewma(average_ns, burst_ns)
+            burst_ns
         }
     }
 }
@@ -117,10 +118,10 @@ impl Hallows {
 
     /// A burst ends when the task sleeps; one longer than thought counts before.
     pub(super) fn burst_stops(&mut self, task: TaskId, runnable: bool) {
-        let slice_ns = self.params.slice_ns;
+        let express_max_ns = self.params.express_max_ns;
         let time = &mut self.tasks[task as usize];
         if !runnable || time.burst_ns > time.avg_burst_ns {
-            time.avg_burst_ns = time.next_average_ns(slice_ns);
+            time.avg_burst_ns = time.next_average_ns(express_max_ns);
         }
         if !runnable {
             time.burst_ns = 0;
