@@ -95,7 +95,7 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 	if (cpu < 0)
 		return prev_cpu;
 	count_idle(p, tctx, home, prev_cpu, cpu, now);
-	scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, orders.slice_ns, 0);
+	scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, whole_slice(tctx, orders.slice_ns), 0);
 	return cpu;
 }
 
@@ -196,6 +196,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	if (!tctx || !cell)
 		return;
 	unhold(cpu, cell);
+	rest(p, tctx, now);
 	rebase_vtime(p, tctx, cpu);
 	advance_clock(cell, tctx, full_slice_ns());
 	cell_count_idle_wait(cell, cpu, tctx->queued_ns, now);

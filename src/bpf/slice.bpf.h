@@ -31,9 +31,12 @@ static __always_inline void renew_slice(struct task_struct *p, struct task_ctx *
 static __always_inline void cut_slice(struct task_struct *p)
 {
 	struct task_ctx *tctx = task_ctx_of(p);
-	u64 full = full_slice_ns(), left = p->scx.slice, extra;
+	u64 left = p->scx.slice, full, extra;
 
-	if (!tctx || tctx->granted_ns <= full || !left)
+	if (!tctx)
+		return;
+	full = whole_slice(tctx, full_slice_ns());
+	if (tctx->granted_ns <= full || !left)
 		return;
 	extra = tctx->granted_ns - full;
 	if (extra > left)

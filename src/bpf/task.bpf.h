@@ -19,6 +19,7 @@ struct task_ctx {
 	u64 queued_ns;		/* when it was queued, 0: it does not wait */
 	u64 burst_ns;		/* run time since it last slept */
 	u64 slept_ns;		/* since when it sleeps, 0: it ran since */
+	u64 rested_ns;		/* up to when sleep was taken off its debt */
 	u32 avg_burst_ns;	/* EWMA of the bursts */
 	u32 nr_bursts;
 	u32 group_ns;		/* run time that its group does not know of yet */
@@ -115,16 +116,57 @@ static __always_inline void rebase_vtime(struct task_struct *p, struct task_ctx 
 }
 
 /*
+ * Takes half of the time that @p slept off what it is ahead of its clock. Who
+ * wants a third of a CPU or less, such as a game that draws a frame and waits for
+ * the next, thus begins each burst without debt however many hogs there are; who
+ * wants more comes to owe, and is served in turn. Sleep never makes a credit.
+ */
+static __always_inline void rest(const struct task_struct *p, struct task_ctx *tctx, u64 now)
+{
+	struct cell *cell = cell_of(tctx->clock_cpu);
+	u64 from = tctx->slept_ns, debt, paid;
+
+	if (!from || !cell)
+		return;
+	if (time_before(from, tctx->rested_ns))
+		from = tctx->rested_ns;
+	tctx->rested_ns = now;
+	debt = tctx->vtime_ns - cell->vclock_ns;
+	if ((s64)debt <= 0)
+		return;
+	paid = to_vtime(p, tctx, since_ns(from, now) / 2);
+	tctx->vtime_ns -= paid < debt ? paid : debt;
+}
+
+/*
+ * The slice of a task that would get @slice: one for all of its burst, if that is
+ * no longer than two usual ones. The rest of it would wait for a round of all others.
+ */
+static __always_inline u64 whole_slice(const struct task_ctx *tctx, u64 slice)
+{
+	u64 most = 2 * full_slice_ns(), burst = tctx->avg_burst_ns;
+
+	if (burst <= slice || burst > most)
+		return slice;
+	burst += burst / 4;
+	return burst < most ? burst : most;
+}
+
+/*
  * The virtual deadline of @p's next request, at most @slice long. A slice longer
- * than the usual is cut as soon as others wait, so nobody requests it.
+ * than the usual is cut as soon as others wait, so nobody requests it. Who runs
+ * its bursts whole, and was preempted, goes on with the request that it had made.
  */
 static __always_inline u64 deadline_of(struct task_struct *p, struct task_ctx *tctx, u64 slice)
 {
 	u64 request = slice < full_slice_ns() ? slice : full_slice_ns();
+	u64 whole = whole_slice(tctx, slice), begun = 0;
 
 	if (tctx->avg_burst_ns < request)
 		request = tctx->avg_burst_ns;
-	return tctx->vtime_ns + to_vtime(p, tctx, request);
+	if (whole > slice && tctx->burst_ns < whole)
+		begun = tctx->burst_ns;
+	return tctx->vtime_ns - to_vtime(p, tctx, begun) + to_vtime(p, tctx, request);
 }
 
 /* Charges @p for what it ran since it was last charged. */

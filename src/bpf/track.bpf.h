@@ -209,10 +209,12 @@ static __noinline void queue_on_track(struct task_struct *p, struct task_ctx *tc
 
 	if (cell_offline(cpu))
 		cpu = scx_bpf_task_cpu(p);
+	rest(p, tctx, now);
 	rebase_vtime(p, tctx, cpu);
 	tctx->queued_ns = now;
 	tctx->on_express = false;
-	scx_bpf_dsq_insert_vtime(p, track_dsq(cpu), slice, deadline_of(p, tctx, slice), enq_flags);
+	scx_bpf_dsq_insert_vtime(p, track_dsq(cpu), whole_slice(tctx, slice), deadline_of(p, tctx, slice),
+				 enq_flags);
 	if (!nr_waiting_hint(cpu))
 		track_moved(cpu, now);
 	track_waits(cpu, true);

@@ -129,7 +129,7 @@ impl Policy for Hallows {
         let orders = self.read_orders(prev_cpu, machine.now_ns);
         self.wakes(task, prev_cpu);
         match self.pick_idle_near(machine, task, prev_cpu, &orders) {
-            Some(cpu) => machine.run_on(cpu, task, orders.slice_ns),
+            Some(cpu) => machine.run_on(cpu, task, self.whole_slice_ns(task, orders.slice_ns)),
             None => self.enqueue_woken(machine, task, prev_cpu, &orders),
         }
     }
@@ -193,11 +193,13 @@ impl Policy for Hallows {
     }
 
     fn running(&mut self, machine: &mut Machine, cpu: usize, task: TaskId) {
+        self.rest(task, machine.now_ns);
         self.rebase_vtime(task, cpu);
         self.advance_clock(cpu, task, self.params.slice_ns);
         let express = self.is_express(task);
         let used_ns = machine.task(task).cpu_ns;
         let time = &mut self.tasks[task as usize];
+        time.slept_ns = None;
         time.exec_start_ns = used_ns;
         time.granted_ns = machine.task(task).slice_ns;
         let (avg_burst_ns, nr_queued) = (time.avg_burst_ns, self.tracks[cpu].len());
@@ -208,7 +210,7 @@ impl Policy for Hallows {
     fn stopping(&mut self, machine: &mut Machine, cpu: usize, task: TaskId, runnable: bool) {
         self.charge(machine, task);
         self.group_charge(machine, task, cpu);
-        self.burst_stops(task, runnable);
+        self.burst_stops(task, runnable, machine.now_ns);
         let time = &mut self.tasks[task as usize];
         let express = std::mem::take(&mut time.on_express);
         let granted_ns = time.granted_ns;

@@ -6,6 +6,20 @@ use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
 impl Hallows {
+    /// A slice for `task` instead of `slice_ns`: enough for its burst, two usual
+    /// ones at most.
+    pub(super) fn whole_slice_ns(&self, task: TaskId, slice_ns: u64) -> u64 {
+        let (most_ns, burst_ns) = (
+            2 * self.params.slice_ns,
+            self.tasks[task as usize].avg_burst_ns,
+        );
+        if burst_ns <= slice_ns || burst_ns > most_ns {
+            slice_ns
+        } else {
+            (burst_ns + burst_ns / 4).min(most_ns)
+        }
+    }
+
     /// `task`, whose slice on `cpu` is over, was charged for it and runs on for
     /// another of `slice_ns`.
     pub(super) fn renew_slice(
@@ -27,7 +41,8 @@ impl Hallows {
         let Some(task) = machine.cpus[cpu].current else {
             return;
         };
-        let (full_ns, left_ns) = (self.params.slice_ns, machine.slice_left_ns(cpu));
+        let full_ns = self.whole_slice_ns(task, self.params.slice_ns);
+        let left_ns = machine.slice_left_ns(cpu);
         let granted_ns = &mut self.tasks[task as usize].granted_ns;
         let extra_ns = granted_ns.saturating_sub(full_ns).min(left_ns);
         if extra_ns > 0 {

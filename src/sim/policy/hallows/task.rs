@@ -17,6 +17,10 @@ pub struct TaskTime {
     pub burst_ns: u64,
     pub avg_burst_ns: u64,
     pub has_slept: bool,
+    /// Since when it sleeps, if it did not run since.
+    pub slept_ns: Option<u64>,
+    /// Up to when sleep was taken off its debt.
+    pub rested_ns: u64,
     pub granted_ns: u64,
     pub clock_cpu: usize,
     pub on_express: bool,
@@ -53,6 +57,8 @@ impl Hallows {
                 // Not latency-critical until it has shown it.
                 avg_burst_ns: 2 * self.params.express_max_ns,
                 has_slept: false,
+                slept_ns: None,
+                rested_ns: 0,
                 granted_ns: 0,
                 clock_cpu: cpu,
                 on_express: false,
@@ -82,11 +88,34 @@ impl Hallows {
         time.clock_cpu = cpu;
     }
 
+    /// Takes half of the time that `task` slept off what it is ahead of its clock.
+    pub(super) fn rest(&mut self, task: TaskId, now_ns: u64) {
+        let time = &mut self.tasks[task as usize];
+        let Some(slept_ns) = time.slept_ns else {
+            return;
+        };
+        let from_ns = slept_ns.max(time.rested_ns);
+        time.rested_ns = now_ns;
+        let clock_ns = self.cells[time.clock_cpu].vclock_ns;
+        let debt_ns = time.vtime_ns.wrapping_sub(clock_ns) as i64;
+        if debt_ns > 0 {
+            let paid_ns = (now_ns - from_ns) / 2;
+            time.vtime_ns = time.vtime_ns.wrapping_sub(paid_ns.min(debt_ns as u64));
+        }
+    }
+
     /// The virtual deadline of the next request of `task`.
     pub(super) fn deadline_of(&self, task: TaskId, slice_ns: u64) -> u64 {
         let time = &self.tasks[task as usize];
         let request_ns = time.avg_burst_ns.min(slice_ns).min(self.params.slice_ns);
-        time.vtime_ns.wrapping_add(request_ns)
+        let whole_ns = self.whole_slice_ns(task, slice_ns);
+        let begun_ns = match whole_ns > slice_ns && time.burst_ns < whole_ns {
+            true => time.burst_ns,
+            false => 0,
+        };
+        time.vtime_ns
+            .wrapping_sub(begun_ns)
+            .wrapping_add(request_ns)
     }
 
     /// Charges `task` for what it ran since it was last charged.
@@ -117,7 +146,7 @@ impl Hallows {
     }
 
     /// A burst ends when the task sleeps; one longer than thought counts before.
-    pub(super) fn burst_stops(&mut self, task: TaskId, runnable: bool) {
+    pub(super) fn burst_stops(&mut self, task: TaskId, runnable: bool, now_ns: u64) {
         let express_max_ns = self.params.express_max_ns;
         let time = &mut self.tasks[task as usize];
         if !runnable || time.burst_ns > time.avg_burst_ns {
@@ -126,6 +155,7 @@ impl Hallows {
         if !runnable {
             time.burst_ns = 0;
             time.has_slept = true;
+            time.slept_ns = Some(now_ns);
         }
     }
 }

@@ -33,9 +33,10 @@ impl Hallows {
         cpu: usize,
         slice_ns: u64,
     ) {
+        self.rest(task, machine.now_ns);
         self.rebase_vtime(task, cpu);
         self.tasks[task as usize].on_express = false;
-        machine.task_mut(task).slice_ns = slice_ns;
+        machine.task_mut(task).slice_ns = self.whole_slice_ns(task, slice_ns);
         if self.tracks[cpu].is_empty() {
             self.track_since_ns[cpu] = machine.now_ns;
         }
