@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+mod groups;
+mod submit;
+
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
