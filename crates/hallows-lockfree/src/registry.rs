@@ -9,6 +9,7 @@ use std::ptr::{self, NonNull};
 
 use crossbeam_utils::CachePadded;
 
+use crate::garbage::Header;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use crate::sync::order;
 
@@ -108,6 +109,16 @@ impl<S> Registry<S> {
             let is_owned = unsafe { link.as_ref() }.owned.load(Ordering::Relaxed);
             (all + 1, owned + usize::from(is_owned))
         })
+    }
+}
+
+impl Registry<AtomicPtr<Header>> {
+    /// The addresses in the slots, hazards, sorted, into `protected`.
+    pub(crate) fn protected(&self, acquire: Ordering, protected: &mut Vec<usize>) {
+        protected.clear();
+        let addresses = self.slots().map(|slot| slot.load(acquire));
+        protected.extend(addresses.filter(|a| !a.is_null()).map(<*mut Header>::addr));
+        protected.sort_unstable();
     }
 }
 

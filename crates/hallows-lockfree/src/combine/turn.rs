@@ -67,8 +67,8 @@ impl<C: Combine> Shared<C> {
         }
         let all = || (from..self.slots.len()).chain(0..from);
         let mut near = all().filter(|slot| self.groups.is_near(*slot, group));
-        let roused = near.any(|slot| self.slots[slot].rouse())
-            || all().any(|slot| self.slots[slot].rouse());
+        let roused =
+            near.any(|slot| self.slots[slot].rouse()) || all().any(|slot| self.slots[slot].rouse());
         if !roused {
             all().for_each(|slot| self.slots[slot].call_on());
         }

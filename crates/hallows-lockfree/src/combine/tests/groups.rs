@@ -35,12 +35,19 @@ fn turns(groups: &[u16], pass: usize, near: u16) -> Vec<Vec<usize>> {
     assert!(!requests.iter_mut().any(is_answered));
     let mut turns = Vec::new();
     while turns.iter().map(Vec::len).sum::<usize>() < groups.len() {
-        let now = turn.take().or_else(|| combiner.shared.turn(Group::new(near)));
+        let now = turn
+            .take()
+            .or_else(|| combiner.shared.turn(Group::new(near)));
         let now = now.expect("it is free");
         assert!(now.serve(None).is_none());
         drop(now);
         // SAFETY: this is the only thread, and it has no turn.
-        turns.push(unsafe { combiner.shared.place.with(|place| mem::take(&mut place.state.0)) });
+        turns.push(unsafe {
+            combiner
+                .shared
+                .place
+                .with(|place| mem::take(&mut place.state.0))
+        });
     }
     turns
 }
@@ -89,8 +96,7 @@ fn a_turn_is_handed_over_within_the_group() {
     let slots = [far.slot, near.slot];
     let busy = combiner.shared.turn(Group::new(1)).expect("it is free");
     thread::scope(|scope| {
-        let threads = [far, near]
-            .map(|mut handle| scope.spawn(move || handle.call(nothing()).0));
+        let threads = [far, near].map(|mut handle| scope.spawn(move || handle.call(nothing()).0));
         for slot in slots {
             while !combiner.shared.slots[slot].is_asleep() {
                 thread::yield_now();

@@ -220,7 +220,11 @@ fn no_future_holds_up_another() {
     let mut goes_on = goes_on;
     // The third is served with it, after it was answered in its place.
     assert_eq!(tasks[3].poll(&mut goes_on), Some(1));
-    assert_eq!(tasks[2].rings(), 1, "its waker was called, and left no other");
+    assert_eq!(
+        tasks[2].rings(),
+        1,
+        "its waker was called, and left no other"
+    );
     let mut waits = waits;
     assert_eq!(tasks[2].poll(&mut waits), Some(2));
 }
