@@ -43,7 +43,7 @@ impl<S> Registry<S> {
     }
 
     /// A record that nobody owns, or a new one with `slot`: O(records), for those
-    /// who keep what they get. The last owner left its slot as `slot` would be.
+    /// who keep what they get. The last owner left its slot as the next can go on from.
     pub(crate) fn acquire(&self, slot: impl FnOnce() -> S) -> Link<S> {
         let acquire = order("registry.acquire", Ordering::Acquire);
         let free = self.links().find(|link| {
@@ -79,7 +79,7 @@ impl<S> Registry<S> {
         }
     }
 
-    /// Gives a record up. Its slot must be as a new one.
+    /// Gives a record up. Its slot must be as the next owner may find it.
     ///
     /// # Safety
     /// `link` is of this registry and the caller owns it.

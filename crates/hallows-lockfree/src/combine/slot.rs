@@ -164,7 +164,7 @@ impl<C: Combine> Slot<C> {
 
 /// The combiner's side.
 impl<C: Combine> Slot<C> {
-    /// Takes the request, if there is one.
+    /// Takes the request, if there is one that wasn't taken yet.
     ///
     /// # Safety
     /// The caller has the lock.
@@ -176,7 +176,9 @@ impl<C: Combine> Slot<C> {
             _ => return None,
         }
         // SAFETY: pending or taken, so it is its that has the lock.
-        Some(unsafe { self.content.with(std::mem::take) })
+        let content = unsafe { self.content.with(std::mem::take) };
+        // Until it is settled it looks pending though its content is in the batch.
+        matches!(content, Content::Op(_)).then_some(content)
     }
 
     /// Takes what was offered; false: it was taken back.

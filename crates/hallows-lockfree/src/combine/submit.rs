@@ -133,7 +133,7 @@ impl<C: Combine> Handle<C> {
                     resume_unwind(thrown);
                 }
             }
-            self.slot().waker.leave(context.waker().clone());
+            self.slot().waker.leave(context.waker());
             // Who answers calls a waker that is left afterwards, else the answer is seen here.
             if self.slot().is_done() {
                 continue;

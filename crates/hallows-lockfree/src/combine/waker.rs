@@ -3,12 +3,12 @@
 //!
 //! One thread at a time, the slot's owner, leaves; any thread wakes, at any time. The
 //! waker is its that changed the state from free. Who comes while another is at it
-//! leaves a note or finds one, and then the *newest* waker is called: so what was stored
+//! leaves a note or finds one, and then the newest waker is called: so what was stored
 //! before a call of [`wake`](WakerCell::wake) is either seen after the waker was left, or
 //! that waker is called. *Proof:* all steps are read-modify-writes of one word. If the
 //! step of `wake` comes after the one that ends leaving, it takes the waker. If it comes
-//! between the two of leaving, the second one fails and the owner calls the waker. If it
-//! comes before the first, that one either fails (the owner calls its waker) or
+//! between the two of leaving, the second one finds its note and the owner calls the waker.
+//! If it comes before the first, that one either fails (the owner calls its waker) or
 //! synchronizes with it, by the release sequence that it is in. ∎
 
 use std::mem;
@@ -32,9 +32,9 @@ pub(super) struct WakerCell {
 
 impl WakerCell {
     /// Leaves `waker` in place of what was left before. By the slot's owner only.
-    pub(super) fn leave(&self, waker: Waker) {
-        if let Some(missed) = self.replace(Some(waker)) {
-            wake(missed);
+    pub(super) fn leave(&self, waker: &Waker) {
+        if self.replace(Some(waker.clone())) {
+            wake(waker);
         }
     }
 
@@ -43,29 +43,19 @@ impl WakerCell {
         self.replace(None);
     }
 
-    /// Returns the new waker if somebody wanted to wake meanwhile.
-    fn replace(&self, mut waker: Option<Waker>) -> Option<Waker> {
+    /// Returns whether somebody wanted to wake meanwhile and may not have found it.
+    fn replace(&self, mut waker: Option<Waker>) -> bool {
         let acquire = order("combine.waker_leave", Ordering::Acquire);
         let begin = self
             .state
             .compare_exchange(FREE, LEAVING, acquire, Ordering::Relaxed);
         if begin.is_err() {
-            return waker;
+            return true;
         }
         // SAFETY: the waker is ours, as we changed the state from free.
         unsafe { self.waker.with(|place| mem::swap(place, &mut waker)) };
         let release = order("combine.waker_left", Ordering::Release);
-        let end = self
-            .state
-            .compare_exchange(LEAVING, FREE, release, Ordering::Acquire);
-        if end.is_ok() {
-            return None;
-        }
-        // SAFETY: as above; who wants to wake leaves it alone.
-        let waker = unsafe { self.waker.with(Option::take) };
-        let release = order("combine.waker_missed", Ordering::Release);
-        self.state.swap(FREE, release);
-        waker
+        self.state.swap(FREE, release) != LEAVING
     }
 
     /// Calls the waker that was left, if there is one, and forgets it.
@@ -79,12 +69,12 @@ impl WakerCell {
         let release = order("combine.woken", Ordering::Release);
         self.state.fetch_and(!WAKING, release);
         if let Some(waker) = waker {
-            wake(waker);
+            wake(&waker);
         }
     }
 }
 
 /// Calls a waker. Its panic is of no request and must keep nobody else from being woken.
-fn wake(waker: Waker) {
-    drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));
+fn wake(waker: &Waker) {
+    drop(catch_unwind(AssertUnwindSafe(|| waker.wake_by_ref())));
 }
