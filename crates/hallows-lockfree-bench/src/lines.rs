@@ -15,12 +15,12 @@ use crate::group::Group;
 pub fn groups(scale: u64) -> Vec<Group> {
     let counters = [1, 2, 4].map(|threads| counter(threads, 40_000 * scale));
     let kib = [64, 4 << 10, 256 << 10];
-    let gathers = kib.map(|kib| gather(kib, 1_000 * scale as usize));
-    counters
-        .into_iter()
-        .chain(gathers)
-        .chain([cells()])
-        .collect()
+    let reads = 1_000 * scale as usize;
+    let sums = kib.map(|kib| gather(kib, reads, "a sum", add));
+    let branches = kib.map(|kib| gather(kib, reads, "a branch on each", decide));
+    let gathers = sums.into_iter().chain(branches);
+    let groups = counters.into_iter().chain(gathers);
+    groups.chain([cells()]).collect()
 }
 
 /// As many additions as there are for each thread.
@@ -66,35 +66,62 @@ fn counter(threads: usize, total: u64) -> Group {
 #[repr(align(64))]
 struct Line(u64);
 
-/// Reads from a table of that size where a list in no order says.
-fn gather(kib: usize, reads: usize) -> Group {
-    let table = Arc::new(vec![Line(1); kib * 1024 / LINE]);
-    // Others each time, and in no order: a full period of a generator (Knuth), high bits.
-    let mut seed = 1_u64;
-    let mut order = vec![0; reads];
-    let lines = table.len() as u64;
-    let mut shuffle = move |order: &mut Vec<usize>| {
-        for index in order {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            *index = ((seed >> 33) % lines) as usize;
-        }
+/// Work that doesn't keep the CPU from reading the next values meanwhile.
+fn add(sum: u64, line: &Line) -> u64 {
+    sum.wrapping_add(line.0)
+}
+
+/// Work that branches as nobody can predict: what comes after is begun in vain half the time.
+fn decide(sum: u64, line: &Line) -> u64 {
+    match line.0 & 1 {
+        0 => black_box(sum).wrapping_add(line.0),
+        _ => black_box(sum ^ line.0).rotate_left(7),
+    }
+}
+
+/// Numbers in no order (Knuth).
+#[derive(Clone)]
+struct Numbers(u64);
+
+impl Iterator for Numbers {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        let next = self.0.wrapping_mul(6_364_136_223_846_793_005);
+        self.0 = next.wrapping_add(1_442_695_040_888_963_407);
+        Some(self.0 >> 33)
+    }
+}
+
+/// Reads from a table of that size where a list says, another one each time.
+fn gather(
+    kib: usize,
+    reads: usize,
+    what: &str,
+    work: impl Fn(u64, &Line) -> u64 + Copy + 'static,
+) -> Group {
+    let lines = kib * 1024 / LINE;
+    let table: Arc<Vec<_>> = Arc::new(Numbers(1).map(Line).take(lines).collect());
+    let mut numbers = Numbers(2);
+    let mut orders = move || -> Vec<usize> {
+        let orders = numbers.by_ref().take(reads);
+        orders.map(|number| number as usize % lines).collect()
     };
-    let (mut other_order, mut other_shuffle) = (order.clone(), shuffle.clone());
-    let other_table = table.clone();
+    let (mut other_orders, other_table) = (orders.clone(), table.clone());
     let plain = move || {
-        shuffle(&mut order);
-        per_item(reads, || order.iter().map(|index| table[*index].0).sum())
+        let order = orders();
+        let values = order.iter().map(|index| &table[*index]);
+        per_item(reads, || values.fold(0, work))
     };
     let ahead = move || {
-        other_shuffle(&mut other_order);
-        let table = &other_table;
-        per_item(reads, || {
-            let look = |index: &&usize| prefetch(&table[**index]);
-            let ahead = other_order.iter().prefetch_ahead::<16>(look);
-            ahead.map(|index| table[*index].0).sum()
-        })
+        let (order, table) = (other_orders(), &other_table);
+        let ahead = order
+            .iter()
+            .prefetch_ahead::<16>(|index| prefetch(&table[**index]));
+        let values = ahead.map(|index| &table[*index]);
+        per_item(reads, || values.fold(0, work))
     };
-    Group::new(format!("gather, {kib} KiB"))
+    Group::new(format!("gather, {kib} KiB, {what}"))
         .subject("in turn", plain)
         .subject("prefetch_ahead 16", ahead)
         .bar("prefetch_ahead 16", "in turn", 1.0)

@@ -50,7 +50,7 @@ impl<'g, T: Send + Sync> Guarded<'g, T> {
     /// # Panics
     /// When the hazard is of another collector.
     #[inline]
-    pub fn hold<'h>(self, hazard: &'h mut Hazard) -> &'h T {
+    pub fn hold(self, hazard: &mut Hazard) -> &T {
         assert!(
             self.guard.is_of(&hazard.collector),
             "a hazard holds values of its own collector only"
@@ -58,7 +58,8 @@ impl<'g, T: Send + Sync> Guarded<'g, T> {
         let release = order("epoch.hold", Ordering::Release);
         hazard.slot().store(self.node.cast(), release);
         // SAFETY: the guard keeps it until it is dropped, and the hazard, stored before
-        // that, from then on as long as it is borrowed (proof in the module).
+        // that, from then on as long as it is borrowed (proof in the module), which is what
+        // the reference's lifetime is.
         unsafe { &*Node::value(self.node) }
     }
 }

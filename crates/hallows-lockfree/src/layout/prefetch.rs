@@ -32,8 +32,9 @@ pub trait PrefetchAhead: Iterator + Sized {
     /// early as can be. `look` finds what the item will need and [`prefetch`]es it.
     ///
     /// It is for gathers: items that say where in a large table to read, in no order that the
-    /// hardware would guess. Sequential reads it only slows down, as it does where the table is
-    /// in the caches. The distance is how many items are done in the time that memory
+    /// hardware would guess, with so much to do for each, or branches on what was read, that
+    /// the CPU doesn't get to the next one's read by itself. Sequential reads it only slows
+    /// down, as it does where the table is in the caches: measure. The distance is how many items are done in the time that memory
     /// takes: 8 to 32 for a few instructions each.
     ///
     /// At most `N` items are taken from the iterator before they are asked for, and held in
@@ -65,6 +66,7 @@ pub trait PrefetchAhead: Iterator + Sized {
             ring: array::from_fn(|_| None),
             at: 0,
             begun: false,
+            ended: false,
         }
     }
 }
@@ -78,13 +80,29 @@ struct Ahead<I: Iterator, F, const N: usize> {
     ring: [Option<I::Item>; N],
     at: usize,
     begun: bool,
+    /// There are no more than those in the ring.
+    ended: bool,
 }
 
 impl<I: Iterator, F: FnMut(&I::Item), const N: usize> Ahead<I, F, N> {
+    #[cold]
+    fn begin(&mut self) {
+        self.begun = true;
+        for at in 0..N {
+            self.fill(at);
+        }
+    }
+
+    /// Puts the next item there, if there is one. An iterator that ended isn't asked again.
     #[inline]
-    fn take(&mut self) -> Option<I::Item> {
-        let item = self.items.next();
-        item.inspect(&mut self.look)
+    fn fill(&mut self, at: usize) {
+        if !self.ended {
+            self.ring[at] = self.items.next();
+            match &self.ring[at] {
+                Some(item) => (self.look)(item),
+                None => self.ended = true,
+            }
+        }
     }
 }
 
@@ -94,33 +112,23 @@ impl<I: Iterator, F: FnMut(&I::Item), const N: usize> Iterator for Ahead<I, F, N
     #[inline]
     fn next(&mut self) -> Option<I::Item> {
         if !self.begun {
-            self.begun = true;
-            for at in 0..N {
-                self.ring[at] = self.take();
-                if self.ring[at].is_none() {
-                    break;
-                }
-            }
+            self.begin();
         }
-        // An iterator that is at its end isn't asked again.
-        let item = self.ring[self.at].take()?;
-        let is_full = self.ring[if self.at == 0 { N - 1 } else { self.at - 1 }].is_some() || N == 1;
-        if is_full {
-            self.ring[self.at] = self.take();
-        }
-        self.at = if self.at + 1 == N { 0 } else { self.at + 1 };
+        let at = self.at;
+        let item = self.ring[at].take()?;
+        self.fill(at);
+        self.at = if at + 1 == N { 0 } else { at + 1 };
         Some(item)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let ahead = self.ring.iter().flatten().count();
-        let (low, high) = match self.begun && ahead < N {
-            // At its end.
+        let (low, high) = match self.ended {
             true => (0, Some(0)),
             false => self.items.size_hint(),
         };
-        let all = |count: usize| count.checked_add(ahead);
-        (low.saturating_add(ahead), high.and_then(all))
+        let high = high.and_then(|high| high.checked_add(ahead));
+        (low.saturating_add(ahead), high)
     }
 }
 
