@@ -61,7 +61,7 @@ impl Combine for Table {
 
 /// Nanoseconds per request of all threads together, each of which makes `each` by what
 /// `caller` gives it.
-fn time<F: FnMut(u64) -> u64 + Send>(threads: usize, each: u64, caller: impl Fn() -> F) -> f64 {
+pub fn time<F: FnMut(u64) -> u64 + Send>(threads: usize, each: u64, caller: impl Fn() -> F) -> f64 {
     let barrier = Barrier::new(threads);
     let spans: Vec<_> = thread::scope(|scope| {
         let running: Vec<_> = (0..threads)

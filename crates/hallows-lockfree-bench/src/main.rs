@@ -5,6 +5,7 @@
 mod combining;
 mod garbage;
 mod group;
+mod lines;
 mod queues;
 mod readers;
 mod stall;
@@ -37,6 +38,7 @@ fn main() -> anyhow::Result<()> {
         queues::groups(scale)?,
         combining::groups(scale),
         garbage::groups(scale),
+        lines::groups(scale),
     ]
     .into_iter()
     .flatten()

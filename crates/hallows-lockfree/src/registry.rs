@@ -9,6 +9,7 @@ use std::ptr::{self, NonNull};
 
 use crossbeam_utils::CachePadded;
 
+use crate::garbage::Header;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use crate::sync::order;
 
@@ -42,7 +43,7 @@ impl<S> Registry<S> {
     }
 
     /// A record that nobody owns, or a new one with `slot`: O(records), for those
-    /// who keep what they get. The last owner left its slot as `slot` would be.
+    /// who keep what they get. The last owner left its slot as the next can go on from.
     pub(crate) fn acquire(&self, slot: impl FnOnce() -> S) -> Link<S> {
         let acquire = order("registry.acquire", Ordering::Acquire);
         let free = self.links().find(|link| {
@@ -78,7 +79,7 @@ impl<S> Registry<S> {
         }
     }
 
-    /// Gives a record up. Its slot must be as a new one.
+    /// Gives a record up. Its slot must be as the next owner may find it.
     ///
     /// # Safety
     /// `link` is of this registry and the caller owns it.
@@ -108,6 +109,16 @@ impl<S> Registry<S> {
             let is_owned = unsafe { link.as_ref() }.owned.load(Ordering::Relaxed);
             (all + 1, owned + usize::from(is_owned))
         })
+    }
+}
+
+impl Registry<AtomicPtr<Header>> {
+    /// The addresses in the slots, hazards, sorted, into `protected`.
+    pub(crate) fn protected(&self, acquire: Ordering, protected: &mut Vec<usize>) {
+        protected.clear();
+        let addresses = self.slots().map(|slot| slot.load(acquire));
+        protected.extend(addresses.filter(|a| !a.is_null()).map(<*mut Header>::addr));
+        protected.sort_unstable();
     }
 }
 

@@ -4,12 +4,15 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::pin::Pin;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Waker};
 use std::thread;
 
 use hallows_lockfree::combine::{Combine, FlatCombiner};
 use hallows_lockfree::hp::{Atomic, Domain};
+use hallows_lockfree::layout::{Counter, PrefetchAhead, prefetch};
 use hallows_lockfree::{epoch, mpsc};
 
 struct Counting;
@@ -69,14 +72,24 @@ fn combining() -> usize {
     let combiner = FlatCombiner::new(Sum(0), 4, 2);
     let ends = Barrier::new(5);
     thread::scope(|scope| {
-        for _ in 0..4 {
-            let mut handle = combiner.register().expect("a slot");
+        for id in 0..4 {
+            let mut handle = combiner.register_in(id).expect("a slot");
             let ends = &ends;
             scope.spawn(move || {
                 COUNTED.set(true);
                 ends.wait();
                 for i in 0..1000 {
-                    handle.call(1 + u64::from(i % 8 == 0));
+                    let op = 1 + u64::from(i % 8 == 0);
+                    if i % 3 > 0 {
+                        handle.call(op);
+                        continue;
+                    }
+                    // Answered at once or soon, or taken back.
+                    let mut request = handle.submit(op);
+                    let context = &mut Context::from_waker(Waker::noop());
+                    while Pin::new(&mut request).poll(context).is_pending() && i % 2 > 0 {
+                        thread::yield_now();
+                    }
                 }
                 COUNTED.set(false);
                 ends.wait();
@@ -124,13 +137,27 @@ fn what_must_not_allocate_does_not() {
         .map(|i| epoch::Atomic::new(&collector, i))
         .collect();
     let mut participant = collector.register();
+    let mut hazard = collector.hazard();
     let retiring = allocations(|| {
         for cell in &cells {
             let guard = participant.pin();
-            cell.load(&guard);
+            cell.load_guarded(&guard)
+                .expect("a value")
+                .hold(&mut hazard);
             cell.take().expect("room");
             collector.collect();
         }
     });
     assert_eq!(retiring, 0);
+
+    let table = vec![1; 100];
+    let counter = Counter::new();
+    let mut adder = counter.adder();
+    let adding = allocations(|| {
+        let order = (0..100).map(|i| i * 37 % 100);
+        for index in order.prefetch_ahead::<8>(|index| prefetch(&table[*index])) {
+            adder.add(table[index]);
+        }
+    });
+    assert_eq!((adding, counter.sum()), (0, 100));
 }

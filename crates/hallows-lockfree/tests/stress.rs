@@ -3,12 +3,15 @@
 //! freed, nothing is lost, and no bound is passed. Without libtest, whose channel
 //! ThreadSanitizer complains of.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
 use hallows_lockfree::combine::{Combine, FlatCombiner};
 use hallows_lockfree::fence::Fence;
+use hallows_lockfree::layout::Counter;
 use hallows_lockfree::{epoch, hp, mpsc};
 
 #[cfg(not(any(loom, miri)))]
@@ -18,6 +21,7 @@ fn main() {
     for fence in [Fence::auto(), Fence::sequential()] {
         hazards_keep_to_their_bound(threads, fence);
         epochs_keep_to_their_limit(threads, fence);
+        holders_keep_one_value_each(threads, fence);
     }
     let (sender, receiver) = mpsc::channel(64).expect("a file descriptor");
     let senders = vec![sender; threads].into_iter();
@@ -28,7 +32,8 @@ fn main() {
     let senders = senders.map(|mut lane| move |value| lane.send(value).is_ok());
     no_message_is_lost(senders.collect(), receiver);
     requests_are_answered_once(threads);
-    println!("test result: ok. 7 passed; 0 failed; {threads} threads");
+    additions_add_up(threads);
+    println!("test result: ok. 10 passed; 0 failed; {threads} threads");
 }
 
 #[cfg(any(loom, miri))]
@@ -168,6 +173,45 @@ fn epochs_keep_to_their_limit(threads: usize, fence: Fence) {
     assert_eq!(alive.load(Ordering::Relaxed), 0);
 }
 
+/// Readers that pin for a moment and hold what they found for long: each keeps that one alive,
+/// and no writer is held up.
+fn holders_keep_one_value_each(threads: usize, fence: Fence) {
+    let alive = Arc::new(AtomicUsize::new(0));
+    let policy = epoch::Policy {
+        min_bytes: 0,
+        ..epoch::Policy::default()
+    };
+    let collector = epoch::Collector::with_fence(policy, fence);
+    let cell = epoch::Atomic::new(&collector, Counted::new(&alive));
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for id in 1..threads {
+            let (mut participant, mut hazard) = (collector.register(), collector.hazard());
+            let (cell, done) = (&cell, &done);
+            scope.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    let guard = participant.pin();
+                    let found = cell.load_guarded(&guard).expect("a value");
+                    let held = found.hold(&mut hazard);
+                    drop(guard);
+                    for _ in 0..id {
+                        thread::yield_now();
+                        assert_eq!(held.check, LIVING);
+                    }
+                }
+            });
+        }
+        for _ in 0..5000 {
+            drop(cell.swap(Counted::new(&alive)).map_err(|_| "full"));
+            collector.collect();
+            assert!(collector.stats().held < threads);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    while collector.collect().pending > 0 {}
+    assert_eq!(alive.load(Ordering::Relaxed), 1);
+}
+
 /// Each message comes once, those of one producer in their order.
 fn no_message_is_lost<S: FnMut(Box<u64>) -> bool + Send>(
     senders: Vec<S>,
@@ -224,16 +268,42 @@ impl Combine for Numbers {
     }
 }
 
+/// Wakes a thread that parks.
+struct Unpark(thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Unpark>) {
+        self.0.unpark();
+    }
+}
+
+/// An executor of one task.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(answer) => return answer,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// By threads and by tasks, in two groups.
 fn requests_are_answered_once(threads: usize) {
     const REQUESTS: u64 = 2000;
     let combiner = FlatCombiner::new(Numbers::default(), threads + 1, 4);
     thread::scope(|scope| {
         for id in 0..threads as u64 {
-            let mut handle = combiner.register().expect("a slot");
+            let mut handle = combiner.register_in(id as u16 % 2).expect("a slot");
             scope.spawn(move || {
                 let mut before = 0;
                 for i in 0..REQUESTS {
-                    let now = handle.call(Box::new(id << 32 | i));
+                    let number = Box::new(id << 32 | i);
+                    let now = match i % 2 {
+                        0 => handle.call(number),
+                        _ => block_on(handle.submit(number)),
+                    };
                     assert!(now > before);
                     before = now;
                 }
@@ -243,4 +313,17 @@ fn requests_are_answered_once(threads: usize) {
     let all = REQUESTS as usize * threads;
     let mut handle = combiner.register().expect("a slot");
     assert_eq!(handle.call(Box::new(u64::MAX)), all + 1);
+}
+
+/// Whatever version is in use, and while it changes.
+fn additions_add_up(threads: usize) {
+    const ADDITIONS: u64 = 100_000;
+    let counter = Counter::new();
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            let mut adder = counter.adder();
+            scope.spawn(move || (0..ADDITIONS).for_each(|_| adder.add(1)));
+        }
+    });
+    assert_eq!(counter.sum(), ADDITIONS * threads as u64);
 }

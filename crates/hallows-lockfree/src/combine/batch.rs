@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::mem;
+use std::panic::resume_unwind;
 use std::slice;
 
 use super::Combine;
@@ -19,6 +20,20 @@ pub(super) enum Content<C: Combine> {
     Ret(C::Ret),
     /// Serving it panicked, or there is no answer for another reason.
     Panic(Option<Thrown>),
+}
+
+impl<C: Combine> Content<C> {
+    /// The answer, for who made the request.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub(super) fn into_answer(self) -> C::Ret {
+        match self {
+            Content::Ret(answer) => answer,
+            Content::Panic(Some(thrown)) => resume_unwind(thrown),
+            _ => panic!("apply_batch took this request and did not answer it"),
+        }
+    }
 }
 
 /// A request in a batch.

@@ -3,8 +3,9 @@
 
 use std::panic::resume_unwind;
 
-use super::batch::Content;
+use super::node::Group;
 use super::slot::Slot;
+use super::submit::Submit;
 use super::{Combine, Shared};
 use crate::sync::Arc;
 
@@ -25,13 +26,29 @@ use crate::sync::Arc;
 /// });
 /// ```
 pub struct Handle<C: Combine> {
-    shared: Arc<Shared<C>>,
-    slot: usize,
+    pub(super) shared: Arc<Shared<C>>,
+    pub(super) slot: usize,
+    pub(super) group: Group,
+    /// The slot may have a future's request, or its answer.
+    pub(super) offered: bool,
+    /// That future is counted as a sleeper.
+    pub(super) counted: bool,
 }
 
 impl<C: Combine> Handle<C> {
-    pub(super) fn new(shared: Arc<Shared<C>>, slot: usize) -> Handle<C> {
-        Handle { shared, slot }
+    pub(super) fn new(shared: Arc<Shared<C>>, slot: usize, group: Group) -> Handle<C> {
+        shared.groups.set(slot, group);
+        Handle {
+            shared,
+            slot,
+            group,
+            offered: false,
+            counted: false,
+        }
+    }
+
+    pub(super) fn slot(&self) -> &Slot<C> {
+        &self.shared.slots[self.slot]
     }
 
     /// Has a request served, by this thread or another, and returns the answer.
@@ -43,21 +60,26 @@ impl<C: Combine> Handle<C> {
     /// panics on this thread about no request.
     #[inline]
     pub fn call(&mut self, op: C::Op) -> C::Ret {
-        let Some(turn) = self.shared.turn_fast() else {
+        let Some(turn) = self.shared.turn_fast(self.group) else {
             return self.wait(op);
         };
-        let answer = turn.apply(op);
-        let stray = turn.serve(None);
-        drop(turn);
-        if let Some(thrown) = stray {
-            resume_unwind(thrown);
-        }
-        answer
+        turn.apply_and_serve(op)
+    }
+
+    /// As [`call`](Handle::call), for a task: the thread is free for others until the
+    /// answer is there. Dropping the future takes the request back, see [`Submit`]. Like
+    /// `call`, polling it may serve requests of others.
+    ///
+    /// No future holds up another: whoever is woken has nothing that others wait for.
+    pub fn submit(&mut self, op: C::Op) -> Submit<'_, C> {
+        Submit::new(self, op)
     }
 
     #[cold]
     fn wait(&mut self, op: C::Op) -> C::Ret {
-        let slot = &self.shared.slots[self.slot];
+        // What a future that was forgotten has left.
+        self.retract();
+        let slot = self.slot();
         // SAFETY: ours, and idle between calls.
         unsafe { slot.publish(op) };
         self.shared.note_waiting();
@@ -65,13 +87,10 @@ impl<C: Combine> Handle<C> {
         let mut looks = hints.looks();
         loop {
             // SAFETY: ours.
-            match unsafe { slot.collect() } {
-                Some(Content::Ret(answer)) => return answer,
-                Some(Content::Panic(Some(thrown))) => resume_unwind(thrown),
-                Some(_) => panic!("apply_batch took this request and did not answer it"),
-                None => {}
+            if let Some(content) = unsafe { slot.collect() } {
+                return content.into_answer();
             }
-            if let Some(turn) = self.shared.turn() {
+            if let Some(turn) = self.shared.turn(self.group) {
                 let stray = turn.serve(Some(self.slot));
                 drop(turn);
                 if let Some(thrown) = stray {
@@ -103,6 +122,8 @@ impl<C: Combine> Handle<C> {
 
 impl<C: Combine> Drop for Handle<C> {
     fn drop(&mut self) {
-        self.shared.slots[self.slot].leave();
+        self.retract();
+        self.shared.groups.set(self.slot, Group::NONE);
+        self.slot().leave();
     }
 }

@@ -6,7 +6,8 @@
 //! several requests cost less together than one by one. For a counter it is the wrong tool.
 //!
 //! - A [`FlatCombiner`] owns the state, and slots for a fixed number of threads.
-//! - A [`Handle`] is a thread's registration; [`Handle::call`] has a request served.
+//! - A [`Handle`] is a thread's registration; [`Handle::call`] has a request served, and
+//!   [`Handle::submit`] does so for a task of any executor.
 //! - [`Combine`] is what the user writes: `apply` for one request and, where requests can
 //!   be merged, `apply_batch` for several.
 //!
@@ -22,8 +23,15 @@
 //! there is one.
 //!
 //! *Exclusion:* the state is its that has the lock. A slot's content is its owner's while
-//! the slot is idle or done, and its that has the lock while it is pending or asleep.
+//! the slot is idle or done, its that has the lock while it is pending, asleep or
+//! taken, and its that ends the offer while it is on offer.
 //! Publishing, settling and unlocking are releases, what sees them acquires.
+//!
+//! A future ([`Submit`]) does the same, and *offers* its request where a thread publishes it:
+//! it may take it back, so a turn takes an offer by a step that one of the two makes.
+//! Instead of sleeping it leaves a waker, looks once more whether it was answered, counts
+//! itself in as a sleeper, and returns. A turn that answered futures calls their wakers after it has
+//! unlocked: by the proof in `waker` the waker is called or that look sees the answer.
 //!
 //! *No request sleeps for ever.* A sleeper adds itself to the lock's word, and sleeps only
 //! if it saw it locked in the same step. All steps on one word have an order, so the
@@ -31,7 +39,9 @@
 //! is asleep, wakes it to try the lock (acquiring the word it counted in, it does see the
 //! slot asleep), unless the lock is taken again, when all that holds for that turn's end. Who
 //! is woken so and finds the lock taken, or itself answered, leaves the duty to the turn
-//! that did it, which has yet to unlock. ∎
+//! that did it, which has yet to unlock. If no thread is asleep, *all* futures on offer are
+//! woken. They may be polled late or dropped, but none of them has the duty alone, and who
+//! lies down later has the turn that it saw to care for it. ∎
 //!
 //! # Bounds
 //! - Memory: the slots, and a batch of `pass + 1` requests. A call allocates nothing.
@@ -39,6 +49,9 @@
 //! - Others are served in the order of slots, on from where the turn before stopped. So of
 //!   N slots one is served after at most ceil(N / pass) turns that begin after it is
 //!   seen to be published, whoever takes them: **(ceil(N / pass) + 1) * (pass + 1)** requests.
+//!   Where groups are used, up to half of a pass goes to the turn's own group out of that
+//!   order, so it is (ceil(N / ceil(pass / 2)) + 1) * (pass + 1).
+//! - Dropping a future waits for a batch at most, `pass + 1` requests.
 //! - In time there is no bound: while the system doesn't run the thread whose turn it is,
 //!   all wait, as for a mutex. They sleep then, so that it gets a CPU: more threads than
 //!   CPUs are no reason to collapse.
@@ -55,11 +68,16 @@
 mod batch;
 mod handle;
 mod lock;
+mod node;
 mod slot;
+mod submit;
 mod turn;
+mod waker;
 
 pub use batch::{Batch, Reply};
 pub use handle::Handle;
+pub use node::current_node;
+pub use submit::Submit;
 
 use crossbeam_utils::CachePadded;
 
@@ -67,6 +85,7 @@ use crate::signal::Hints;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{Arc, Exclusive};
 use lock::Lock;
+use node::{Group, Groups};
 use slot::Slot;
 use turn::Place;
 
@@ -111,6 +130,7 @@ struct Shared<C: Combine> {
     waiting: CachePadded<AtomicBool>,
     place: Exclusive<Place<C>>,
     slots: Box<[CachePadded<Slot<C>>]>,
+    groups: Groups,
     pass: usize,
     hints: Hints,
 }
@@ -144,6 +164,7 @@ impl<C: Combine> FlatCombiner<C> {
                 waiting: CachePadded::new(AtomicBool::new(false)),
                 place: Exclusive::new(Place::new(state, pass)),
                 slots: (0..threads).map(|_| CachePadded::default()).collect(),
+                groups: Groups::new(threads),
                 pass,
                 hints,
             }),
@@ -153,8 +174,22 @@ impl<C: Combine> FlatCombiner<C> {
     /// A slot for the caller's requests, or None when as many handles exist as the combiner
     /// was made for.
     pub fn register(&self) -> Option<Handle<C>> {
+        self.register_as(Group::NONE)
+    }
+
+    /// As [`register`](FlatCombiner::register), for a thread of a group, which is of those
+    /// that reach the state cheaply from each other: of a memory node
+    /// ([`current_node`]), of those that share a cache. Up to half of what a turn serves is
+    /// of its thread's group before the others' turn comes, and its group comes first when
+    /// a thread is woken to go on: so the state stays near for several requests, and
+    /// nobody far waits without bound.
+    pub fn register_in(&self, group: u16) -> Option<Handle<C>> {
+        self.register_as(Group::new(group))
+    }
+
+    fn register_as(&self, group: Group) -> Option<Handle<C>> {
         let slot = self.shared.slots.iter().position(|slot| slot.claim())?;
-        Some(Handle::new(self.shared.clone(), slot))
+        Some(Handle::new(self.shared.clone(), slot, group))
     }
 }
 

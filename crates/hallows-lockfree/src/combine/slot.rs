@@ -3,6 +3,7 @@
 
 use super::Combine;
 use super::batch::Content;
+use super::waker::WakerCell;
 use crate::futex;
 use crate::signal::{Hints, demote};
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -16,11 +17,18 @@ const PENDING: u32 = 1;
 const ASLEEP: u32 = 2;
 /// An answer. The content is the owner's.
 const DONE: u32 = 3;
+/// A request of a future. The content is its that makes a step from here: the owner, which
+/// takes it back, or who has the lock.
+const OFFERED: u32 = 4;
+/// A request of a future that who has the lock has taken, to make it done.
+const TAKEN: u32 = 5;
 
 pub(super) struct Slot<C: Combine> {
     claimed: AtomicBool,
     state: AtomicU32,
     content: Exclusive<Content<C>>,
+    /// Of the future that the request is of.
+    pub(super) waker: WakerCell,
 }
 
 impl<C: Combine> Default for Slot<C> {
@@ -29,6 +37,7 @@ impl<C: Combine> Default for Slot<C> {
             claimed: AtomicBool::new(false),
             state: AtomicU32::new(IDLE),
             content: Exclusive::new(Content::Taken),
+            waker: WakerCell::default(),
         }
     }
 }
@@ -49,15 +58,63 @@ impl<C: Combine> Slot<C> {
             .store(false, order("combine.leave", Ordering::Release));
     }
 
+    /// A request of a thread, which waits until it is settled.
+    ///
     /// # Safety
     /// The caller owns the slot, and it is idle.
     pub(super) unsafe fn publish(&self, op: C::Op) {
+        // SAFETY: by the caller.
+        unsafe { self.put(op, PENDING) };
+    }
+
+    /// A request of a future, which may be taken back.
+    ///
+    /// # Safety
+    /// As for [`publish`](Slot::publish).
+    pub(super) unsafe fn offer(&self, op: C::Op) {
+        // SAFETY: by the caller.
+        unsafe { self.put(op, OFFERED) };
+    }
+
+    /// # Safety
+    /// As for [`publish`](Slot::publish).
+    unsafe fn put(&self, op: C::Op, state: u32) {
         // SAFETY: by the caller.
         unsafe { self.content.with(|content| *content = Content::Op(op)) };
         // Whoever reads what the steps below make of it synchronizes with this, as they
         // are read-modify-writes.
         self.state
-            .store(PENDING, order("combine.publish", Ordering::Release));
+            .store(state, order("combine.publish", Ordering::Release));
+    }
+
+    /// Takes an offered request back; None: a turn has taken it.
+    ///
+    /// # Safety
+    /// The caller owns the slot.
+    pub(super) unsafe fn withdraw(&self) -> Option<Content<C>> {
+        let withdrawn = self.exchange(OFFERED, IDLE);
+        // SAFETY: idle, so the caller's; nobody has touched it since it was offered.
+        withdrawn.then(|| unsafe { self.content.with(std::mem::take) })
+    }
+
+    /// Waits for the answer to an offered request that was taken. By the owner.
+    pub(super) fn wait_out(&self, hints: Hints) -> Content<C> {
+        // Now it is as a thread's, but that the lock is not free before it is done.
+        self.exchange(TAKEN, PENDING);
+        let mut looks = hints.looks();
+        loop {
+            // SAFETY: the caller owns the slot.
+            if let Some(content) = unsafe { self.collect() } {
+                return content;
+            }
+            if looks > 0 {
+                looks -= 1;
+                self.watch(hints);
+            } else if self.lie_down() {
+                self.sleep();
+                self.get_up();
+            }
+        }
     }
 
     /// The answer, if it is there; the slot is idle then.
@@ -71,6 +128,11 @@ impl<C: Combine> Slot<C> {
         self.state.store(IDLE, Ordering::Relaxed);
         // SAFETY: the caller's, as it is done.
         Some(unsafe { self.content.with(std::mem::take) })
+    }
+
+    /// Whether the answer is there, and what was done before it is seen.
+    pub(super) fn is_done(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == DONE
     }
 
     /// Waits a moment for the answer.
@@ -102,34 +164,78 @@ impl<C: Combine> Slot<C> {
 
 /// The combiner's side.
 impl<C: Combine> Slot<C> {
-    pub(super) fn is_pending(&self) -> bool {
-        let state = self.state.load(order("combine.pending", Ordering::Acquire));
-        state == PENDING || state == ASLEEP
-    }
-
-    /// Takes the request.
+    /// Takes the request, if there is one that wasn't taken yet.
     ///
     /// # Safety
-    /// The caller has the lock and saw the slot pending since.
-    pub(super) unsafe fn take(&self) -> Content<C> {
-        // SAFETY: by the caller.
-        unsafe { self.content.with(std::mem::take) }
+    /// The caller has the lock.
+    #[inline]
+    pub(super) unsafe fn take(&self) -> Option<Content<C>> {
+        match self.state.load(order("combine.pending", Ordering::Acquire)) {
+            PENDING | ASLEEP => {}
+            OFFERED if self.accept() => {}
+            _ => return None,
+        }
+        // SAFETY: pending or taken, so it is its that has the lock.
+        let content = unsafe { self.content.with(std::mem::take) };
+        // Until it is settled it looks pending though its content is in the batch.
+        matches!(content, Content::Op(_)).then_some(content)
     }
 
-    /// Gives the answer, and wakes the owner if it sleeps.
+    /// Takes what was offered; false: it was taken back.
+    #[cold]
+    fn accept(&self) -> bool {
+        // Not necessarily the offer that was seen.
+        let acquire = order("combine.accept", Ordering::Acquire);
+        self.state
+            .compare_exchange(OFFERED, TAKEN, acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Gives the answer, and wakes the owner if it sleeps. True: it is a future's, and is to
+    /// be told by [`tell`](Slot::tell).
     ///
     /// # Safety
     /// The caller has the lock, took the request and didn't settle it yet.
-    pub(super) unsafe fn settle(&self, answer: Content<C>) {
+    pub(super) unsafe fn settle(&self, answer: Content<C>) -> bool {
         // SAFETY: by the caller.
         unsafe { self.content.with(|content| *content = answer) };
         let release = order("combine.settle", Ordering::Release);
-        if self.state.swap(DONE, release) == ASLEEP {
-            futex::wake(&self.state, 1);
-        } else {
+        let before = self.state.swap(DONE, release);
+        match before {
+            ASLEEP => futex::wake(&self.state, 1),
+            TAKEN => {}
             // Its owner is looking at it.
-            demote(&self.state);
+            _ => demote(&self.state),
         }
+        before == TAKEN
+    }
+
+    /// Wakes the future whose request is done, if it hasn't seen it. Needs no lock.
+    pub(super) fn tell(&self) {
+        if self.is_done() {
+            self.waker.wake();
+        }
+    }
+
+    /// Wakes the future whose request is on offer, to try the lock. Needs no lock.
+    pub(super) fn call_on(&self) {
+        if self.state.load(Ordering::Relaxed) == OFFERED {
+            self.waker.wake();
+        }
+    }
+
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn is_asleep(&self) -> bool {
+        self.state.load(Ordering::Acquire) == ASLEEP
+    }
+
+    /// Whether there is a request that nobody has taken.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn is_pending(&self) -> bool {
+        matches!(
+            self.state.load(Ordering::Acquire),
+            PENDING | ASLEEP | OFFERED
+        )
     }
 
     /// Wakes the owner, if it sleeps, to try the lock. Needs no lock.

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A turn: having the lock, serving others, handing over.
 
+use std::cell::Cell;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crossbeam_utils::CachePadded;
 
 use super::batch::{Batch, Content, Entry, Thrown};
+use super::node::Group;
 use super::slot::Slot;
 use super::{Combine, Shared};
 use crate::sync::atomic::Ordering;
@@ -23,20 +25,31 @@ pub(super) struct Place<C: Combine> {
 /// The lock is the holder's. Dropping it unlocks and hands over, after a panic too.
 pub(super) struct Turn<'c, C: Combine> {
     shared: &'c Shared<C>,
+    group: Group,
+    /// It has answered futures, which are to be told when it is over.
+    futures: Cell<bool>,
+}
+
+/// How many requests of others a turn may still serve.
+struct Left {
+    all: usize,
+    /// Of its own group before their turn comes.
+    near: usize,
 }
 
 impl<C: Combine> Shared<C> {
+    /// A turn of a thread of `group`.
     #[inline]
-    pub(super) fn turn(&self) -> Option<Turn<'_, C>> {
+    pub(super) fn turn(&self, group: Group) -> Option<Turn<'_, C>> {
         let locked = self.lock.try_lock();
-        locked.then(|| Turn { shared: self })
+        locked.then(|| Turn::new(self, group))
     }
 
     /// As [`turn`](Shared::turn), by one step, for when there is no contention.
     #[inline]
-    pub(super) fn turn_fast(&self) -> Option<Turn<'_, C>> {
+    pub(super) fn turn_fast(&self, group: Group) -> Option<Turn<'_, C>> {
         let locked = self.lock.try_lock_fast();
-        locked.then(|| Turn { shared: self })
+        locked.then(|| Turn::new(self, group))
     }
 
     /// Has a turn look at the slots, after one was published there. It orders nothing, and
@@ -45,26 +58,52 @@ impl<C: Combine> Shared<C> {
         self.waiting.store(true, Ordering::Relaxed);
     }
 
-    /// Wakes one who can take a turn. Others than those it saw asleep are awake.
+    /// Wakes one thread that can take a turn, of `group` rather than another, or if none
+    /// sleeps all futures that wait. Others than those it saw asleep are awake.
     #[cold]
-    fn hand_over(&self, from: usize) {
-        if self.lock.has_duty() {
-            let (before, after) = self.slots.split_at(from);
-            after.iter().chain(before).any(|slot| slot.rouse());
+    fn hand_over(&self, from: usize, group: Group) {
+        if !self.lock.has_duty() {
+            return;
+        }
+        let all = || (from..self.slots.len()).chain(0..from);
+        let mut near = all().filter(|slot| self.groups.is_near(*slot, group));
+        let roused =
+            near.any(|slot| self.slots[slot].rouse()) || all().any(|slot| self.slots[slot].rouse());
+        if !roused {
+            all().for_each(|slot| self.slots[slot].call_on());
         }
     }
 }
 
-impl<C: Combine> Turn<'_, C> {
+impl<'c, C: Combine> Turn<'c, C> {
+    /// By who has just locked.
+    fn new(shared: &'c Shared<C>, group: Group) -> Turn<'c, C> {
+        let futures = Cell::new(false);
+        Turn {
+            shared,
+            group,
+            futures,
+        }
+    }
+
     fn with<R>(&self, work: impl FnOnce(&mut Place<C>) -> R) -> R {
         // SAFETY: we have the lock. Nobody calls it within `work`: user's code has no turn.
         unsafe { self.shared.place.with(work) }
     }
 
-    /// Serves a request of the caller that is in no slot.
+    /// Serves a request of the caller that is in no slot, and then others.
+    ///
+    /// # Panics
+    /// As [`Handle::call`](super::Handle::call).
     #[inline]
-    pub(super) fn apply(&self, op: C::Op) -> C::Ret {
-        self.with(|place| place.state.apply(op))
+    pub(super) fn apply_and_serve(self, op: C::Op) -> C::Ret {
+        let answer = self.with(|place| place.state.apply(op));
+        let stray = self.serve(None);
+        drop(self);
+        if let Some(thrown) = stray {
+            resume_unwind(thrown);
+        }
+        answer
     }
 
     /// Serves the caller's slot, if it has one that is pending, and up to `pass` others.
@@ -83,10 +122,13 @@ impl<C: Combine> Turn<'_, C> {
         // Who notes it later is looked for by the turn that finds the note.
         self.shared.waiting.swap(false, Ordering::Relaxed);
         self.with(|place| {
-            let mut left = *pass;
+            let mut left = Left {
+                all: *pass,
+                near: pass / 2,
+            };
             loop {
-                place.gather(slots, own, &mut left);
-                if left == 0 {
+                place.gather(self.shared, own, self.group, &mut left);
+                if left.all == 0 {
                     // There may be more than this turn looks at.
                     self.shared.note_waiting();
                 }
@@ -94,7 +136,9 @@ impl<C: Combine> Turn<'_, C> {
                     return None;
                 }
                 let stray = place.apply();
-                place.settle(slots);
+                if place.settle(slots) {
+                    self.futures.set(true);
+                }
                 if stray.is_some() {
                     self.shared.note_waiting();
                     return stray;
@@ -108,8 +152,13 @@ impl<C: Combine> Drop for Turn<'_, C> {
     #[inline]
     fn drop(&mut self) {
         let from = self.with(|place| place.cursor);
-        if self.shared.lock.unlock() {
-            self.shared.hand_over(from);
+        let sleepers = self.shared.lock.unlock();
+        if self.futures.get() {
+            // Wakers are the user's code, so not called under the lock.
+            self.shared.slots.iter().for_each(|slot| slot.tell());
+        }
+        if sleepers {
+            self.shared.hand_over(from, self.group);
         }
     }
 }
@@ -123,32 +172,40 @@ impl<C: Combine> Place<C> {
         }
     }
 
-    /// Takes the request of `own` and up to `left` others, on from the cursor.
-    fn gather(&mut self, slots: &[CachePadded<Slot<C>>], own: Option<usize>, left: &mut usize) {
+    /// Takes the request of `own` and up to `left` others: first of `group`, then of all, on
+    /// from the cursor.
+    fn gather(&mut self, shared: &Shared<C>, own: Option<usize>, group: Group, left: &mut Left) {
+        let slots = &shared.slots;
         if let Some(own) = own {
             self.take(slots, own);
         }
+        for at in (self.cursor..slots.len()).chain(0..self.cursor) {
+            if left.near == 0 || left.all == 0 {
+                break;
+            }
+            if own != Some(at) && shared.groups.is_near(at, group) && self.take(slots, at) {
+                left.near -= 1;
+                left.all -= 1;
+            }
+        }
         for _ in 0..slots.len() {
-            if *left == 0 {
+            if left.all == 0 {
                 return;
             }
             let at = self.cursor;
             self.cursor = if at + 1 == slots.len() { 0 } else { at + 1 };
             if own != Some(at) && self.take(slots, at) {
-                *left -= 1;
+                left.all -= 1;
             }
         }
     }
 
     #[inline]
     fn take(&mut self, slots: &[CachePadded<Slot<C>>], slot: usize) -> bool {
-        let pending = slots[slot].is_pending();
-        if pending {
-            // SAFETY: a place is worked on under the lock.
-            let content = unsafe { slots[slot].take() };
-            self.batch.push(Entry { slot, content });
-        }
-        pending
+        // SAFETY: a place is worked on under the lock.
+        let content = unsafe { slots[slot].take() };
+        let taken = content.map(|content| self.batch.push(Entry { slot, content }));
+        taken.is_some()
     }
 
     /// Gets an answer for each request of the batch. Returns a panic that is of none.
@@ -169,11 +226,14 @@ impl<C: Combine> Place<C> {
         thrown
     }
 
-    fn settle(&mut self, slots: &[CachePadded<Slot<C>>]) {
+    /// Gives all answers. Whether some are of futures, which are still to be told.
+    fn settle(&mut self, slots: &[CachePadded<Slot<C>>]) -> bool {
+        let mut futures = false;
         for entry in self.batch.drain(..) {
             // SAFETY: a place is worked on under the lock, and each request that was taken
             // is in the batch once.
-            unsafe { slots[entry.slot].settle(entry.content) };
+            futures |= unsafe { slots[entry.slot].settle(entry.content) };
         }
+        futures
     }
 }

@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::ptr::{self, NonNull};
 
 use super::collector::Collector;
+use super::hold::Guarded;
 use super::participant::Guard;
 use crate::garbage::Node;
 use crate::sync::atomic::{AtomicPtr, Ordering};
@@ -48,14 +49,23 @@ impl<T: Send + Sync> Atomic<T> {
     /// When the guard and the cell are of different collectors.
     #[inline]
     pub fn load<'g>(&self, guard: &'g Guard<'_>) -> Option<&'g T> {
+        self.load_guarded(guard).map(Guarded::get)
+    }
+
+    /// As [`load`](Atomic::load), for a value that a [`Hazard`](super::Hazard) may be to hold
+    /// beyond the guard.
+    ///
+    /// # Panics
+    /// As there.
+    #[inline]
+    pub fn load_guarded<'g>(&self, guard: &'g Guard<'_>) -> Option<Guarded<'g, T>> {
         assert!(
             guard.is_of(&self.collector),
             "a guard is for cells of its own collector only"
         );
         let node = self.node.load(order("epoch.load", Ordering::Acquire));
-        // SAFETY: linked after the guard was made, so not freed while it lives (proof in
-        // the module); values of linked nodes are changed by nobody.
-        (!node.is_null()).then(|| unsafe { &*Node::value(node) })
+        // SAFETY: it is linked now, and the guard lives.
+        (!node.is_null()).then(|| unsafe { Guarded::new(node, guard) })
     }
 
     /// Replaces the value.

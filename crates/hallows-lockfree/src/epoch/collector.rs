@@ -8,17 +8,18 @@ use std::time::{Duration, Instant};
 use crossbeam_utils::CachePadded;
 
 use super::grace::Grace;
+use super::hold::Hazard;
 use super::participant::Participant;
 use super::policy::Policy;
 use crate::fence::Fence;
 use crate::garbage::{self, Header, Stack};
 use crate::registry::Registry;
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// Participants and the values that they may have references to.
 ///
-/// A clone is another handle of the same collector; cells and participants are
+/// A clone is another handle of the same collector; cells, participants and hazards are
 /// handles too. When the last one goes, what is still pending is freed there.
 #[derive(Clone)]
 pub struct Collector {
@@ -33,6 +34,8 @@ pub(super) struct Shared {
     /// Grows by one with each grace period, from 1.
     pub(super) epoch: CachePadded<AtomicU64>,
     pub(super) participants: Registry<Slot>,
+    /// The address of the value that each hazard holds, null: none.
+    pub(super) hazards: Registry<AtomicPtr<Header>>,
     pub(super) garbage: CachePadded<Garbage>,
     pub(super) grace: CachePadded<Grace>,
 }
@@ -82,6 +85,7 @@ impl Collector {
                 born: Instant::now(),
                 epoch: CachePadded::new(AtomicU64::new(1)),
                 participants: Registry::new(),
+                hazards: Registry::new(),
                 garbage: CachePadded::new(Garbage {
                     stack: Stack::new(),
                     pending: AtomicUsize::new(0),
@@ -95,6 +99,12 @@ impl Collector {
     /// Registers the calling thread: O(participants). Keep what it returns.
     pub fn register(&self) -> Participant {
         Participant::new(self.clone())
+    }
+
+    /// A hazard that holds nothing yet: O(hazards), and an allocation when more are in use
+    /// than ever before. Keep it rather than asking anew.
+    pub fn hazard(&self) -> Hazard {
+        Hazard::new(self.clone())
     }
 
     /// Does a portion of work: begins a grace period if one is due, looks at no more
@@ -128,6 +138,7 @@ impl Collector {
             threshold_bytes: grace.threshold.load(Ordering::Relaxed),
             advances: grace.advances.load(Ordering::Relaxed),
             held_up: grace.held_up.load(Ordering::Relaxed),
+            held: grace.held.load(Ordering::Relaxed),
             participants,
             registered,
             holder: (thread != 0).then(|| Holder {
@@ -213,6 +224,8 @@ pub struct Stats {
     pub advances: usize,
     /// Calls of `collect` that a pinned participant held up.
     pub held_up: usize,
+    /// Values that only hazards keep, of those pending, when that was last looked at.
+    pub held: usize,
     /// Participants at most registered at once so far.
     pub participants: usize,
     /// Participants registered.

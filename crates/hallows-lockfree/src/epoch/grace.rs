@@ -17,14 +17,22 @@ pub(super) struct Grace {
     pub(super) threshold: AtomicUsize,
     pub(super) advances: AtomicUsize,
     pub(super) held_up: AtomicUsize,
+    pub(super) held: AtomicUsize,
     /// Thread that holds the period up, 0: none.
     pub(super) holder: AtomicU32,
     pub(super) holder_since_ns: AtomicU64,
 }
 
 struct Period {
-    /// What the period is for: then free to go.
+    /// What the period is for: then free to go, but for what hazards hold.
     batch: List,
+    /// What hazards held when that was last looked at.
+    kept: List,
+    /// The number of those, and their size.
+    kept_count: usize,
+    kept_bytes: usize,
+    /// What hazards hold: addresses, sorted. Read when the period had ended.
+    held: Vec<usize>,
     /// The participants still to be seen, while the period lasts.
     ahead: Option<Links<Slot>>,
     /// Whether somebody held the period up.
@@ -51,6 +59,10 @@ impl Grace {
         Grace {
             period: Turn::new(Period {
                 batch: List::default(),
+                kept: List::default(),
+                kept_count: 0,
+                kept_bytes: 0,
+                held: Vec::new(),
                 ahead: None,
                 held_up: false,
                 garbage_since: None,
@@ -58,6 +70,7 @@ impl Grace {
             threshold: AtomicUsize::new(threshold),
             advances: AtomicUsize::new(0),
             held_up: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
             holder: AtomicU32::new(0),
             holder_since_ns: AtomicU64::new(0),
         }
@@ -67,35 +80,40 @@ impl Grace {
     /// or None when a thread is at it.
     pub(super) fn run(&self, collector: &Shared, now: Duration) -> Option<usize> {
         self.period.try_with(|period| {
-            if period.batch.is_empty() {
-                self.begin(period, collector, now);
+            if period.batch.is_empty() && !self.begin(period, collector, now) {
+                // No reader but hazards can have these any more.
+                period.take_kept(List::default());
+                period.look_at_hazards(collector);
             }
             if period.ahead.is_some() {
                 self.go_on(period, collector, now);
             }
             if period.ahead.is_none() {
-                free(period, collector)
+                let freed = period.free(collector);
+                self.held.store(period.kept_count, Ordering::Relaxed);
+                freed
             } else {
                 0
             }
         })
     }
 
-    /// Begins a period if the policy wants one.
-    fn begin(&self, period: &mut Period, collector: &Shared, now: Duration) {
+    /// Begins a period if the policy wants one; whether it did.
+    fn begin(&self, period: &mut Period, collector: &Shared, now: Duration) -> bool {
         let bytes = collector.garbage.bytes.load(Ordering::Relaxed);
+        let bytes = bytes.saturating_sub(period.kept_bytes);
         if collector.garbage.stack.is_empty() {
             period.garbage_since = None;
-            return;
+            return false;
         }
         let since = *period.garbage_since.get_or_insert(now);
         let threshold = self.threshold.load(Ordering::Relaxed);
         let age = now.saturating_sub(since);
         if !collector.policy.is_due(threshold, bytes.max(1), age) {
-            return;
+            return false;
         }
         period.garbage_since = None;
-        period.batch = collector.garbage.stack.take();
+        period.take_kept(collector.garbage.stack.take());
         collector.fence.heavy();
         // Only who has the turn writes it. No model misses the release, nor the acquire
         // of who pins, as sequential fences do the same.
@@ -103,6 +121,7 @@ impl Grace {
         collector.epoch.store(next, Ordering::Release);
         period.held_up = false;
         period.ahead = Some(collector.participants.links());
+        true
     }
 
     /// Looks at participants, and ends the period when all have been seen.
@@ -120,6 +139,7 @@ impl Grace {
             }
             Scan::Over => {
                 period.ahead = None;
+                period.look_at_hazards(collector);
                 self.holder.store(0, Ordering::Relaxed);
                 self.advances.fetch_add(1, Ordering::Relaxed);
                 let left = if collector.garbage.stack.is_empty() {
@@ -158,18 +178,44 @@ fn scan(period: &mut Period, collector: &Shared) -> Scan {
     Scan::Unfinished
 }
 
-/// Frees as much of the batch as the budget allows; how many.
-fn free(period: &mut Period, collector: &Shared) -> usize {
-    for freed in 0..collector.policy.free_budget {
-        let Some(node) = period.batch.pop() else {
-            return freed;
-        };
-        // SAFETY: popped, so ours; the period is over, so no reference is left (proof in
-        // the module).
-        unsafe {
-            collector.garbage.forget(garbage::bytes(node));
-            garbage::free(node);
+impl Period {
+    /// Makes a batch of `garbage` and what was kept.
+    fn take_kept(&mut self, garbage: List) {
+        self.batch = std::mem::take(&mut self.kept).followed_by(garbage);
+        (self.kept_count, self.kept_bytes) = (0, 0);
+    }
+
+    /// Reads what hazards hold of the batch, if there is one. The period is over.
+    fn look_at_hazards(&mut self, collector: &Shared) {
+        if !self.batch.is_empty() {
+            let acquire = order("epoch.held", Ordering::Acquire);
+            collector.hazards.protected(acquire, &mut self.held);
         }
     }
-    collector.policy.free_budget
+
+    /// Looks at as much of the batch as the budget allows, and frees what no hazard held;
+    /// how many.
+    fn free(&mut self, collector: &Shared) -> usize {
+        let mut freed = 0;
+        for _ in 0..collector.policy.free_budget {
+            let Some(node) = self.batch.pop() else {
+                break;
+            };
+            // SAFETY: popped, so ours.
+            let bytes = unsafe { garbage::bytes(node) };
+            if self.held.binary_search(&node.as_ptr().addr()).is_ok() {
+                self.kept_count += 1;
+                self.kept_bytes += bytes;
+                // SAFETY: popped, so ours.
+                unsafe { self.kept.push(node) };
+                continue;
+            }
+            collector.garbage.forget(bytes);
+            freed += 1;
+            // SAFETY: popped, so ours; the period is over and no hazard had it then, so no
+            // reference is left (proof in the module).
+            unsafe { garbage::free(node) };
+        }
+        freed
+    }
 }

@@ -10,6 +10,8 @@
 //! - A [`Collector`] is a set of participants and the values retired under them.
 //! - A [`Participant`] is a thread's registration; it pins and so gets a [`Guard`].
 //! - An [`Atomic`] owns a value that others may replace at any time.
+//! - A [`Hazard`] holds one value that was found under a guard, so that a reader may keep
+//!   that for long, and unpin: then nothing else is kept.
 //! - [`Collector::collect`] does a bounded portion of work, on the thread of its caller:
 //!   nothing is freed anywhere else. When it is worth the fence, [`Policy`] tells.
 //!
@@ -18,7 +20,9 @@
 //! # Bound
 //! **pending <= max_pending**, plus a value per [`Atomic`] that was dropped with one. A
 //! call of `collect` looks at `scan_budget` participants and frees `free_budget` values
-//! at most, and runs at most one heavy fence.
+//! at most, and runs at most one heavy fence. Where there are hazards it also reads each of
+//! them once, at the end of a grace period or while one holds what would be freed; such a
+//! value counts as pending, one per hazard.
 //!
 //! # Proof of safety
 //! A *grace period* takes all that is retired (the batch), runs the heavy fence, raises
@@ -39,15 +43,27 @@
 //! A participant whose record was linked too late for the period's list is as one that
 //! was seen unpinned: the list is read after the heavy fence, the record was linked
 //! before `A`. Looks may be any time apart, as one heavy fence serves them all. ∎
+//!
+//! *Hazards need no fence of their own.* A value is stored in a hazard (`H`) under a guard
+//! that has it, and hazards are read (`Z`) after the period of the value's batch. That
+//! guard's reader was let pass because of a later store of its participant than `A`, by
+//! (3) that of the unpinning or one after it, as the guard had a value of the batch. `H`
+//! comes before that release store in the thread's order, and the look acquires it, so
+//! `Z` sees `H` or a later store of that hazard. If it is a later one, the value is held no
+//! more, nor will it be by that hazard again, since nobody has a guard with it: stores to
+//! a hazard are releases and `Z` acquires, so what was read of the value happened before it is
+//! freed. If `Z` sees the value, it is kept, and hazards are read again for it later.
 
 mod atomic;
 mod collector;
 mod grace;
+mod hold;
 mod participant;
 mod policy;
 
 pub use atomic::{Atomic, Full, Refused, Unlinked};
 pub use collector::{Collected, Collector, Holder, Stats};
+pub use hold::{Guarded, Hazard};
 pub use participant::{Guard, Participant};
 pub use policy::Policy;
 

@@ -122,12 +122,8 @@ impl Shared {
 
     /// The addresses that are protected, sorted, into `protected`.
     pub(super) fn protected(&self, protected: &mut Vec<usize>) {
-        protected.clear();
-        let slots = self.hazards.slots();
-        let acquire = order("hp.scan", Ordering::Acquire);
-        let addresses = slots.map(|slot| slot.load(acquire));
-        protected.extend(addresses.filter(|a| !a.is_null()).map(<*mut Header>::addr));
-        protected.sort_unstable();
+        self.hazards
+            .protected(order("hp.scan", Ordering::Acquire), protected);
     }
 
     pub(super) fn retired(&self) -> &Stack {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Wake, Waker};
 
-use hallows_lockfree::combine::{Combine, FlatCombiner, Handle};
+use hallows_lockfree::combine::{Combine, FlatCombiner, Handle, Submit};
+use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
 use crate::explore;
@@ -61,6 +64,23 @@ fn a_sleeper_takes_the_next_turn() {
     });
 }
 
+/// As above in a group, where a turn looks at a slot more than once.
+#[test]
+fn a_group_is_served_once() {
+    explore(1, || {
+        let combiner = sum(3, 2);
+        let mut here = combiner.register_in(1).unwrap();
+        let others = [(); 2].map(|()| {
+            let mut handle = combiner.register_in(1).unwrap();
+            thread::spawn(move || add(&mut handle, 1))
+        });
+        let mut answers = vec![add(&mut here, 1)];
+        answers.extend(others.map(|other| other.join().unwrap()));
+        answers.sort_unstable();
+        assert_eq!(answers, [1, 2, 3]);
+    });
+}
+
 #[test]
 fn a_slot_passes_to_its_next_owner() {
     explore(3, || {
@@ -89,5 +109,124 @@ fn a_panic_is_its_callers() {
         assert_eq!(add(&mut here, 1), 1);
         assert!(other.join().unwrap());
         assert_eq!(add(&mut here, 1), 2);
+    });
+}
+
+/// Wakes a task and, unlike any executor, passes nothing on with it.
+struct Bell(AtomicBool);
+
+impl Wake for Bell {
+    fn wake(self: std::sync::Arc<Bell>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn bell() -> (std::sync::Arc<Bell>, Waker) {
+    let bell = std::sync::Arc::new(Bell(AtomicBool::new(false)));
+    (bell.clone(), Waker::from(bell))
+}
+
+/// An executor of one task. It polls only who was woken: a model without that never ends.
+fn block_on(request: Submit<'_, Sum>) -> usize {
+    let (bell, waker) = bell();
+    let mut request = pin!(request);
+    loop {
+        match request.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(answer) => return answer.get(),
+            Poll::Pending => {}
+        }
+        // No swap: a model may put off the store beyond any number of them.
+        while !bell.0.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+        bell.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The answer, if the first poll has it.
+fn poll_once(request: &mut Submit<'_, Sum>) -> Option<usize> {
+    match Pin::new(request).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => Some(answer.get()),
+        Poll::Pending => None,
+    }
+}
+
+/// As between threads, and a task is woken when there is something for it to do.
+#[test]
+fn tasks_are_answered() {
+    explore(3, || {
+        let combiner = sum(2, 1);
+        let [mut here, mut there] = [(); 2].map(|()| combiner.register().unwrap());
+        let task = thread::spawn(move || {
+            let answer = block_on(there.submit(Value::new(1)));
+            (answer, there)
+        });
+        let mut answers = [add(&mut here, 1), 0];
+        let (answer, mut there) = task.join().unwrap();
+        answers[1] = answer;
+        answers.sort_unstable();
+        assert_eq!(answers, [1, 2]);
+        assert_eq!(add(&mut there, 1), 3);
+    });
+}
+
+#[test]
+fn a_task_takes_the_next_turn() {
+    explore(1, || {
+        let combiner = sum(3, 1);
+        let mut here = combiner.register().unwrap();
+        let tasks = [(); 2].map(|()| {
+            let mut handle = combiner.register().unwrap();
+            thread::spawn(move || block_on(handle.submit(Value::new(1))))
+        });
+        let mut answers = vec![add(&mut here, 1)];
+        answers.extend(tasks.map(|task| task.join().unwrap()));
+        answers.sort_unstable();
+        assert_eq!(answers, [1, 2, 3]);
+    });
+}
+
+/// What is taken back is not served, and what was taken before that is waited for; the slot
+/// is good for the next request at once.
+#[test]
+fn a_request_is_taken_back_or_waited_out() {
+    explore(3, || {
+        let combiner = sum(2, 1);
+        let [mut here, mut there] = [(); 2].map(|()| combiner.register().unwrap());
+        let task = thread::spawn(move || {
+            let mut first = there.submit(Value::new(1));
+            let answered = poll_once(&mut first).is_some();
+            drop(first);
+            (answered, block_on(there.submit(Value::new(10))))
+        });
+        let before = add(&mut here, 100);
+        let (answered, second) = task.join().unwrap();
+        let after = add(&mut here, 1000);
+        let first = usize::from(after % 10 == 1);
+        assert!(first == 1 || !answered);
+        assert_eq!(after, 1110 + first);
+        // The dropped one is never served after the next one of its slot.
+        assert_eq!(second % 10, first);
+        assert!(before % 10 <= first && before >= 100);
+    });
+}
+
+/// A waker that is left while another is called: the new one is.
+#[test]
+fn a_task_that_changes_its_waker_is_woken() {
+    explore(2, || {
+        let combiner = sum(2, 1);
+        let [mut here, mut there] = [(); 2].map(|()| combiner.register().unwrap());
+        let task = thread::spawn(move || {
+            let mut request = there.submit(Value::new(1));
+            match poll_once(&mut request) {
+                Some(answer) => answer,
+                None => block_on(request),
+            }
+        });
+        let mut answers = [add(&mut here, 1), add(&mut here, 1), 0];
+        answers[2] = task.join().unwrap();
+        answers.sort_unstable();
+        assert_eq!(answers, [1, 2, 3]);
     });
 }

@@ -142,3 +142,84 @@ fn the_bound_holds_when_two_retire() {
         assert!(swapped <= 2);
     });
 }
+
+/// A thread that finds a value, holds it, unpins, and reads it after that.
+fn holder(collector: &Collector, cell: &Arc<Atomic<Value>>) -> thread::JoinHandle<()> {
+    let (mut participant, mut hazard) = (collector.register(), collector.hazard());
+    let cell = cell.clone();
+    thread::spawn(move || {
+        let guard = participant.pin();
+        let found = cell.load_guarded(&guard).expect("never empty");
+        let held = found.hold(&mut hazard);
+        drop(guard);
+        let value = held.get();
+        assert!(value == 1 || value == 2);
+    })
+}
+
+#[test]
+fn what_is_held_is_not_freed() {
+    explore(3, || {
+        let (collector, cell) = cell(1);
+        let holder = holder(&collector, &cell);
+        drop(cell.swap(Value::new(2)).unwrap());
+        collector.collect();
+        collector.collect();
+        holder.join().unwrap();
+        // By now nobody has it.
+        collector.collect();
+        collector.collect();
+        assert_eq!(collector.stats().pending, 0);
+    });
+}
+
+/// The hazard goes from one value to another, and the first may be freed then.
+#[test]
+fn a_hazard_that_moves_on_lets_go_of_what_it_held() {
+    explore(3, || {
+        let (collector, first) = cell(1);
+        let second = Arc::new(Atomic::new(&collector, Value::new(2)));
+        let (mut participant, mut hazard) = (collector.register(), collector.hazard());
+        let reader = {
+            let (first, second) = (first.clone(), second.clone());
+            thread::spawn(move || {
+                let guard = participant.pin();
+                let held = first.load_guarded(&guard).map(|v| v.hold(&mut hazard));
+                drop(guard);
+                let guard = participant.pin();
+                // Beyond the fence of pinning.
+                held.map(Value::get);
+                let held = second.load_guarded(&guard).map(|v| v.hold(&mut hazard));
+                drop(guard);
+                held.map(Value::get);
+            })
+        };
+        drop(first.take().unwrap());
+        collector.collect();
+        collector.collect();
+        reader.join().unwrap();
+    });
+}
+
+#[test]
+fn a_hazard_that_is_reset_lets_go_of_what_it_held() {
+    explore(3, || {
+        let (collector, cell) = cell(1);
+        let (mut participant, mut hazard) = (collector.register(), collector.hazard());
+        let reader = {
+            let cell = cell.clone();
+            thread::spawn(move || {
+                let guard = participant.pin();
+                let held = cell.load_guarded(&guard).unwrap().hold(&mut hazard);
+                drop(guard);
+                held.get();
+                hazard.reset();
+                hazard
+            })
+        };
+        drop(cell.swap(Value::new(2)).unwrap());
+        collector.collect();
+        collector.collect();
+        drop(reader.join().unwrap());
+    });
+}

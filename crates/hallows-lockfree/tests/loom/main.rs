@@ -11,6 +11,7 @@ mod hp;
 mod mpsc;
 mod mutants;
 mod value;
+mod version;
 
 /// Explores `model` with at most `preemptions` switches away from a thread that
 /// could go on.

@@ -29,6 +29,10 @@ const MUTANTS: &[(&str, &str)] = &[
     ("epoch.load", "epoch::"),
     ("epoch.swap", "epoch::"),
     ("epoch.exchange", "epoch::"),
+    ("epoch.hold", "epoch::a_hazard"),
+    ("epoch.let_go", "epoch::a_hazard"),
+    ("epoch.held", "epoch::a_hazard"),
+    ("epoch.unpin", "epoch::what_is_held"),
     ("fence.light", "mpsc::"),
     ("fence.heavy", "mpsc::"),
     ("mpsc.head_seen", "mpsc::"),
@@ -38,6 +42,8 @@ const MUTANTS: &[(&str, &str)] = &[
     ("mpsc.publish", "mpsc::"),
     ("mpsc.word", "mpsc::"),
     ("mpsc.left", "mpsc::"),
+    ("registry.acquire", "version::a_part"),
+    ("registry.release", "version::a_part"),
     ("combine.lock_fast", "combine::requests"),
     ("combine.lock", "combine::requests"),
     ("combine.unlock", "combine::requests"),
@@ -49,6 +55,11 @@ const MUTANTS: &[(&str, &str)] = &[
     ("combine.pending", "combine::requests"),
     ("combine.settle", "combine::requests"),
     ("combine.done", "combine::requests"),
+    ("combine.accept", "combine::a_request"),
+    ("combine.wake", "combine::a_task"),
+    ("combine.woken", "combine::a_task"),
+    ("combine.waker_leave", "combine::a_task"),
+    ("combine.waker_left", "combine::a_task"),
 ];
 
 #[test]

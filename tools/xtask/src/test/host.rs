@@ -27,7 +27,7 @@ pub struct Check {
 }
 
 /// What all but the VM scenarios is tested by, the quick ones first.
-pub const CHECKS: [Check; 8] = [
+pub const CHECKS: [Check; 9] = [
     Check {
         name: "host/fmt",
         what: "the code is formatted",
@@ -88,6 +88,21 @@ pub const CHECKS: [Check; 8] = [
             "target/loom",
             "--config",
             "build.rustflags = ['--cfg', 'loom']",
+        ],
+    },
+    Check {
+        name: "host/instructions",
+        what: "the lock-free primitives take no more instructions than they did",
+        needs: Some("valgrind"),
+        args: &[
+            "test",
+            "--release",
+            "--package",
+            "hallows-lockfree",
+            "--test",
+            "instructions",
+            "--",
+            "--ignored",
         ],
     },
     Check {

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+mod groups;
+mod submit;
+
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -197,12 +201,16 @@ fn requests_are_dropped_once() {
 
 /// Whatever the shape, the sums that were answered are those of some order of the
 /// requests in which each thread's come in its own.
-fn check_order(threads: usize, pass: usize, rounds: usize) {
+fn check_order(threads: usize, groups: u16, pass: usize, rounds: usize) {
+    let register = |combiner: &FlatCombiner<Log>, i: usize| match groups {
+        0 => combiner.register(),
+        _ => combiner.register_in(i as u16 % groups),
+    };
     let combiner = FlatCombiner::new(Log::default(), threads, pass);
     let answers: Vec<Vec<usize>> = thread::scope(|scope| {
         let threads: Vec<_> = (0..threads)
             .map(|i| {
-                let mut handle = combiner.register().expect("a slot");
+                let mut handle = register(&combiner, i).expect("a slot");
                 let work = move |round| -> Work {
                     let is_slow = (i + round) % 7 == 0;
                     // As if the combiner were preempted.
@@ -228,7 +236,7 @@ fn check_order(threads: usize, pass: usize, rounds: usize) {
 fn more_threads_than_cpus_go_on() {
     let cpus = thread::available_parallelism().map_or(2, usize::from);
     let (threads, rounds) = if cfg!(miri) { (4, 5) } else { (4 * cpus, 2000) };
-    check_order(threads, 2, rounds);
+    check_order(threads, 2, 2, rounds);
 }
 
 #[cfg(not(miri))]
@@ -236,7 +244,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn answers_are_of_one_order(threads in 1..7_usize, pass in 1..5_usize, rounds in 1..60_usize) {
-        check_order(threads, pass, rounds);
+    fn answers_are_of_one_order(
+        threads in 1..7_usize,
+        groups in 0..3_u16,
+        pass in 1..5_usize,
+        rounds in 1..60_usize,
+    ) {
+        check_order(threads, groups, pass, rounds);
     }
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+mod hold;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Who writes which cache line, checked by the compiler.
+//! Who writes which cache line, and when a line is fetched.
+//!
+//! - [`owned_layout!`](crate::owned_layout) checks at compile time that no line has two owners.
+//! - A [`Selector`] changes between two [`Version`]s of an operation, on one word or each thread
+//!   on its own line, by how many attempts fail; a [`Counter`] is made of it.
+//! - [`prefetch_ahead`](PrefetchAhead::prefetch_ahead) fetches what an iterator's next items need.
+//!
+//! # Owners
 //!
 //! A line that two threads write goes to and fro between their CPUs, whatever the
 //! fields on it are for. [`owned_layout!`](crate::owned_layout) takes the owner of
@@ -50,6 +57,14 @@
 //! owned_layout!(Index { producer: [tail] });
 //! ```
 //! It is for structs without generic parameters.
+
+mod counter;
+mod prefetch;
+mod version;
+
+pub use counter::{Adder, Counter};
+pub use prefetch::{PrefetchAhead, prefetch};
+pub use version::{Meter, Selector, Version};
 
 /// Bytes that go from one CPU's cache to another's at once.
 pub const LINE: usize = 64;

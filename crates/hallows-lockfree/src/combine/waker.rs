@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Where a future leaves the waker that others call.
+//!
+//! One thread at a time, the slot's owner, leaves; any thread wakes, at any time. The
+//! waker is its that changed the state from free. Who comes while another is at it
+//! leaves a note or finds one, and then the newest waker is called: so what was stored
+//! before a call of [`wake`](WakerCell::wake) is either seen after the waker was left, or
+//! that waker is called. *Proof:* all steps are read-modify-writes of one word. If the
+//! step of `wake` comes after the one that ends leaving, it takes the waker. If it comes
+//! between the two of leaving, the second one finds its note and the owner calls the waker.
+//! If it comes before the first, that one either fails (the owner calls its waker) or
+//! synchronizes with it, by the release sequence that it is in. ∎
+
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::{Exclusive, order};
+
+const FREE: u32 = 0;
+/// The owner is at it.
+const LEAVING: u32 = 1;
+/// Somebody takes the waker, or wants to and leaves it to who is at it.
+const WAKING: u32 = 2;
+
+#[derive(Default)]
+pub(super) struct WakerCell {
+    state: AtomicU32,
+    waker: Exclusive<Option<Waker>>,
+}
+
+impl WakerCell {
+    /// Leaves `waker` in place of what was left before. By the slot's owner only.
+    pub(super) fn leave(&self, waker: &Waker) {
+        if self.replace(Some(waker.clone())) {
+            wake(waker);
+        }
+    }
+
+    /// Forgets what was left. By the slot's owner only.
+    pub(super) fn clear(&self) {
+        self.replace(None);
+    }
+
+    /// Returns whether somebody wanted to wake meanwhile and may not have found it.
+    fn replace(&self, mut waker: Option<Waker>) -> bool {
+        let acquire = order("combine.waker_leave", Ordering::Acquire);
+        let begin = self
+            .state
+            .compare_exchange(FREE, LEAVING, acquire, Ordering::Relaxed);
+        if begin.is_err() {
+            return true;
+        }
+        // SAFETY: the waker is ours, as we changed the state from free.
+        unsafe { self.waker.with(|place| mem::swap(place, &mut waker)) };
+        let release = order("combine.waker_left", Ordering::Release);
+        self.state.swap(FREE, release) != LEAVING
+    }
+
+    /// Calls the waker that was left, if there is one, and forgets it.
+    pub(super) fn wake(&self) {
+        let acq_rel = order("combine.wake", Ordering::AcqRel);
+        if self.state.fetch_or(WAKING, acq_rel) != FREE {
+            return;
+        }
+        // SAFETY: the waker is ours, as we changed the state from free.
+        let waker = unsafe { self.waker.with(Option::take) };
+        let release = order("combine.woken", Ordering::Release);
+        self.state.fetch_and(!WAKING, release);
+        if let Some(waker) = waker {
+            wake(&waker);
+        }
+    }
+}
+
+/// Calls a waker. Its panic is of no request and must keep nobody else from being woken.
+fn wake(waker: &Waker) {
+    drop(catch_unwind(AssertUnwindSafe(|| waker.wake_by_ref())));
+}
