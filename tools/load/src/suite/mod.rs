@@ -4,12 +4,15 @@
 //!
 //! A test expects a process of its own: some bind its main thread or fork it.
 
+mod build;
 mod crew;
 mod fair;
 mod fan_out;
 mod jobs;
 mod messaging;
+pub mod program;
 mod quiet;
+mod requests;
 mod sleepers;
 mod storm;
 mod token;
@@ -154,6 +157,8 @@ pub struct Test {
     pub name: &'static str,
     /// What it does; n is the number of CPUs.
     pub about: &'static str,
+    /// The program that it runs, which may not be installed.
+    pub needs: Option<&'static str>,
     run: fn(&Setting) -> Result<Measurement>,
 }
 
@@ -162,11 +167,24 @@ const fn test(
     about: &'static str,
     run: fn(&Setting) -> Result<Measurement>,
 ) -> Test {
-    Test { name, about, run }
+    Test {
+        name,
+        about,
+        needs: None,
+        run,
+    }
+}
+
+/// A test that runs a program of others.
+const fn of_program(program: &'static str, test: Test) -> Test {
+    Test {
+        needs: Some(program),
+        ..test
+    }
 }
 
 /// All tests, in the order of reports.
-pub const TESTS: [Test; 23] = [
+pub const TESTS: [Test; 28] = [
     test(
         "wakeup",
         "how late 2 sleepers with a period of 4 ms wake up beside n hogs",
@@ -234,6 +252,11 @@ pub const TESTS: [Test; 23] = [
         fan_out::run,
     ),
     test(
+        "requests",
+        "2 messengers give requests of 1 ms to n workers each, in schbench's way",
+        requests::run,
+    ),
+    test(
         "fork",
         "n processes that fork one that exits, and wait for it",
         storm::fork,
@@ -242,6 +265,11 @@ pub const TESTS: [Test; 23] = [
         "exec",
         "n processes that start `true`, and wait for it",
         storm::exec,
+    ),
+    test(
+        "build",
+        "12n jobs as of make -j n+1: start `true`, then compute for 2 to 30 ms",
+        build::run,
     ),
     test(
         "makespan",
@@ -259,6 +287,30 @@ pub const TESTS: [Test; 23] = [
         "4n hogs born on one CPU: how soon all CPUs are busy, and level",
         fair::hot_spot,
     ),
+    of_program(
+        "hackbench",
+        test(
+            "hackbench",
+            "hackbench -g 3: groups of 40 processes that pass messages over sockets",
+            program::hackbench,
+        ),
+    ),
+    of_program(
+        "stress-ng",
+        test(
+            "stress-switch",
+            "stress-ng --switch n: pairs of processes that switch by pipe",
+            |it| program::stress_ng(it, "switch"),
+        ),
+    ),
+    of_program(
+        "stress-ng",
+        test(
+            "stress-futex",
+            "stress-ng --futex n: pairs of processes that wake each other",
+            |it| program::stress_ng(it, "futex"),
+        ),
+    ),
     test(
         "idle",
         "nothing runs: what goes on all the same",
@@ -272,6 +324,11 @@ pub fn find(name: &str) -> Option<&'static Test> {
 }
 
 impl Test {
+    /// Whether the program that it runs is installed.
+    pub fn is_available(&self) -> bool {
+        self.needs.is_none_or(|name| program::which(name).is_some())
+    }
+
     /// Runs it once.
     ///
     /// # Errors
