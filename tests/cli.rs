@@ -477,6 +477,8 @@ fn bench_refuses_nonsense_in_a_line() {
             &["--measure", "idle", "--rounds", "2"],
             "cannot be used with",
         ),
+        (&["--sum", "/no/report.json"], "--sum: /no/report.json:"),
+        (&["--sum", "Cargo.toml"], "--sum: Cargo.toml:"),
         (
             &["--against", "scx_nothing"],
             "no program scx_nothing in PATH",

@@ -1,77 +1,79 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The report as a page for a repository or an issue.
 
-use std::fmt::Write;
-
 use super::report::{FigureReport, Report, TestReport};
 use super::table;
 use super::verdict::Verdict;
 
 /// The page; `picture` is the file that [`super::ratios::picture`] was written to.
 pub fn page(report: &Report, picture: &str) -> String {
-    let head = &report.head;
-    let names: Vec<&str> = head.candidates[..head.candidates.len() - 1]
-        .iter()
-        .map(|it| it.name.as_str())
-        .collect();
-    let machine = &head.machine;
+    heading(report, picture) + &figures(report) + &commands(report)
+}
+
+fn heading(report: &Report, picture: &str) -> String {
+    let (head, machine) = (&report.head, &report.head.machine);
     let mut text = format!(
-        "# {} CPUs, {} LLCs, {} nodes, Linux {}\n\n\
-         {} rounds, begun {}, {}.\n\n![How many times better than {}]({picture})\n\n",
-        machine.cpus,
-        machine.llcs,
-        machine.nodes,
+        "# {}, {}, {}, Linux {}\n\n\
+         {}, begun {}, {}.\n\n![How many times better than {}]({picture})\n\n",
+        count(machine.cpus, "CPU"),
+        count(machine.llcs, "LLC"),
+        count(machine.nodes, "node"),
         machine.kernel,
-        head.rounds,
+        count(head.rounds, "round"),
         head.time,
         head.version,
-        names[0],
+        head.candidates[0].name,
     );
-    // Writing to a string does not fail.
     for (name, last, nr) in report.failures() {
-        let _ = writeln!(
-            text,
-            "**{name} failed**, {nr} of {} rounds: `{last}`\n",
-            head.rounds
-        );
+        let rounds = count(head.rounds, "round");
+        text += &format!("**{name} failed**, {nr} of {rounds}: `{last}`\n\n");
     }
     if !report.finished {
-        let _ = writeln!(text, "Interrupted: not all rounds were run.\n");
-    }
-    let _ = writeln!(
-        text,
-        "Medians (95 % intervals), ratio to {}'s, and where it is beyond the noise **better** or \
-         *worse*. A/A: what {} differs from itself by.\n",
-        names[0], names[0]
-    );
-    let _ = writeln!(text, "| figure | unit | {} | A/A |", names.join(" | "));
-    let _ = writeln!(text, "|---|---|{}---|", "---|".repeat(names.len()));
-    for test in &report.tests {
-        for figure in &test.figures {
-            text += &row(test, figure, names.len());
-        }
-        if test.figures.is_empty() {
-            let _ = writeln!(
-                text,
-                "| {} | |{} |",
-                test.name,
-                " failed |".repeat(names.len())
-            );
-        }
-    }
-    text += "\n| test | what it does | command |\n|---|---|---|\n";
-    for test in &report.tests {
-        let _ = writeln!(
-            text,
-            "| {} | {} | `{}` |",
-            test.name, test.about, test.command
-        );
-    }
-    text += "\n| scheduler | command |\n|---|---|\n";
-    for candidate in &head.candidates {
-        let _ = writeln!(text, "| {} | {} |", candidate.name, candidate.command);
+        text += "Interrupted: not all rounds were run.\n\n";
     }
     text
+}
+
+/// A row for each figure, with a column for each candidate.
+fn figures(report: &Report) -> String {
+    let nr = report.head.candidates.len() - 1;
+    let names = report.head.candidates[..nr].iter();
+    let names: Vec<&str> = names.map(|it| it.name.as_str()).collect();
+    let base = names[0];
+    let mut text = format!(
+        "Medians (95 % intervals), ratio to {base}'s, and where it is beyond the noise **better** \
+         or *worse*. A/A: what {base} differs from itself by.\n\n\
+         | figure | unit | {} | A/A |\n|---|---|{}---|\n",
+        names.join(" | "),
+        "---|".repeat(nr)
+    );
+    for test in &report.tests {
+        for figure in &test.figures {
+            text += &row(test, figure, nr);
+        }
+        if test.figures.is_empty() {
+            text += &format!("| {} | |{} |\n", test.name, " failed |".repeat(nr));
+        }
+    }
+    text
+}
+
+/// What each test does, and what was run.
+fn commands(report: &Report) -> String {
+    let mut text = "\n| test | what it does | command |\n|---|---|---|\n".to_owned();
+    for test in &report.tests {
+        text += &format!("| {} | {} | `{}` |\n", test.name, test.about, test.command);
+    }
+    text += "\n| scheduler | command |\n|---|---|\n";
+    for candidate in &report.head.candidates {
+        text += &format!("| {} | {} |\n", candidate.name, candidate.command);
+    }
+    text
+}
+
+fn count(nr: usize, what: &str) -> String {
+    let s = if nr == 1 { "" } else { "s" };
+    format!("{nr} {what}{s}")
 }
 
 fn row(test: &TestReport, figure: &FigureReport, candidates: usize) -> String {

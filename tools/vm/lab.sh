@@ -4,6 +4,9 @@
 # failed said last.
 
 out=$(mktemp -d)
+for peer in /vm/peers/*; do
+	PATH=$PATH:$peer
+done
 # Words, of which there are several.
 # shellcheck disable=SC2086
 scx_hallows bench --noisy-ok --rounds 1 --out "$out" $ARGUMENTS >"$out/table" 2>"$out/words"

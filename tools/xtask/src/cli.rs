@@ -323,9 +323,9 @@ pub struct BenchArgs {
     #[arg(long, value_name = "quick|normal|full", default_value = "quick", value_parser = scale)]
     pub scale: Scale,
 
-    /// Where the reports go
-    #[arg(long, value_name = "DIR", default_value = "docs/bench")]
-    pub out: PathBuf,
+    /// Where the reports go [default: docs/bench of the checkout]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 
     /// Print the tests, and the other schedulers with their versions; run nothing
     #[arg(long)]

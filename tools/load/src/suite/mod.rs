@@ -190,17 +190,21 @@ pub const TESTS: [Test; 28] = [
         "how late 2 sleepers with a period of 4 ms wake up beside n hogs",
         |it| sleepers::wakeup(it, it.cpus),
     ),
-    test("wakeup-2n", "the same beside 2n hogs", |it| {
-        sleepers::wakeup(it, 2 * it.cpus)
-    }),
+    test(
+        "wakeup-2n",
+        "how late the same sleepers wake up beside 2n hogs",
+        |it| sleepers::wakeup(it, 2 * it.cpus),
+    ),
     test(
         "frames",
         "frames of 5 ms of work every 16.6 ms beside n hogs: how many are missed",
         |it| sleepers::frames(it, it.cpus),
     ),
-    test("frames-4n", "the same beside 4n hogs", |it| {
-        sleepers::frames(it, 4 * it.cpus)
-    }),
+    test(
+        "frames-4n",
+        "frames of 5 ms of work every 16.6 ms beside 4n hogs: how many are missed",
+        |it| sleepers::frames(it, 4 * it.cpus),
+    ),
     test(
         "mixed",
         "n tasks that wake up every 5 ms for 200 us of work beside 2n hogs: both sides",
@@ -213,17 +217,17 @@ pub const TESTS: [Test; 28] = [
     ),
     test(
         "messaging-thread-socket",
-        "the same, threads, over sockets",
+        "groups of 20 senders and 20 receivers, threads, over sockets",
         |it| messaging::run(it, crew::How::Threads, messaging::Medium::Socket),
     ),
     test(
         "messaging-process-pipe",
-        "the same, processes, over pipes",
+        "groups of 20 senders and 20 receivers, processes, over pipes",
         |it| messaging::run(it, crew::How::Processes, messaging::Medium::Pipe),
     ),
     test(
         "messaging-process-socket",
-        "the same, processes, over sockets",
+        "groups of 20 senders and 20 receivers, processes, over sockets",
         |it| messaging::run(it, crew::How::Processes, messaging::Medium::Socket),
     ),
     test(
@@ -231,19 +235,21 @@ pub const TESTS: [Test; 28] = [
         "a pair of threads that passes a token by pipe",
         |it| token::run(it, "pipe", 1),
     ),
-    test("pipe-n", "n such pairs", |it| {
-        token::run(it, "pipe", it.cpus)
-    }),
+    test(
+        "pipe-n",
+        "n pairs of threads that pass tokens by pipe",
+        |it| token::run(it, "pipe", it.cpus),
+    ),
     test("futex-1", "a pair that passes a token by futex", |it| {
         token::run(it, "futex", 1)
     }),
-    test("futex-n", "n such pairs", |it| {
+    test("futex-n", "n pairs that pass tokens by futex", |it| {
         token::run(it, "futex", it.cpus)
     }),
     test("eventfd-1", "a pair that passes a token by eventfd", |it| {
         token::run(it, "eventfd", 1)
     }),
-    test("eventfd-n", "n such pairs", |it| {
+    test("eventfd-n", "n pairs that pass tokens by eventfd", |it| {
         token::run(it, "eventfd", it.cpus)
     }),
     test(

@@ -69,29 +69,38 @@ struct Lab<'a> {
     /// Of `scx_hallows bench`, in the guest.
     arguments: Vec<String>,
     rounds: u32,
-    out: &'a Path,
+    out: PathBuf,
     /// Where the reports of single rounds are.
     stage: &'a Path,
 }
 
 impl Lab<'_> {
     fn new<'a>(args: &'a BenchArgs, stage: &'a Path) -> Result<Lab<'a>> {
-        let program = paths::target()?.join("release").join(PROGRAM);
-        let in_path = |host: PathBuf, name: &str| GuestFile {
-            host,
-            guest: format!("vm/bin/{name}"),
-        };
+        // A copy, so that all rounds are of the same build.
+        let built = paths::target()?.join("release").join(PROGRAM);
+        let program = stage.join(PROGRAM);
+        fs::copy(&built, &program).with_context(|| format!("cannot copy {}", built.display()))?;
         let peers = args.peers();
-        let mut files = vec![in_path(program.clone(), PROGRAM)];
+        let mut files = vec![GuestFile {
+            host: program.clone(),
+            guest: format!("vm/bin/{PROGRAM}"),
+        }];
         for peer in &peers {
-            files.push(in_path(peer.ensure(stage)?, peer.name));
+            // The report has the path, and so the version.
+            files.push(GuestFile {
+                host: peer.ensure(stage)?,
+                guest: format!("vm/peers/{}-{}/{}", peer.name, peer.version, peer.name),
+            });
         }
         Ok(Lab {
             program,
             files,
             arguments: arguments(args, &peers),
             rounds: args.rounds,
-            out: &args.out,
+            out: args
+                .out
+                .clone()
+                .unwrap_or_else(|| paths::root().join("docs/bench")),
             stage,
         })
     }
@@ -132,7 +141,7 @@ impl Lab<'_> {
             .arg("--sum")
             .args(reports);
         cmd::output(&mut sum)?;
-        index::write(self.out)
+        index::write(&self.out)
     }
 }
 
