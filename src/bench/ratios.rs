@@ -15,8 +15,9 @@ const RIM: f64 = 16.0;
 const NAMES: f64 = 230.0;
 const WIDTH: f64 = 560.0;
 const ROW: f64 = 16.0;
-const TOP: f64 = 48.0;
+const AXIS: f64 = 32.0;
 const KEY: f64 = 130.0;
+const KEYS_A_LINE: usize = 6;
 
 /// A picture that needs no page: a row for each figure, a dot for each candidate,
 /// better to the right; within the grey the default scheduler differs from itself.
@@ -31,23 +32,25 @@ pub fn picture(report: &Report) -> String {
                 .map(move |it| (table::title(test, it), it))
         })
         .collect();
-    let (width, height) = (NAMES + WIDTH + 20.0, TOP + ROW * rows.len() as f64 + 8.0);
+    let top = AXIS + ROW * candidates.len().div_ceil(KEYS_A_LINE) as f64;
+    let (width, height) = (NAMES + WIDTH + 40.0, top + ROW * rows.len() as f64 + 8.0);
     let picture = html! {
         svg xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {width} {height}"))
             width=(width) height=(height) font-family="sans-serif" font-size="11" {
             rect width=(width) height=(height) fill="#fff" {}
             @for (index, candidate) in candidates.iter().enumerate().skip(1) {
-                @let left = 6.0 + KEY * (index - 1) as f64;
-                circle cx=(left) cy="12" r="4" fill=(colour(index)) {}
-                text x=(left + 8.0) y="16" { (candidate.name) }
+                @let left = 6.0 + KEY * ((index - 1) % KEYS_A_LINE) as f64;
+                @let line = 12.0 + ROW * ((index - 1) / KEYS_A_LINE) as f64;
+                circle cx=(left) cy=(line) r="4" fill=(colour(index)) {}
+                text x=(left + 8.0) y=(line + 4.0) { (candidate.name) }
             }
             @for power in -4..=4 {
                 @let at = x(2f64.powi(power));
-                line x1=(at) x2=(at) y1=(TOP - 6.0) y2=(height - 6.0) stroke="#ddd" {}
-                text x=(at) y=(TOP - 10.0) text-anchor="middle" { (times(power)) }
+                line x1=(at) x2=(at) y1=(top - 6.0) y2=(height - 6.0) stroke="#ddd" {}
+                text x=(at) y=(top - 10.0) text-anchor="middle" { (times(power)) }
             }
             @for (index, (name, figure)) in rows.iter().enumerate() {
-                @let middle = TOP + ROW * (index as f64 + 0.5);
+                @let middle = top + ROW * (index as f64 + 0.5);
                 text x="4" y=(middle + 4.0) { (name) }
                 (row(figure, middle, candidates.len()))
             }
