@@ -449,10 +449,12 @@ fn may_load() -> bool {
 #[test]
 fn bench_measures_each_kind_of_test_without_root() {
     let list = hallows(&["bench", "--list"]);
-    assert_eq!((list.code, list.stdout.lines().count()), (Some(0), 23));
+    assert_eq!((list.code, list.stdout.lines().count()), (Some(0), 28));
     for (test, unit) in [
         ("pipe-1", "trips/s"),
         ("messaging-process-socket", "s"),
+        ("requests", "requests/s"),
+        ("build", "s"),
         ("fork", "/s"),
         ("exec", "/s"),
         ("nice", "points"),
@@ -475,6 +477,8 @@ fn bench_refuses_nonsense_in_a_line() {
             &["--measure", "idle", "--rounds", "2"],
             "cannot be used with",
         ),
+        (&["--sum", "/no/report.json"], "--sum: /no/report.json:"),
+        (&["--sum", "Cargo.toml"], "--sum: Cargo.toml:"),
         (
             &["--against", "scx_nothing"],
             "no program scx_nothing in PATH",

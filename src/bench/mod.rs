@@ -4,7 +4,8 @@
 //! the difference.
 //!
 //! Pure: the order of runs ([`plan`]), statistics ([`stats`], [`verdict`]), the
-//! report ([`report`]) and its two forms ([`table`], [`html`]). The rest starts
+//! report ([`report`]), of several one ([`sum`]), and its forms ([`table`], [`html`],
+//! [`markdown`] with [`ratios`]). The rest starts
 //! schedulers ([`candidate`]) and tests ([`measure`]), looks at the machine
 //! ([`facts`], [`noise`], [`moves`], [`agent_use`]), and does it all ([`session`]).
 
@@ -13,14 +14,17 @@ pub mod candidate;
 pub mod facts;
 pub mod html;
 pub mod kernel;
+pub mod markdown;
 pub mod measure;
 pub mod moves;
 pub mod noise;
 pub mod plan;
 pub mod plot;
+pub mod ratios;
 pub mod report;
 pub mod results;
 pub mod session;
 pub mod stats;
+pub mod sum;
 pub mod table;
 pub mod verdict;

@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::stats::median;
 use crate::agent::place::{Map, Ring};
 
 /// Where tracefs may be.
@@ -18,7 +19,7 @@ const EVENT: &str = "events/sched/sched_migrate_task";
 const HISTOGRAM: &str = "hist:keys=orig_cpu,dest_cpu:size=65536";
 
 /// Moves, by how far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Moves {
     /// To another thread of the core.
     pub smt: f64,
@@ -38,6 +39,17 @@ impl Moves {
             llc: self.llc / time,
             node: self.node / time,
             machine: self.machine / time,
+        }
+    }
+
+    /// The median of each.
+    pub fn median(all: &[Moves]) -> Moves {
+        let of = |value: fn(&Moves) -> f64| median(&all.iter().map(value).collect::<Vec<f64>>());
+        Moves {
+            smt: of(|it| it.smt),
+            llc: of(|it| it.llc),
+            node: of(|it| it.node),
+            machine: of(|it| it.machine),
         }
     }
 

@@ -7,8 +7,9 @@ use super::report::{Curve, FigureReport, Named};
 use super::table;
 
 /// One for each candidate; more candidates begin anew. Told apart in grey, too.
-const COLOURS: [&str; 7] = [
-    "#7a7a7a", "#c0392b", "#2471a3", "#239b56", "#b9770e", "#7d3c98", "#117a65",
+const COLOURS: [&str; 11] = [
+    "#7a7a7a", "#c0392b", "#2471a3", "#239b56", "#b9770e", "#7d3c98", "#117a65", "#000000",
+    "#d4ac0d", "#e91e9c", "#5d4037",
 ];
 
 /// The colour of a candidate.

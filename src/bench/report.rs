@@ -3,7 +3,7 @@
 
 use fastrand::Rng;
 use hallows_load::suite::{Better, Figure, QUANTILES, Scale, Test};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use super::moves::Moves;
@@ -11,11 +11,14 @@ use super::results::{Results, Run, Session};
 use super::stats::{Interval, median, median_interval};
 use super::verdict::{Verdict, Yardstick, aa_spread};
 
+/// The version of the format of `report.json`.
+pub const SCHEMA: u32 = 2;
+
 /// Of the random numbers of the bootstrap: the same values, the same report.
 const SEED: u64 = 1;
 
 /// What is known before anything was measured.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Head {
     /// Version of this format.
     pub schema: u32,
@@ -40,7 +43,7 @@ pub struct Head {
 }
 
 /// A candidate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
     /// Its name in the report.
     pub name: String,
@@ -49,7 +52,7 @@ pub struct Named {
 }
 
 /// What the benchmark came to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// What was known before.
     #[serde(flatten)]
@@ -63,12 +66,12 @@ pub struct Report {
 }
 
 /// What a test found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TestReport {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// What it does.
-    pub about: &'static str,
+    pub about: String,
     /// What runs it once.
     pub command: String,
     /// Its figures.
@@ -80,7 +83,7 @@ pub struct TestReport {
 }
 
 /// What a figure came to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FigureReport {
     /// Its name; empty where the test's says it.
     pub name: String,
@@ -88,6 +91,8 @@ pub struct FigureReport {
     pub unit: String,
     /// Which values are good.
     pub better: Better,
+    /// The smallest difference that means something, in the unit.
+    pub resolution: f64,
     /// The most that the default scheduler may differ from itself by, in the
     /// unit; none if it was not measured twice.
     pub aa_spread: Option<f64>,
@@ -96,7 +101,7 @@ pub struct FigureReport {
 }
 
 /// A figure under a candidate.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Entry {
     /// Index of the candidate.
     pub candidate: usize,
@@ -113,7 +118,7 @@ pub struct Entry {
 }
 
 /// Latencies under a candidate.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Curve {
     /// Index of the candidate.
     pub candidate: usize,
@@ -123,7 +128,7 @@ pub struct Curve {
 }
 
 /// What went on while a test ran under a candidate; medians of all rounds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Activity {
     /// Index of the candidate.
     pub candidate: usize,
@@ -155,8 +160,8 @@ impl Report {
                 })
                 .collect();
             TestReport {
-                name: test.name,
-                about: test.about,
+                name: test.name.to_owned(),
+                about: test.about.to_owned(),
                 command: command(test),
                 figures: figures(&runs),
                 latencies: curves(&runs),
@@ -218,7 +223,7 @@ fn figures(runs: &[Vec<&Run>]) -> Vec<FigureReport> {
 
 /// A figure whose values, by candidate, these are: those of the default scheduler
 /// come first, and again last.
-fn compared(figure: &Figure, values: &[Vec<f64>]) -> FigureReport {
+pub(super) fn compared(figure: &Figure, values: &[Vec<f64>]) -> FigureReport {
     let mut rng = Rng::with_seed(SEED);
     let (once, again) = (&values[0], &values[values.len() - 1]);
     let spread = aa_spread(once, again, &mut rng);
@@ -243,6 +248,7 @@ fn compared(figure: &Figure, values: &[Vec<f64>]) -> FigureReport {
         name: figure.name.clone(),
         unit: figure.unit.clone(),
         better: figure.better,
+        resolution: figure.resolution,
         entries: measured.map(entry).collect(),
         aa_spread: spread.is_finite().then_some(spread),
     }
@@ -275,16 +281,10 @@ fn activity(runs: &[Vec<&Run>]) -> Vec<Activity> {
             median(&runs.iter().map(|run| value(run)).collect::<Vec<f64>>())
         };
         let moves: Vec<Moves> = runs.iter().filter_map(|run| run.moves_per_s()).collect();
-        let ring = |value: fn(&Moves) -> f64| median(&moves.iter().map(value).collect::<Vec<_>>());
         Some(Activity {
             candidate,
             switches_per_s: of(&Run::switches_per_s),
-            moves_per_s: (!moves.is_empty()).then(|| Moves {
-                smt: ring(|it| it.smt),
-                llc: ring(|it| it.llc),
-                node: ring(|it| it.node),
-                machine: ring(|it| it.machine),
-            }),
+            moves_per_s: (!moves.is_empty()).then(|| Moves::median(&moves)),
             scheduler_cpu_pct: of(&Run::agent_cpu_pct),
             scheduler_wakeups_per_s: of(&Run::agent_wakeups_per_s),
         })
@@ -296,6 +296,7 @@ pub mod tests {
     use super::*;
     use crate::bench::agent_use::AgentUse;
     use hallows_load::suite::{Measurement, find};
+    use std::ops::RangeInclusive;
 
     fn run(candidate: usize, value: f64) -> Run {
         let figure = Figure {
@@ -325,17 +326,22 @@ pub mod tests {
     /// The default scheduler, a better one, one that never started, and the first
     /// again, in three rounds.
     pub fn example() -> Report {
+        example_of(1..=3)
+    }
+
+    /// Some of its rounds, measured by themselves.
+    pub fn example_of(rounds: RangeInclusive<usize>) -> Report {
         let named = |name: &str| Named {
             name: name.into(),
             command: format!("/bin/{name} <x>"),
         };
         let head = Head {
-            schema: 1,
+            schema: SCHEMA,
             time: "2026-01-01T00:00:00Z".into(),
             version: "0.1.0".into(),
             command: "scx_hallows bench".into(),
             scale: Scale::Quick,
-            rounds: 3,
+            rounds: rounds.clone().count(),
             machine: Facts::default(),
             noise: Vec::new(),
             moves_missing: None,
@@ -344,7 +350,8 @@ pub mod tests {
                 .into(),
         };
         let mut results = Results::default();
-        for round in 1..=3 {
+        let before = rounds.start() - 1;
+        for round in rounds {
             let shift = round as f64;
             results.runs.extend([
                 run(0, 1000.0 + shift),
@@ -353,7 +360,7 @@ pub mod tests {
             ]);
             for (index, candidate) in head.candidates.iter().enumerate() {
                 results.sessions.push(Session {
-                    round,
+                    round: round - before,
                     candidate: candidate.name.clone(),
                     ops: (index == 1).then(|| "hallows".into()),
                     failure: (index == 2).then(|| "no such <luck>".into()),
@@ -395,7 +402,7 @@ pub mod tests {
     #[test]
     fn the_json_has_it_all() {
         let json = serde_json::to_value(example()).unwrap();
-        assert_eq!(json["schema"], 1);
+        assert_eq!(json["schema"], SCHEMA);
         assert_eq!(
             json["tests"][0]["figures"][0]["entries"][1]["verdict"],
             "better"

@@ -2,7 +2,7 @@
 //! What was measured, as it comes in.
 
 use hallows_load::suite::{Better, Figure, Measurement};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::agent_use::AgentUse;
 use super::moves::Moves;
@@ -23,7 +23,7 @@ pub struct Run {
 }
 
 /// A turn of a candidate: which scheduler the kernel named.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Counted from 1.
     pub round: usize,

@@ -8,7 +8,7 @@
 
 use fastrand::Rng;
 use hallows_load::suite::Better;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::stats::{Interval, difference_interval, median};
 
@@ -19,7 +19,7 @@ pub const MIN_ROUNDS: usize = 3;
 const MIN_PART: f64 = 0.01;
 
 /// What may be said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Better than the default scheduler.

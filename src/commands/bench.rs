@@ -19,9 +19,9 @@ use crate::bench::candidate::{Candidate, DEFAULT, OURS};
 use crate::bench::facts::Facts;
 use crate::bench::moves::Counter;
 use crate::bench::noise::Sample;
-use crate::bench::report::{Head, Named, Report};
+use crate::bench::report::{Head, Named, Report, SCHEMA};
 use crate::bench::session::Bench as Session;
-use crate::bench::{html, measure, table};
+use crate::bench::{html, markdown, measure, ratios, sum, table};
 use crate::exit::Error;
 use crate::logging;
 use crate::preflight::Preflight;
@@ -30,8 +30,8 @@ use crate::signals::Signals;
 /// Measure this machine under the default scheduler, under scx_hallows and under
 /// others, by turns, and say where which is better.
 ///
-/// Prints a table, and writes report.json and report.html, which needs no other
-/// file. Everything is measured twice under the default scheduler: what that
+/// Prints a table, and writes report.json, report.html, which needs no other
+/// file, and report.md with report.svg, for a page on the web. Everything is measured twice under the default scheduler: what that
 /// differs from itself by is no difference. Ends with the default scheduler in
 /// charge. Ctrl-C ends it sooner, with a report of what there is. Needs a quiet
 /// machine: close what you don't need.
@@ -68,6 +68,11 @@ pub struct Bench {
     #[arg(long)]
     pub noisy_ok: bool,
 
+    /// Measure nothing: write the reports of all rounds of these report.json, of
+    /// the same machine, schedulers and tests.
+    #[arg(long, value_name = "REPORTS", num_args = 1.., conflicts_with_all = ["against", "rounds", "only", "quick", "full", "noisy_ok", "list", "measure"])]
+    pub sum: Vec<PathBuf>,
+
     /// List the tests and exit.
     #[arg(long)]
     pub list: bool,
@@ -93,13 +98,16 @@ impl Bench {
     /// [`Error::Failed`] when it was interrupted.
     pub fn run(&self) -> Result<(), Error> {
         if self.list {
-            let line = |test: &Test| format!("{:<26}{}\n", test.name, test.about);
-            return print(TESTS.iter().map(line).collect::<String>().as_bytes());
+            return print(TESTS.iter().map(listed).collect::<String>().as_bytes());
         }
         if let Some(test) = self.measure {
             let found = test.run(self.scale(), self.per_us)?;
             return print((json(&found)? + "\n").as_bytes());
         }
+        if !self.sum.is_empty() {
+            return self.sum_up();
+        }
+        let tests = self.tests()?;
         let program = env::current_exe()
             .map_err(|error| Error::Failed(format!("cannot find this program: {error}")))?;
         let candidates = self.candidates(&program)?;
@@ -107,13 +115,14 @@ impl Bench {
         Preflight::default().check()?;
         let out = self.folder()?;
         let signals = Signals::ending()?;
-        self.compare(program, candidates, &out, &signals)
+        self.compare(program, candidates, tests, &out, &signals)
     }
 
     fn compare(
         &self,
         program: PathBuf,
         candidates: Vec<Candidate>,
+        tests: Vec<&'static Test>,
         out: &Path,
         signals: &Signals,
     ) -> Result<(), Error> {
@@ -127,7 +136,7 @@ impl Bench {
         let session = Session {
             program,
             candidates,
-            tests: self.tests(),
+            tests,
             scale: self.scale(),
             rounds: self.rounds(),
             per_us: burn::iterations_per_us(),
@@ -154,6 +163,20 @@ impl Bench {
                 "interrupted; the report has what was measured until then".into(),
             )),
         }
+    }
+
+    /// One report of several.
+    fn sum_up(&self) -> Result<(), Error> {
+        let read = |file: &PathBuf| {
+            let text = fs::read_to_string(file).map_err(|error| error.to_string());
+            text.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()))
+                .map_err(|error| Error::Usage(format!("--sum: {}: {error}", file.display())))
+        };
+        let reports = self.sum.iter().map(read);
+        let reports: Vec<Report> = reports.collect::<Result<_, _>>()?;
+        let report =
+            sum::sum(&reports).map_err(|error| Error::Usage(format!("--sum: {error:#}")))?;
+        publish(&report, &self.folder()?)
     }
 
     /// What is too loud.
@@ -185,7 +208,7 @@ impl Bench {
         };
         let words: Vec<String> = env::args().collect();
         Head {
-            schema: 1,
+            schema: SCHEMA,
             time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             version: build_id::full_version(env!("CARGO_PKG_VERSION")),
             command: words.join(" "),
@@ -229,10 +252,20 @@ impl Bench {
         }
     }
 
-    fn tests(&self) -> Vec<&'static Test> {
-        let wanted =
-            |test: &&Test| self.only.is_empty() || self.only.iter().any(|it| it.name == test.name);
-        TESTS.iter().filter(wanted).collect()
+    /// Those that the user named, or all whose programs are installed.
+    fn tests(&self) -> Result<Vec<&'static Test>, Error> {
+        if let Some(test) = self.only.iter().find(|it| !it.is_available()) {
+            let program = test.needs.unwrap_or_default();
+            return Err(Error::Usage(format!(
+                "--only: {} needs {program}, which is not in PATH",
+                test.name
+            )));
+        }
+        let wanted = |test: &&Test| match self.only.is_empty() {
+            true => test.is_available(),
+            false => self.only.iter().any(|it| it.name == test.name),
+        };
+        Ok(TESTS.iter().filter(wanted).collect())
     }
 
     fn scale(&self) -> Scale {
@@ -253,6 +286,9 @@ impl Bench {
     }
 }
 
+/// The picture that report.md shows.
+const PICTURE: &str = "report.svg";
+
 /// Writes the reports, and prints the table and where they are.
 fn publish(report: &Report, out: &Path) -> Result<(), Error> {
     let mut text = table::text(report);
@@ -261,6 +297,8 @@ fn publish(report: &Report, out: &Path) -> Result<(), Error> {
     for (name, content) in [
         ("report.json", json + "\n"),
         ("report.html", html::page(report)),
+        ("report.md", markdown::page(report, PICTURE)),
+        (PICTURE, ratios::picture(report)),
     ] {
         let file = out.join(name);
         fs::write(&file, content)
@@ -273,6 +311,15 @@ fn publish(report: &Report, out: &Path) -> Result<(), Error> {
 fn json(value: &impl serde::Serialize) -> Result<String, Error> {
     let json = serde_json::to_string(value);
     json.map_err(|error| Error::Failed(format!("cannot write JSON: {error}")))
+}
+
+/// A test's line of the list.
+fn listed(test: &Test) -> String {
+    let missing = match test.needs {
+        Some(program) if !test.is_available() => format!("; needs {program}"),
+        _ => String::new(),
+    };
+    format!("{:<26}{}{missing}\n", test.name, test.about)
 }
 
 fn tests() -> impl TypedValueParser<Value = &'static Test> {
@@ -334,9 +381,10 @@ mod unit_tests {
     #[test]
     fn tests_are_run_in_their_own_order() {
         let bench = parsed(&["--only", "idle,wakeup"]).unwrap();
-        let names: Vec<_> = bench.tests().iter().map(|it| it.name).collect();
+        let names: Vec<_> = bench.tests().unwrap().iter().map(|it| it.name).collect();
         assert_eq!(names, ["wakeup", "idle"]);
-        assert_eq!(parsed(&[]).unwrap().tests().len(), TESTS.len());
+        let all = TESTS.iter().filter(|it| it.is_available()).count();
+        assert_eq!(parsed(&[]).unwrap().tests().unwrap().len(), all);
     }
 
     #[test]
@@ -358,6 +406,8 @@ mod unit_tests {
             &["--only", "nothing"],
             &["--measure", "idle", "--rounds", "2"],
             &["--per-us", "5"],
+            &["--sum"],
+            &["--sum", "x", "--rounds", "2"],
         ] {
             assert!(parsed(words).is_err(), "{words:?}");
         }

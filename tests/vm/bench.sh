@@ -81,9 +81,16 @@ same "values of each figure" \
 grep -q '"finished": true' $OUT/report.json || fail "it was not finished"
 tail -n 1 $OUT/report.json | grep -q '^}$' || fail "report.json has no end"
 grep -q '</html>$' $OUT/report.html || fail "report.html has no end"
+grep -q '^| pipe-1 | trips/s | .* | failed | failed |' $OUT/report.md || fail "report.md has no row"
+grep -q '</svg>$' $OUT/report.svg || fail "report.svg has no end"
 grep -q 'no luck today' $OUT/scx_unlucky.log || fail "no log"
 [ -e /sys/kernel/tracing/instances/scx_hallows_bench ] && fail "it still traces"
 check "moves of a candidate's tasks are counted" "$(grep -c '"moves_per_s": {' $OUT/report.json)" == 6
+
+# What was measured apart is judged together.
+scx_hallows bench --sum $OUT/report.json $OUT/report.json --out $OUT.sum >/tmp/table || fail "no sum"
+grep -q '^scx_unlucky failed, 4 of 4 rounds' /tmp/table || fail "four rounds are not told"
+grep -q '^2 rounds' /tmp/table && fail "they count as two"
 
 # The user wants the end while a scheduler is loaded; another benchmark keeps off.
 load ended scx_hallows bench --quick --only wakeup --noisy-ok --out $OUT

@@ -3,8 +3,12 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+use hallows_load::suite::{Scale, TESTS};
 
+use crate::lab::machine::Shape;
+use crate::lab::peers::{PEERS, Peer};
 use crate::vm::accel::Mode;
 use crate::vm::initramfs::GuestFile;
 
@@ -24,6 +28,7 @@ pub enum Task {
     Test(TestArgs),
     Soak(SoakArgs),
     Mutants(MutantsArgs),
+    Bench(BenchArgs),
     Pgo(PgoArgs),
     /// Build scx_hallows, and install it with its systemd unit, manual and completions
     Install(InstallArgs),
@@ -283,6 +288,83 @@ Examples:
   cargo xtask mutants --list
   cargo xtask mutants --filter vm/oracle     what must fail that scenario
   cargo xtask mutants --filter 'mask '       one mutant";
+
+/// Measure scx_hallows beside EEVDF and other schedulers in VMs, into docs/bench
+///
+/// Runs `scx_hallows bench` by a virtual clock, a boot for each round, in which the
+/// schedulers take turns and EEVDF has two: what it differs from itself by is no
+/// difference. The others are built from their published crates, once, into the
+/// cache. After each round there is a report of all rounds so far, and docs/bench
+/// lists the machines. A scheduler that does not build, load or stay is a row.
+#[derive(Args, Debug)]
+#[command(after_help = BENCH_HELP)]
+pub struct BenchArgs {
+    /// Kernels, as `cargo xtask vm` names them
+    #[arg(long, value_name = "SERIES|FILE", value_delimiter = ',', default_values = ["6.18", "7"])]
+    pub kernel: Vec<String>,
+
+    /// Topologies, as `cargo xtask vm` names them, with their CPUs
+    #[arg(long, value_name = "NAME:CPUS", value_delimiter = ',', default_values = ["flat:4", "llc2:8", "numa2llc2:8"])]
+    pub topo: Vec<Shape>,
+
+    /// The other schedulers: all, none, or names (--list)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "all", value_parser = peer_names(), hide_possible_values = true)]
+    pub against: Vec<String>,
+
+    /// Boots on each machine, in each of which each scheduler is measured once
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+
+    /// Run only these tests (--list)
+    #[arg(long, value_name = "ROWS", value_delimiter = ',', value_parser = test_names(), hide_possible_values = true)]
+    pub only: Vec<String>,
+
+    /// How long each test measures: half a second, two, or five
+    #[arg(long, value_name = "quick|normal|full", default_value = "quick", value_parser = scale)]
+    pub scale: Scale,
+
+    /// Where the reports go [default: docs/bench of the checkout]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Print the tests, and the other schedulers with their versions; run nothing
+    #[arg(long)]
+    pub list: bool,
+}
+
+impl BenchArgs {
+    /// The peers that were named, in the order of the list.
+    pub fn peers(&self) -> Vec<&'static Peer> {
+        let named = |peer: &&Peer| self.against.iter().any(|it| it == "all" || it == peer.name);
+        PEERS.iter().filter(named).collect()
+    }
+}
+
+fn peer_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(PEERS.iter().map(|it| it.name).chain(["all", "none"]))
+}
+
+fn test_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(TESTS.iter().map(|it| it.name))
+}
+
+fn scale(text: &str) -> Result<Scale, String> {
+    match text {
+        "quick" => Ok(Scale::Quick),
+        "normal" => Ok(Scale::Normal),
+        "full" => Ok(Scale::Full),
+        _ => Err("scales are quick, normal and full".into()),
+    }
+}
+
+const BENCH_HELP: &str = "\
+The virtual clock is slow: a round of 16 tests under EEVDF and four others, on 4 CPUs,
+took 17 minutes on two cores that had other work, too. Building the others for the first
+time takes some minutes each. Ctrl-C keeps the rounds that were measured.
+
+Examples:
+  cargo xtask bench --kernel 6.18 --topo flat:4 --against scx_bpfland,scx_flash
+  cargo xtask bench --kernel 6.18 --topo flat:4 --against none --only pipe-1,futex-1 --out /tmp/bench";
 
 /// Build scx_hallows with its BPF half laid out along profiles
 ///

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask`: sets a machine up, shows the scheduler, boots test VMs, runs
-//! every test, tests for hours, tests the tests, builds along profiles, installs,
-//! makes packages.
+//! every test, tests for hours, tests the tests, measures beside others, builds along
+//! profiles, installs, makes packages.
 
 mod cli;
 mod cmd;
 mod install;
 mod interrupt;
+mod lab;
 mod list;
 mod mutants;
 mod package;
@@ -46,6 +47,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Test(args) => test::command(&args),
         Task::Soak(args) => test::soak(&args),
         Task::Mutants(args) => mutants::command(&args),
+        Task::Bench(args) => lab::command(&args),
         Task::Pgo(args) => pgo::command(&args),
         Task::Install(args) => install::command(&args),
         Task::Package(args) => package::command(&args),

@@ -4,12 +4,15 @@
 //!
 //! A test expects a process of its own: some bind its main thread or fork it.
 
+mod build;
 mod crew;
 mod fair;
 mod fan_out;
 mod jobs;
 mod messaging;
+pub mod program;
 mod quiet;
+mod requests;
 mod sleepers;
 mod storm;
 mod token;
@@ -154,6 +157,8 @@ pub struct Test {
     pub name: &'static str,
     /// What it does; n is the number of CPUs.
     pub about: &'static str,
+    /// The program that it runs, which may not be installed.
+    pub needs: Option<&'static str>,
     run: fn(&Setting) -> Result<Measurement>,
 }
 
@@ -162,27 +167,44 @@ const fn test(
     about: &'static str,
     run: fn(&Setting) -> Result<Measurement>,
 ) -> Test {
-    Test { name, about, run }
+    Test {
+        name,
+        about,
+        needs: None,
+        run,
+    }
+}
+
+/// A test that runs a program of others.
+const fn of_program(program: &'static str, test: Test) -> Test {
+    Test {
+        needs: Some(program),
+        ..test
+    }
 }
 
 /// All tests, in the order of reports.
-pub const TESTS: [Test; 23] = [
+pub const TESTS: [Test; 28] = [
     test(
         "wakeup",
         "how late 2 sleepers with a period of 4 ms wake up beside n hogs",
         |it| sleepers::wakeup(it, it.cpus),
     ),
-    test("wakeup-2n", "the same beside 2n hogs", |it| {
-        sleepers::wakeup(it, 2 * it.cpus)
-    }),
+    test(
+        "wakeup-2n",
+        "how late the same sleepers wake up beside 2n hogs",
+        |it| sleepers::wakeup(it, 2 * it.cpus),
+    ),
     test(
         "frames",
         "frames of 5 ms of work every 16.6 ms beside n hogs: how many are missed",
         |it| sleepers::frames(it, it.cpus),
     ),
-    test("frames-4n", "the same beside 4n hogs", |it| {
-        sleepers::frames(it, 4 * it.cpus)
-    }),
+    test(
+        "frames-4n",
+        "frames of 5 ms of work every 16.6 ms beside 4n hogs: how many are missed",
+        |it| sleepers::frames(it, 4 * it.cpus),
+    ),
     test(
         "mixed",
         "n tasks that wake up every 5 ms for 200 us of work beside 2n hogs: both sides",
@@ -195,17 +217,17 @@ pub const TESTS: [Test; 23] = [
     ),
     test(
         "messaging-thread-socket",
-        "the same, threads, over sockets",
+        "groups of 20 senders and 20 receivers, threads, over sockets",
         |it| messaging::run(it, crew::How::Threads, messaging::Medium::Socket),
     ),
     test(
         "messaging-process-pipe",
-        "the same, processes, over pipes",
+        "groups of 20 senders and 20 receivers, processes, over pipes",
         |it| messaging::run(it, crew::How::Processes, messaging::Medium::Pipe),
     ),
     test(
         "messaging-process-socket",
-        "the same, processes, over sockets",
+        "groups of 20 senders and 20 receivers, processes, over sockets",
         |it| messaging::run(it, crew::How::Processes, messaging::Medium::Socket),
     ),
     test(
@@ -213,25 +235,32 @@ pub const TESTS: [Test; 23] = [
         "a pair of threads that passes a token by pipe",
         |it| token::run(it, "pipe", 1),
     ),
-    test("pipe-n", "n such pairs", |it| {
-        token::run(it, "pipe", it.cpus)
-    }),
+    test(
+        "pipe-n",
+        "n pairs of threads that pass tokens by pipe",
+        |it| token::run(it, "pipe", it.cpus),
+    ),
     test("futex-1", "a pair that passes a token by futex", |it| {
         token::run(it, "futex", 1)
     }),
-    test("futex-n", "n such pairs", |it| {
+    test("futex-n", "n pairs that pass tokens by futex", |it| {
         token::run(it, "futex", it.cpus)
     }),
     test("eventfd-1", "a pair that passes a token by eventfd", |it| {
         token::run(it, "eventfd", 1)
     }),
-    test("eventfd-n", "n such pairs", |it| {
+    test("eventfd-n", "n pairs that pass tokens by eventfd", |it| {
         token::run(it, "eventfd", it.cpus)
     }),
     test(
         "fan-out",
         "a producer wakes 2n consumers with 50 us of work each, again when all are done",
         fan_out::run,
+    ),
+    test(
+        "requests",
+        "2 messengers give requests of 1 ms to n workers each, in schbench's way",
+        requests::run,
     ),
     test(
         "fork",
@@ -242,6 +271,11 @@ pub const TESTS: [Test; 23] = [
         "exec",
         "n processes that start `true`, and wait for it",
         storm::exec,
+    ),
+    test(
+        "build",
+        "12n jobs as of make -j n+1: start `true`, then compute for 2 to 30 ms",
+        build::run,
     ),
     test(
         "makespan",
@@ -259,6 +293,30 @@ pub const TESTS: [Test; 23] = [
         "4n hogs born on one CPU: how soon all CPUs are busy, and level",
         fair::hot_spot,
     ),
+    of_program(
+        "hackbench",
+        test(
+            "hackbench",
+            "hackbench -g 3: groups of 40 processes that pass messages over sockets",
+            program::hackbench,
+        ),
+    ),
+    of_program(
+        "stress-ng",
+        test(
+            "stress-switch",
+            "stress-ng --switch n: pairs of processes that switch by pipe",
+            |it| program::stress_ng(it, "switch"),
+        ),
+    ),
+    of_program(
+        "stress-ng",
+        test(
+            "stress-futex",
+            "stress-ng --futex n: pairs of processes that wake each other",
+            |it| program::stress_ng(it, "futex"),
+        ),
+    ),
     test(
         "idle",
         "nothing runs: what goes on all the same",
@@ -272,6 +330,11 @@ pub fn find(name: &str) -> Option<&'static Test> {
 }
 
 impl Test {
+    /// Whether the program that it runs is installed.
+    pub fn is_available(&self) -> bool {
+        self.needs.is_none_or(|name| program::which(name).is_some())
+    }
+
     /// Runs it once.
     ///
     /// # Errors

@@ -3,14 +3,13 @@
 
 #![allow(unsafe_code)]
 
-use std::env;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 
 use super::crew::{self, How, Member};
+use super::program::which;
 use super::{Figure, Measurement, Setting};
 use crate::report::secs;
 use crate::stats::Summary;
@@ -80,12 +79,4 @@ fn storm(
         Figure::lower("p99", "us", 10.0, summary.p99_us),
     ];
     Ok(Measurement::of(figures).with_latencies(took))
-}
-
-/// Where a program is.
-fn which(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
 }

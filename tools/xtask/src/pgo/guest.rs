@@ -14,6 +14,7 @@ use crate::test::scenario;
 use crate::vm::accel::{Accel, Mode};
 use crate::vm::initramfs::GuestFile;
 use crate::vm::kernel::Kernel;
+use crate::vm::sections::{Section, sections};
 use crate::vm::topology::Topology;
 use crate::vm::{self, End, Output, VmSpec};
 
@@ -24,15 +25,6 @@ const MODE: &str = "vtime";
 const TOPOLOGY: &str = "llc2";
 const CPUS: u32 = 4;
 const TIMEOUT: Duration = Duration::from_secs(1200);
-
-/// What a script printed between two lines that begin with `===`.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Section {
-    /// The word after the first of them.
-    pub name: String,
-    /// The lines between them.
-    pub text: String,
-}
 
 /// Profiles of all workloads, by their names.
 ///
@@ -103,47 +95,4 @@ fn run(script: &str, kernel: &str, files: &[GuestFile]) -> Result<Vec<Section>> 
         );
     }
     Ok(sections(&output))
-}
-
-fn sections(output: &str) -> Vec<Section> {
-    let mut sections: Vec<Section> = Vec::new();
-    let mut open = false;
-    for line in output.lines().map(str::trim_end) {
-        match line.strip_prefix("===").map(str::trim) {
-            Some("") => open = false,
-            Some(name) => {
-                sections.push(Section {
-                    name: name.to_owned(),
-                    text: String::new(),
-                });
-                open = true;
-            }
-            None => {
-                if let Some(section) = sections.last_mut().filter(|_| open) {
-                    section.text += line;
-                    section.text.push('\n');
-                }
-            }
-        }
-    }
-    sections
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Section, sections};
-
-    #[test]
-    fn sections_are_what_lies_between_marks() {
-        let found =
-            sections("ok: x\r\n=== plain\r\nf 1\r\ng 2\r\n===\r\nok: y\r\n=== other\nf 3\n===\n");
-        let section = |name: &str, text: &str| Section {
-            name: name.into(),
-            text: text.into(),
-        };
-        assert_eq!(
-            found,
-            [section("plain", "f 1\ng 2\n"), section("other", "f 3\n")]
-        );
-    }
 }

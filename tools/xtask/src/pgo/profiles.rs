@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use hallows_prof::profile::Profile;
 
-use super::guest::Section;
 use super::read;
 use crate::paths;
+use crate::vm::sections::Section;
 
 fn folder() -> PathBuf {
     paths::root().join("profiles")

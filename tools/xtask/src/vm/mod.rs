@@ -8,6 +8,7 @@ pub mod kernel;
 mod libs;
 mod process;
 pub mod qemu;
+pub mod sections;
 pub mod systemd;
 pub mod topology;
 mod vtime;
