@@ -237,7 +237,8 @@ fn replace_images(skel: &mut BpfSkel<'_>) -> Result<()> {
     let rodata: *const types::rodata = maps.rodata_data.context(missing)?;
     let bss: *mut types::bss = maps.bss_data.as_deref_mut().context(missing)?;
     let data: *mut types::data = maps.data_data.as_deref_mut().context(missing)?;
-    let dump: *mut types::data_uei_dump = maps.data_uei_dump_data.as_deref_mut().context(missing)?;
+    let dump: *mut types::data_uei_dump =
+        maps.data_uei_dump_data.as_deref_mut().context(missing)?;
     let write = ProtFlags::READ | ProtFlags::WRITE;
     // SAFETY: libbpf mapped an image for each of these maps at its address, of the
     // map's size, which for the dump was set before; it unmaps that range when the
