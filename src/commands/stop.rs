@@ -40,26 +40,29 @@ impl Stop {
         let folder = Path::new(FOLDER);
         let pinned = pins::find(folder).map_err(|error| refused(&error.into()))?;
         let runs = kernel_does();
-        if let Some(build) = pinned {
+        if pinned.is_some() {
             pins::end(folder).map_err(|error| refused(&error))?;
-            if !until(|| Claim::take(folder).is_ok()) {
-                warn!("its agent hangs, and is still there");
-            }
-            return print(match runs {
-                true => format!("stopped scx_hallows of build {build}, which was pinned\n"),
-                false => format!("nothing ran; removed what build {build} left pinned\n"),
-            });
         }
-        if !runs {
+        // What was pinned may have been ejected long ago, and another one run now.
+        if runs && kernel_does() {
+            let pid = interrupt()?;
+            return match until(|| !kernel_does()) {
+                true => print(format!("stopped scx_hallows, process {pid}\n")),
+                false => Err(Error::Failed(format!(
+                    "process {pid} does not end: kill it, the kernel takes over then"
+                ))),
+            };
+        }
+        let Some(build) = pinned else {
             return print("no scx_hallows schedules here\n".into());
+        };
+        if !until(|| Claim::take(folder).is_ok()) {
+            warn!("its agent hangs, and is still there");
         }
-        let pid = interrupt()?;
-        match until(|| !kernel_does()) {
-            true => print(format!("stopped scx_hallows, process {pid}\n")),
-            false => Err(Error::Failed(format!(
-                "process {pid} does not end: kill it, the kernel takes over then"
-            ))),
-        }
+        print(match runs {
+            true => format!("stopped scx_hallows of build {build}, which was pinned\n"),
+            false => format!("nothing ran; removed what build {build} left pinned\n"),
+        })
     }
 }
 
