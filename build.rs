@@ -25,4 +25,12 @@ fn bpf() {
         .enable_skel("src/bpf/main.bpf.c", "bpf")
         .build()
         .expect("compile src/bpf");
+    // By it two builds of the agent know that they have the same BPF half.
+    let folder = std::env::var("OUT_DIR").expect("cargo sets OUT_DIR");
+    let object = std::path::Path::new(&folder).join("bpf.bpf.o");
+    let object = std::fs::read(object).expect("read the compiled object");
+    let crc = crc32fast::hash(&object);
+    // It names a folder of bpffs, which has other plans for dots.
+    let version = env!("CARGO_PKG_VERSION").replace('.', "_");
+    println!("cargo:rustc-env=HALLOWS_BPF_BUILD={version}-{crc:08x}");
 }

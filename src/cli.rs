@@ -89,6 +89,13 @@ pub struct Cli {
     #[arg(long)]
     pub no_agent: bool,
 
+    /// Pin the scheduler below /sys/fs/bpf/scx_hallows, so that it goes on when this
+    /// process crashes or is killed with SIGKILL; started with --pin again, it takes
+    /// over what is pinned. SIGINT and SIGTERM still end it, as does `scx_hallows
+    /// stop`.
+    #[arg(long)]
+    pub pin: bool,
+
     /// Read the configuration from FILE, which has to exist, instead of
     /// /etc/scx_hallows/config.toml, which need not. Options override it.
     #[arg(long, value_name = "FILE")]
@@ -123,6 +130,8 @@ pub struct Options {
     pub watchdog_ms: Option<u32>,
     /// Leave BPF to its static defaults.
     pub no_agent: bool,
+    /// Let it outlive its agent.
+    pub pin: bool,
     /// Where to leave a report after an ejection.
     pub report_dir: PathBuf,
     /// How often `-v` was given.
@@ -156,6 +165,7 @@ impl Cli {
             exit_dump_len: self.exit_dump_len,
             watchdog_ms: self.watchdog_ms,
             no_agent: self.no_agent,
+            pin: self.pin,
             report_dir: self.report_dir.clone().unwrap_or_else(default_folder),
             verbose: self.verbose,
             libbpf: self.libbpf.clone(),
@@ -259,6 +269,7 @@ mod tests {
     fn switches_reach_the_options() {
         let options = parsed(&["-vvpd", "--no-agent", "--exit-dump-len", "65536"]).options();
         assert!(options.partial && options.debug && options.no_agent);
+        assert!(!options.pin && parsed(&["--pin"]).options().pin);
         assert_eq!((options.verbose, options.exit_dump_len), (2, 65_536));
     }
 

@@ -7,7 +7,7 @@ use libbpf_rs::ProgramInput;
 use tracing::info;
 
 use crate::agent::memory::Memory;
-use crate::agent::place::Map;
+use crate::agent::place::{CpuSpec, Map};
 use crate::agent::roster::{Newcomer, Roster};
 use crate::agent::sysfs;
 use crate::bpf_skel::{BpfSkel, OpenBpfSkel};
@@ -137,10 +137,32 @@ pub fn write_places(skel: &mut OpenBpfSkel<'_>, map: &Map) -> Result<()> {
         let home = &mut bss.llc_places[index];
         home.first = llc.cells.start as u16;
         home.nr_cpus = llc.cells.len() as u16;
+        home.node_id = map.nodes()[usize::from(llc.node)].id;
         home.nr_detour = llc.detour.len() as u16;
         home.detour[..llc.detour.len()].copy_from_slice(&llc.detour);
     }
     let data = skel.maps.data_data.as_deref_mut();
     data.context("the BPF object has no .data")?.nr_placed = map.cells().len() as u32;
     Ok(())
+}
+
+/// Where CPUs are by the tables of a program that another agent loaded.
+///
+/// # Errors
+/// The object has no memory for that.
+pub fn read_places(skel: &BpfSkel<'_>) -> Result<Vec<CpuSpec>> {
+    let bss = skel.maps.bss_data.as_deref();
+    let bss = bss.context("the BPF object has no .bss")?;
+    let places = bss.cpu_places.iter().enumerate();
+    Ok(places
+        .filter_map(|(cpu, place)| {
+            let home = bss.llc_places.get(usize::from(place.llc))?;
+            Some(CpuSpec {
+                cpu: cpu as u32,
+                core: place.core.into(),
+                llc: place.llc.into(),
+                node: home.node_id.into(),
+            })
+        })
+        .collect())
 }

@@ -2,6 +2,8 @@
 //! The agent of `scx_hallows`: pure logic that needs neither clang nor libbpf,
 //! and, with the feature `bpf`, the part that loads and steers the scheduler.
 
+#[cfg(feature = "bpf")]
+pub mod adopt;
 pub mod agent;
 #[cfg(feature = "bpf")]
 pub mod bench;
@@ -22,7 +24,11 @@ pub mod exit;
 #[cfg(feature = "bpf")]
 pub mod hotplug;
 #[cfg(feature = "bpf")]
+pub mod load;
+#[cfg(feature = "bpf")]
 pub mod logging;
+#[cfg(feature = "bpf")]
+pub mod pins;
 #[cfg(feature = "bpf")]
 pub mod preflight;
 pub mod recording;

@@ -55,7 +55,7 @@ fn run() -> Result<(), Error> {
     let mut live = Live::start(cli.sources())?;
     logging::init(cli.verbose)?;
     let signals = Signals::reloading()?;
-    Preflight::default().check()?;
+    Preflight::default().check(cli.pin)?;
     if let Some(interval) = cli.stats {
         let shutdown = signals.shared_shutdown();
         thread::spawn(move || {

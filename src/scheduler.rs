@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Loads the BPF side, attaches it, and runs the agent until something ends it.
+//! Gets the BPF side to schedule, and runs the agent until something ends it.
 
 #![allow(unsafe_code)]
 
@@ -13,24 +13,19 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result};
-use libbpf_rs::skel::Skel;
-use libbpf_rs::{Link, OpenObject};
-use scx_utils::{
-    NR_CPU_IDS, UEI_DUMP_PTR_MUTEX, build_id, compat, scx_ops_attach, scx_ops_load, scx_ops_open,
-    try_set_rlimit_infinity, uei_exited, uei_report,
-};
+use anyhow::Result;
+use libbpf_rs::OpenObject;
+use scx_utils::{UEI_DUMP_PTR_MUTEX, build_id, uei_exited, uei_report};
 use tracing::{debug, info, warn};
 
 use crate::agent::group_maps::GroupMaps;
 use crate::agent::memory::{Memory, Tunables};
-use crate::agent::params::{MS, Params};
-use crate::agent::place::{MAX_CPUS, Map};
-use crate::agent::roster::Roster;
+use crate::agent::params::Params;
+use crate::agent::place::Map;
+use crate::agent::price;
 use crate::agent::steer::Agent;
-use crate::agent::{price, sysfs};
 use crate::bpf_intf;
-use crate::bpf_skel::{BpfSkel, BpfSkelBuilder, OpenBpfSkel};
+use crate::bpf_skel::BpfSkel;
 use crate::cli::Options;
 use crate::config::Live;
 use crate::config::change::Change;
@@ -39,7 +34,8 @@ use crate::ejection::Report;
 use crate::ejection::history::History;
 use crate::ejection::store;
 use crate::exit::Error;
-use crate::hotplug::{Hotplug, write_places};
+use crate::hotplug::Hotplug;
+use crate::load::{self, Hold};
 use crate::recording::Header;
 use crate::service::Service;
 use crate::signals::Signals;
@@ -47,8 +43,6 @@ use crate::stats::tape::{Buffer, Piece};
 use crate::stats::{
     CellView, Metrics, NR_STATS, Reply, SOCKET, Server, Snapshot, Totals, WAIT_BUCKETS,
 };
-use crate::verified;
-use crate::watchdog;
 use crate::why::watch::Watch;
 
 const MOVE_PUSH: usize = bpf_intf::hallows_move_MOVE_PUSH as usize;
@@ -60,7 +54,7 @@ const MAX_WAIT: Duration = Duration::from_millis(100);
 /// A loaded scheduler: schedules from [`Scheduler::init`] until it is dropped.
 pub struct Scheduler<'a> {
     skel: BpfSkel<'a>,
-    link: Option<Link>,
+    hold: Option<Hold>,
     map: Map,
     hotplug: Hotplug,
     memory: Memory,
@@ -75,61 +69,39 @@ pub struct Scheduler<'a> {
 }
 
 impl<'a> Scheduler<'a> {
-    /// Loads the program, with the machine's map written into it, and attaches
-    /// it, with the parameters of `live`.
+    /// Lets the kernel schedule by it, as [`load::start`] does, with the parameters
+    /// of `live`.
     ///
     /// # Errors
-    /// The topology can't be read, the kernel refuses the program, or another
-    /// scheduler is attached.
+    /// Those of [`load::start`], or the system is out of memory or descriptors.
     pub fn init(
         options: &Options,
         live: &Live,
         open: &'a mut MaybeUninit<OpenObject>,
     ) -> Result<Self> {
         let params = live.params();
-        try_set_rlimit_infinity();
-        let builder = BpfSkelBuilder::default();
-        let libbpf = options.libbpf.clone().into_bpf_open_opts();
-        let mut skel = scx_ops_open!(builder, open, hallows_ops, libbpf)?;
-        // After the open, which notes the hotplug sequence: if CPUs come or go from
-        // here on until BPF hears of that itself, the kernel restarts us.
-        let (cpus, nodes) = sysfs::read()?;
-        let roster = Roster::new(cpus, nodes)?;
-        let map = roster.map(|_| true)?;
-        map.fits_memory()?;
-        let watchdog_ms = options.watchdog_ms.unwrap_or_else(watchdog::patience_ms);
-        configure(&mut skel, &map, options, watchdog_ms)?;
-        let mut skel = scx_ops_load!(skel, hallows_ops, uei)?;
-        verified::log(skel.object());
-        // SAFETY: the memory goes into the same struct as the skeleton.
-        let memory = unsafe { Memory::of(&mut skel)? };
-        let prices_ns = price::static_ns(&map, params);
-        memory.tune(&Tunables::new(params, &prices_ns));
-        let link = scx_ops_attach!(skel, hallows_ops)?;
+        let loaded = load::start(options, params, open)?;
+        let (skel, map, memory) = (loaded.skel, loaded.map, loaded.memory);
         let agent = match options.no_agent {
             true => None,
-            false => Some(Agent::new(&map, *params, GroupMaps::of(&skel)?)),
+            false => Some(Agent::new(&map, *params, GroupMaps::of(&skel)?, &memory)),
         };
         let watch = Watch::of(&skel)?;
         let server = Server::launch(Path::new(SOCKET), live.reader()).inspect_err(|error| {
             warn!("no statistics: can't listen on {SOCKET}: {error}");
         });
-        info!("scheduling {}", map.size());
-        if options.watchdog_ms.is_none() {
-            watchdog::explain(watchdog_ms);
-        }
         Ok(Scheduler {
             skel,
-            link: Some(link),
+            hold: Some(loaded.hold),
             agent,
-            hotplug: Hotplug::new(roster, nr_cpu_ids(&map)),
+            hotplug: Hotplug::new(loaded.roster, loaded.nr_cpu_ids),
             map,
             watch,
             tape: Buffer::default(),
             memory,
             next_round: Instant::now(),
             server: server.ok(),
-            started: Instant::now(),
+            started: loaded.since,
             history: History::default(),
             report_dir: options.report_dir.clone(),
         })
@@ -185,7 +157,9 @@ impl<'a> Scheduler<'a> {
         }
         self.remember(true);
         debug!("detaching");
-        drop(self.link.take());
+        if let Some(hold) = self.hold.take() {
+            hold.detach();
+        }
         self.account();
         let outcome = uei_report!(&self.skel, uei);
         let outcome = outcome.map_err(|error| self.report(error.into(), live.params()))?;
@@ -419,57 +393,4 @@ fn told(changes: &[Change]) -> String {
     }
     let texts: Vec<String> = changes.iter().map(Change::to_string).collect();
     texts.join(", ")
-}
-
-/// Writes what is fixed while the program is loaded.
-fn configure(
-    skel: &mut OpenBpfSkel<'_>,
-    map: &Map,
-    options: &Options,
-    watchdog_ms: u32,
-) -> Result<()> {
-    set_flags(skel, options);
-    skel.struct_ops.hallows_ops_mut().timeout_ms = watchdog_ms;
-    let rodata = skel
-        .maps
-        .rodata_data
-        .as_deref_mut()
-        .context("the BPF object has no .rodata")?;
-    rodata.debug = options.debug;
-    rodata.partial = options.partial;
-    rodata.nr_cpu_ids = nr_cpu_ids(map) as u32;
-    rodata.nr_llcs = map.llcs().len() as u32;
-    rodata.many_nodes = map.nodes().len() > 1;
-    let half_ns = u64::from(watchdog_ms) * MS / 2;
-    rodata.starved_limit_ns = rodata.starved_limit_ns.min(half_ns);
-    write_places(skel, map)
-}
-
-/// CPU ids that there may ever be, as far as there is memory for them.
-fn nr_cpu_ids(map: &Map) -> usize {
-    let online = map.cells().iter().map(|place| usize::from(place.cpu) + 1);
-    online.max().unwrap_or(1).max(*NR_CPU_IDS).min(MAX_CPUS)
-}
-
-/// Kernels from 6.19 on deprecate `cpu_release` and let a tracepoint do its work.
-fn set_flags(skel: &mut OpenBpfSkel<'_>, options: &Options) {
-    let from_anywhere = compat::ksym_exists("scx_bpf_reenqueue_local___v2").unwrap_or(false)
-        || compat::ksym_exists("scx_bpf_dsq_reenq").unwrap_or(false);
-    let ops = skel.struct_ops.hallows_ops_mut();
-    ops.exit_dump_len = options.exit_dump_len;
-    ops.flags = *compat::SCX_OPS_ENQ_EXITING
-        | *compat::SCX_OPS_ENQ_LAST
-        | *compat::SCX_OPS_ENQ_MIGRATION_DISABLED
-        | *compat::SCX_OPS_ALLOW_QUEUED_WAKEUP
-        | *compat::SCX_OPS_KEEP_BUILTIN_IDLE;
-    if options.partial {
-        ops.flags |= *compat::SCX_OPS_SWITCH_PARTIAL;
-    }
-    if from_anywhere {
-        ops.cpu_release = std::ptr::null_mut();
-        ops.cpu_acquire = std::ptr::null_mut();
-    }
-    skel.progs.hallows_cpu_release.set_autoload(!from_anywhere);
-    skel.progs.hallows_cpu_acquire.set_autoload(!from_anywhere);
-    skel.progs.hallows_sched_switch.set_autoload(from_anywhere);
 }

@@ -10,7 +10,7 @@ use sd_notify::NotifyState;
 use tracing::warn;
 
 /// Name of the scheduler's operations; a version may follow it.
-const NAME: &str = "hallows";
+pub const NAME: &str = "hallows";
 
 /// The connection to the service manager that started this process, if one did.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Service {
 
 /// Whether the kernel under `root` says that it schedules, and by our name: an
 /// attachment that returned tells only that it had begun.
-fn schedules(root: &Path) -> bool {
+pub fn schedules(root: &Path) -> bool {
     let read = |file: &str| fs::read_to_string(root.join("sys/kernel/sched_ext").join(file));
     let enabled = read("state").is_ok_and(|state| state.trim() == "enabled");
     enabled && read("root/ops").is_ok_and(|name| name.starts_with(NAME))

@@ -418,7 +418,7 @@ fn each_subcommand_has_a_page() {
     let ended = hallows(&["man", "--dir", path]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
     let root = fs::read_to_string(folder.join("scx_hallows.8")).expect("the first page");
-    for command in ["check", "config", "get", "record", "set", "why"] {
+    for command in ["check", "config", "get", "record", "set", "stop", "why"] {
         assert!(
             root.contains(&format!("scx_hallows\\-{command}(8)")),
             "{command}"

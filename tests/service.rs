@@ -78,3 +78,12 @@ fn it_waits_for_readiness_and_life_and_gives_up_where_it_is_hopeless() {
     assert_eq!(values("ExecReload"), ["/bin/kill -HUP $MAINPID"]);
     assert_eq!(values("Conflicts"), ["scx.service scx_loader.service"]);
 }
+
+#[test]
+fn it_is_pinned_and_a_stop_ends_it() {
+    assert_eq!(values("ExecStart"), ["/usr/bin/scx_hallows --pin"]);
+    assert_eq!(values("ExecStop"), ["/usr/bin/scx_hallows stop"]);
+    // One for the tree around it, one for what is pinned, which only this user needs.
+    assert_eq!(values("TemporaryFileSystem"), ["/sys/fs:ro"]);
+    assert_eq!(values("BindPaths"), ["-/sys/fs/bpf/scx_hallows"]);
+}

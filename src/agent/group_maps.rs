@@ -50,11 +50,17 @@ impl GroupMaps {
                 && occupancy.value_size() as usize == size_of::<u64>(),
             "the BPF object has another map of run times than this program: build it again"
         );
+        let homes = MapHandle::try_from(&skel.maps.homes).context(open)?;
+        // Those of an agent before this one have expired, and nobody else would
+        // remove them.
+        for tgid in homes.keys().collect::<Vec<_>>() {
+            homes.delete(&tgid).context("forget old homes")?;
+        }
         Ok(GroupMaps {
             occupancy,
             keys: Box::new([group_key { tgid: 0, llc: 0 }; MAX_OCCUPANCY]),
             ran_ns: Box::new([0; MAX_OCCUPANCY]),
-            homes: MapHandle::try_from(&skel.maps.homes).context(open)?,
+            homes,
             published: Vec::new(),
             published_ns: 0,
             home_keys: Vec::new(),

@@ -41,6 +41,11 @@ impl Roster {
         Ok(Roster { specs, nodes })
     }
 
+    /// A roster that another agent kept: `specs` are numbered as BPF has them.
+    pub fn resume(specs: Vec<CpuSpec>, nodes: Vec<NodeSpec>) -> Roster {
+        Roster { specs, nodes }
+    }
+
     /// The ids of all CPUs on it.
     pub fn cpus(&self) -> impl Iterator<Item = usize> {
         self.specs.iter().map(|spec| spec.cpu as usize)

@@ -42,8 +42,9 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// An agent that has seen nothing yet. `params` are valid.
-    pub fn new(map: &Map, params: Params, group_maps: GroupMaps) -> Agent {
+    /// An agent that has seen nothing yet. `params` are valid. What BPF went through
+    /// before, by `memory`, is not this agent's.
+    pub fn new(map: &Map, params: Params, group_maps: GroupMaps, memory: &Memory) -> Agent {
         Agent {
             params,
             epoch: Instant::now(),
@@ -55,7 +56,7 @@ impl Agent {
             groups: Groups::default(),
             group_maps,
             counted: cpus_of(map).collect(),
-            lapses: 0,
+            lapses: memory.lapses(),
             homeless: false,
         }
     }

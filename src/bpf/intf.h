@@ -173,7 +173,7 @@ struct llc_place {
 	u16 first;		/* index of its first CPU in llc_cpus */
 	u16 nr_cpus;
 	u16 nr_detour;
-	u16 _pad;
+	u16 node_id;		/* the system's, for an agent that takes over */
 	u16 detour[DETOUR_LEN];	/* other LLCs, nearest ring first */
 };
 

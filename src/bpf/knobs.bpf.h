@@ -19,8 +19,7 @@ const volatile bool debug;
 		bpf_printk("hallows: " fmt, ##args);	\
 })
 
-/* No tunable makes a starved task wait longer: the kernel's watchdog must not see it. */
-const volatile u64 starved_limit_ns = 2000000000;
+const volatile u32 watchdog_ms = 5000;	/* ops.timeout_ms */
 
 /* Time since @then, as far as @now knows: another CPU's stamp may be later. */
 static __always_inline u64 since_ns(u64 then, u64 now)

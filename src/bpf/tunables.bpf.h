@@ -15,6 +15,7 @@
 #define PREEMPT_GAP_LIMIT_NS 100000000ULL
 #define WAIT_LIMIT_NS 100000000ULL
 #define STARVED_LEAST_NS 20000000ULL
+#define STARVED_MOST_NS 2000000000ULL
 #define LAG_MAX_SLICES 8		/* nobody is owed more, after idling for instance */
 
 /* The values here are those that let the program load by itself (veristat). */
@@ -74,10 +75,15 @@ static __always_inline u64 wait_max_ns(void)
 	return at_most(tunables.wait_max_ns, WAIT_LIMIT_NS);
 }
 
-/* What waited longer on a busy CPU's own track jumps its queue. */
+/*
+ * What waited longer on a busy CPU's own track jumps its queue. No tunable makes
+ * it wait for half as long as the kernel's watchdog.
+ */
 static __always_inline u64 starved_ns(void)
 {
-	return bounded(tunables.starved_ns, STARVED_LEAST_NS, starved_limit_ns);
+	u64 limit = at_most(watchdog_ms * 500000ULL, STARVED_MOST_NS);
+
+	return bounded(tunables.starved_ns, STARVED_LEAST_NS, limit);
 }
 
 /* A peer that is no more slices behind is left alone. */

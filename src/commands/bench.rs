@@ -112,7 +112,7 @@ impl Bench {
             .map_err(|error| Error::Failed(format!("cannot find this program: {error}")))?;
         let candidates = self.candidates(&program)?;
         logging::init(0)?;
-        Preflight::default().check()?;
+        Preflight::default().check(false)?;
         let out = self.folder()?;
         let signals = Signals::ending()?;
         self.compare(program, candidates, tests, &out, &signals)

@@ -11,6 +11,7 @@ mod record;
 mod replay;
 mod set;
 mod simulate;
+mod stop;
 mod why;
 
 use std::io::{self, Write};
@@ -32,6 +33,7 @@ pub enum Command {
     Replay(replay::Replay),
     Set(set::Set),
     Simulate(Box<simulate::Simulate>),
+    Stop(stop::Stop),
     Why(why::Why),
 }
 
@@ -52,6 +54,7 @@ impl Command {
             Command::Replay(it) => it.run(),
             Command::Set(it) => it.run(),
             Command::Simulate(it) => it.run(),
+            Command::Stop(it) => it.run(),
             Command::Why(it) => it.run(),
         }
     }

@@ -10,6 +10,7 @@ use flate2::read::GzDecoder;
 
 use super::btf::Kfuncs;
 use super::verdict::Verdict;
+use crate::pins;
 
 /// Where the kernel keeps its type information.
 const BTF: &str = "sys/kernel/btf/vmlinux";
@@ -73,6 +74,12 @@ impl Machine {
     /// Whether a file is there.
     pub fn has(&self, relative: &str) -> bool {
         self.root.join(relative).exists()
+    }
+
+    /// Whether a scheduler of ours is pinned, as far as this user can see.
+    pub fn pinned(&self) -> bool {
+        let folder = pins::FOLDER.trim_start_matches('/');
+        matches!(pins::find(&self.root.join(folder)), Ok(Some(_)))
     }
 
     /// The running kernel's configuration, from wherever it is first found.

@@ -31,6 +31,9 @@ pub struct Finding {
 
 type Probe = (&'static str, fn(&Machine) -> Verdict);
 
+/// The probe for what has the kernel's tasks already.
+const SCHEDULER: &str = "scheduler";
+
 /// The most telling first.
 const PROBES: [Probe; 10] = [
     ("kernel", |it| {
@@ -57,10 +60,10 @@ const PROBES: [Probe; 10] = [
     ("memlock", |it| {
         it.judge("proc/self/limits", process::memlock)
     }),
-    ("scheduler", |it| {
+    (SCHEDULER, |it| {
         let state = it.maybe("sys/kernel/sched_ext/state");
         let name = it.maybe("sys/kernel/sched_ext/root/ops");
-        others::scheduler(state.as_deref(), name.as_deref())
+        others::scheduler(state.as_deref(), name.as_deref(), it.pinned())
     }),
     ("cpus", |it| {
         it.judge("sys/devices/system/cpu/possible", others::cpus)
@@ -95,13 +98,18 @@ impl Preflight {
         })
     }
 
-    /// Looks until something keeps the scheduler from loading.
+    /// Looks until something keeps the scheduler from loading, or with `pin` from
+    /// taking over the one that is pinned.
     ///
     /// # Errors
     /// The first such finding: [`Error::Permission`] without the capabilities,
     /// [`Error::Unavailable`] for everything else.
-    pub fn check(&self) -> Result<(), Error> {
-        match self.findings().find_map(|it| it.verdict.error()) {
+    pub fn check(&self, pin: bool) -> Result<(), Error> {
+        let takes_over = pin && self.machine.pinned();
+        let mut findings = self
+            .findings()
+            .filter(|it| !(takes_over && it.probe == SCHEDULER));
+        match findings.find_map(|it| it.verdict.error()) {
             Some(error) => Err(error),
             None => Ok(()),
         }

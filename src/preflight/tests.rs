@@ -56,7 +56,7 @@ impl Fake {
     }
 
     fn check(&self) -> Result<(), Error> {
-        Preflight::at(&self.root).check()
+        Preflight::at(&self.root).check(false)
     }
 
     /// The text of the failure, which has to carry `code`.
@@ -185,6 +185,20 @@ fn the_fault_of_old_pahole_is_known() {
         text.contains("pahole before 1.26 makes it: scx_bpf_kick_cpu:"),
         "{text}"
     );
+}
+
+#[test]
+fn a_pinned_one_is_no_hindrance_to_who_takes_it_over() {
+    let fake = Fake::new();
+    fake.write("sys/kernel/sched_ext/state", "enabled\n");
+    fake.write("sys/kernel/sched_ext/root/ops", "hallows_0.1.0\n");
+    let preflight = Preflight::at(&fake.root);
+    assert!(preflight.check(true).is_err());
+    fake.write("sys/fs/bpf/scx_hallows/0_1_0-00000000/link", "");
+    assert_eq!(preflight.check(true), Ok(()));
+    assert!(fake.refusal(69).contains("take it over with --pin"));
+    fake.capabilities(0);
+    assert_eq!(preflight.check(true).unwrap_err().code(), 77);
 }
 
 #[test]

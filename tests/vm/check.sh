@@ -31,7 +31,9 @@ start
 wrong 69 scheduler 'another scheduler, hallows' scx_hallows check
 scx_hallows check --json | grep -q '"exit": 69' || fail "no exit status in the JSON"
 attached || fail "the check disturbed the scheduler"
-stop
+scx_hallows stop | grep "^stopped scx_hallows, process $SCHEDULER" || fail "stop does not say what it stopped"
+detached || fail "stopped, it goes on"
+wait "$SCHEDULER" || fail "exit status $? after 'scx_hallows stop'"
 
 # What lockdown forbids is what the probe says: nothing short of confidentiality.
 lockdown=/sys/kernel/security/lockdown

@@ -43,6 +43,7 @@ SOON=60
 
 # --- start, as nobody in particular ---
 
+chmod 700 /sys/fs/bpf # as systemd itself mounts it
 before=$(now_ms)
 systemctl start $UNIT || { journal; fail "start: exit status $?"; }
 attached || { journal; fail "started before the kernel schedules by it"; }
@@ -89,7 +90,9 @@ say "left alone, it goes on"
 # --- crash ---
 
 kill -9 "$pid"
+[ "$(cat $SCX/state)" = enabled ] || fail "it ended with its agent"
 within $SOON another_than "$pid"
+told 'taking over the pinned scheduler' || fail "the new agent took over nothing"
 [ "$(property NRestarts)" = 1 ] || fail "restarted $(property NRestarts) times"
 [ "$(value)" = "slice_us = 2000" ] || fail "after the crash: $(value)"
 say "killed, it came back"
@@ -101,7 +104,8 @@ kill -STOP "$pid"
 within 150 another_than "$pid"
 told 'Watchdog timeout' || fail "no word of a watchdog"
 [ "$(property NRestarts)" = 2 ] || fail "restarted $(property NRestarts) times"
-say "hung, it came back"
+[ "$(cat $SCX/enable_seq)" = 1 ] || fail "loaded $(cat $SCX/enable_seq) times"
+say "hung, it came back, and the kernel scheduled by it all the while"
 
 # --- stop ---
 
@@ -110,6 +114,7 @@ systemctl stop $UNIT || fail "stop: exit status $?"
 detached || fail "stopped, and the kernel still schedules by it"
 check "stop, ms" $(($(now_ms) - before)) '<' 10000
 [ "$(property ActiveState)/$(property Result)" = inactive/success ] || fail "not a clean end"
+[ -z "$(ls /sys/fs/bpf/scx_hallows)" ] || fail "something is pinned still"
 say "stopped, the default scheduler is back"
 
 # --- as the choice of scx.service ---
