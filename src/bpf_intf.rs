@@ -19,6 +19,7 @@ use crate::agent::{matching, route, window};
 
 const _: () = {
     assert!(size_of::<cell>() == 128);
+    assert!(size_of::<holder>() == 64);
     assert!(size_of::<signal>() == 64);
     assert!(size_of::<track_state>() == 64);
     assert!(size_of::<yard>() == 320);

@@ -20,6 +20,8 @@ pub mod control;
 pub mod ejection;
 pub mod exit;
 #[cfg(feature = "bpf")]
+pub mod held;
+#[cfg(feature = "bpf")]
 pub mod hotplug;
 #[cfg(feature = "bpf")]
 pub mod logging;

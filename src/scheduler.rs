@@ -39,6 +39,7 @@ use crate::ejection::Report;
 use crate::ejection::history::History;
 use crate::ejection::store;
 use crate::exit::Error;
+use crate::held::HeldCpus;
 use crate::hotplug::{Hotplug, write_places};
 use crate::recording::Header;
 use crate::service::Service;
@@ -71,6 +72,7 @@ pub struct Scheduler<'a> {
     server: Option<Server>,
     started: Instant,
     history: History,
+    held: HeldCpus,
     report_dir: PathBuf,
 }
 
@@ -131,6 +133,7 @@ impl<'a> Scheduler<'a> {
             server: server.ok(),
             started: Instant::now(),
             history: History::default(),
+            held: HeldCpus::new(),
             report_dir: options.report_dir.clone(),
         })
     }
@@ -160,6 +163,8 @@ impl<'a> Scheduler<'a> {
                 break;
             }
             self.remember(false);
+            self.held
+                .look(&self.skel, &self.memory, self.hotplug.cpus());
             let now = Instant::now();
             if let Some(agent) = &mut self.agent
                 && now >= self.next_round
@@ -226,9 +231,15 @@ impl<'a> Scheduler<'a> {
     /// Leaves a report of an ejection, and returns `error` with its path. That it
     /// can't be written changes nothing about the end.
     fn report(&self, error: Error, params: &Params) -> Error {
-        let Error::Ejected { reason, .. } = error else {
+        let Error::Ejected { mut reason, .. } = error else {
             return error;
         };
+        let held = self.held.long();
+        if reason.contains("stall")
+            && let Some(longest) = held.first()
+        {
+            reason = format!("{reason}; {longest}");
+        }
         let metrics = Metrics::between(&Snapshot::default(), &self.snapshot());
         let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         let version = build_id::full_version(env!("CARGO_PKG_VERSION"));
@@ -240,6 +251,7 @@ impl<'a> Scheduler<'a> {
             map: &self.map,
             params,
             history: &self.history,
+            held: &held,
             metrics: &metrics,
             dump: &kernel_dump(),
         }

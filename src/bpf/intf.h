@@ -13,6 +13,7 @@
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
+typedef int s32;
 typedef unsigned long long u64;
 #endif
 
@@ -81,6 +82,18 @@ struct cell {
 	u32 grant_seq;		/* @seq of the signal whose grants the next two are of */
 	u16 push_left;		/* tasks that may still be pushed */
 	u16 fair_left;		/* tasks that may still be pulled */
+};
+
+/*
+ * Whom a CPU went to when a higher class took it. Written in BPF, under the CPU's
+ * rq lock; holds while the cell says CELL_HELD.
+ */
+struct holder {
+	u64 since_ns;		/* since when that class has the CPU */
+	u32 pid;		/* its task, the last one that is known */
+	s32 prio;		/* as the kernel has it: below 0 deadline, below 100 real-time */
+	u8 comm[16];
+	u64 _pad[4];
 };
 
 /*
@@ -180,6 +193,11 @@ struct newcomer {
 	u32 cpu;
 	u32 peer;		/* a CPU of its LLC that has a place */
 	u32 core;		/* struct cpu_place */
+};
+
+/* The track that the agent asks about. */
+struct held_track {
+	u32 cpu;
 };
 
 /* Counters, each CPU writes its own. */
@@ -309,6 +327,7 @@ struct why_event {
 	_Static_assert(sizeof(struct type) == (bytes), #type " is " #bytes " bytes")
 
 HALLOWS_ASSERT_LAYOUT(cell, 128);
+HALLOWS_ASSERT_LAYOUT(holder, 64);
 HALLOWS_ASSERT_LAYOUT(signal, 64);
 HALLOWS_ASSERT_LAYOUT(track_state, 64);
 HALLOWS_ASSERT_LAYOUT(yard, 320);

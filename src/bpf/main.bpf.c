@@ -18,6 +18,7 @@
  *   weight   cpu.weight of cgroups
  *   why      the decisions about one task, for whoever asks
  *   track    the queues
+ *   held     who else has a CPU
  *   idle     idle CPUs, ring by ring
  *   ahead    how long a task would wait on a CPU
  *   grant    moves that the agent allows while no CPU idles
@@ -54,6 +55,7 @@ UEI_DEFINE(uei);
 #include "weight.bpf.h"
 #include "why.bpf.h"
 #include "track.bpf.h"
+#include "held.bpf.h"
 #include "idle.bpf.h"
 #include "ahead.bpf.h"
 #include "grant.bpf.h"
@@ -112,6 +114,7 @@ void BPF_STRUCT_OPS(hallows_enqueue, struct task_struct *p, u64 enq_flags)
 	}
 	if (enq_flags & SCX_ENQ_REENQ)
 		count(STAT_REENQ);
+	notice_held(cpu, now);
 	read_orders(cpu, &orders, now);
 	if ((enq_flags & SCX_ENQ_LAST) && !is_pinned(p) && go_home(p, tctx, cpu, enq_flags, &orders, now))
 		return;
@@ -311,7 +314,7 @@ void BPF_STRUCT_OPS(hallows_cpu_release, s32 cpu, struct scx_cpu_release_args *a
 	/* the stopper is gone before anybody else could take over */
 	if (args->reason == SCX_CPU_PREEMPT_STOP)
 		return;
-	hold(cpu, scx_bpf_now());
+	hold(cpu, args->task, scx_bpf_now());
 	scx_bpf_reenqueue_local();
 }
 

@@ -80,16 +80,16 @@ static __always_inline bool take_invited(s32 cpu, u64 now)
 }
 
 /*
- * A higher class has @cpu: what waits on its track is offered to the LLC, and
+ * @by of a higher class has @cpu: what waits on its track is offered to the LLC, and
  * to an idle CPU at any price. Local tasks are enqueued again by the caller.
  */
-static __always_inline void hold(s32 cpu, u64 now)
+static __always_inline void hold(s32 cpu, const struct task_struct *by, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 
 	if (!cell)
 		return;
-	cell->flags |= CELL_HELD;
+	note_held(cpu, cell, by, now);
 	if (!nr_waiting(cpu))
 		return;
 	yard_set(cpu, YARD_HELD, true);
@@ -167,12 +167,9 @@ int BPF_PROG(hallows_sched_switch, bool preempt, struct task_struct *prev, struc
 {
 	s32 cpu = bpf_get_smp_processor_id();
 
-	if (next->prio >= MAX_RT_PRIO && !(partial && next->policy != SCHED_EXT && !(next->flags & PF_IDLE)))
+	if (!outranks(next))
 		return 0;
-	/* the stopper: see above */
-	if (!next->prio && (next->flags & PF_KTHREAD))
-		return 0;
-	hold(cpu, scx_bpf_now());
+	hold(cpu, next, scx_bpf_now());
 	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | cpu) > 0)
 		scx_bpf_reenqueue_local_from_anywhere();
 	return 0;
