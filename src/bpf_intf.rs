@@ -26,7 +26,7 @@ const _: () = {
     assert!(size_of::<cpu_place>() == 8);
     assert!(size_of::<llc_place>() == 40);
     assert!(size_of::<newcomer>() == 12);
-    assert!(size_of::<cell_stats>() == 768);
+    assert!(size_of::<cell_stats>() == 896);
     assert!(size_of::<ledger>() == 64);
     assert!(size_of::<tunables>() == 112);
     assert!(core::mem::offset_of!(signal, expires_ns) == 8);

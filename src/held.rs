@@ -29,10 +29,11 @@ pub struct HeldCpus {
 }
 
 impl HeldCpus {
-    /// Nothing is known yet.
-    pub fn new() -> HeldCpus {
+    /// Nothing is known yet. Any moment before the first look will do for
+    /// `started`.
+    pub fn new(started: Instant) -> HeldCpus {
         HeldCpus {
-            started: Instant::now(),
+            started,
             looked: None,
             clock: CellClock::default(),
             holds: Holds::default(),
@@ -40,12 +41,7 @@ impl HeldCpus {
     }
 
     /// Looks at `cpus`, if it is time, and logs what changed.
-    pub fn look(
-        &mut self,
-        skel: &BpfSkel<'_>,
-        memory: &Memory,
-        cpus: impl Iterator<Item = usize>,
-    ) {
+    pub fn look(&mut self, skel: &BpfSkel<'_>, memory: &Memory, cpus: impl Iterator<Item = usize>) {
         if self.looked.is_some_and(|at| at.elapsed() < EVERY) {
             return;
         }

@@ -29,6 +29,8 @@ pub mod logging;
 pub mod preflight;
 pub mod recording;
 #[cfg(feature = "bpf")]
+pub mod rescues;
+#[cfg(feature = "bpf")]
 pub mod scheduler;
 #[cfg(feature = "bpf")]
 pub mod service;

@@ -42,6 +42,7 @@ use crate::exit::Error;
 use crate::held::HeldCpus;
 use crate::hotplug::{Hotplug, write_places};
 use crate::recording::Header;
+use crate::rescues::{self, Rescues};
 use crate::service::Service;
 use crate::signals::Signals;
 use crate::stats::tape::{Buffer, Piece};
@@ -73,6 +74,7 @@ pub struct Scheduler<'a> {
     started: Instant,
     history: History,
     held: HeldCpus,
+    rescues: Rescues,
     report_dir: PathBuf,
 }
 
@@ -133,7 +135,8 @@ impl<'a> Scheduler<'a> {
             server: server.ok(),
             started: Instant::now(),
             history: History::default(),
-            held: HeldCpus::new(),
+            held: HeldCpus::new(Instant::now()),
+            rescues: Rescues::default(),
             report_dir: options.report_dir.clone(),
         })
     }
@@ -163,8 +166,9 @@ impl<'a> Scheduler<'a> {
                 break;
             }
             self.remember(false);
-            self.held
-                .look(&self.skel, &self.memory, self.hotplug.cpus());
+            let cpus = || self.hotplug.cpus();
+            self.held.look(&self.skel, &self.memory, cpus());
+            self.rescues.look(&self.memory, cpus(), &self.held);
             let now = Instant::now();
             if let Some(agent) = &mut self.agent
                 && now >= self.next_round
@@ -263,13 +267,16 @@ impl<'a> Scheduler<'a> {
         Error::Ejected { reason, report }
     }
 
-    /// Says what became of the moves that the agent asked for.
+    /// Says what became of the moves that the agent asked for, and who was rescued.
     fn account(&self) {
         let metrics = Metrics::between(&Snapshot::default(), &self.snapshot());
-        for (kind, moves) in metrics.moves {
+        for (kind, moves) in &metrics.moves {
             if moves.requested > 0 {
                 info!("moves, {kind}: {moves}");
             }
+        }
+        if let Some(rescues) = rescues::told(&metrics.rescues()) {
+            info!("rescues: {rescues}");
         }
     }
 

@@ -173,10 +173,7 @@ mod tests {
     fn names_break_no_line_and_classes_are_told_apart() {
         assert_eq!(Hold::name(b"a\nb\x1b\0c"), "a?b?");
         assert_eq!(Hold::name(b"0123456789abcdef"), "0123456789abcdef");
-        for (prio, text) in [
-            (-1, "deadline task hog (pid 7)"),
-            (120, "task hog (pid 7)"),
-        ] {
+        for (prio, text) in [(-1, "deadline task hog (pid 7)"), (120, "task hog (pid 7)")] {
             let hold = Hold { prio, ..hold(0, 0) };
             assert_eq!(hold.to_string(), text);
         }

@@ -15,16 +15,14 @@ use std::sync::atomic::{Ordering, fence};
 use anyhow::{Context, Result};
 
 use super::estimator::BurstSums;
+use super::held::Hold;
 use super::matching::Grant;
 use super::orders::Orders;
 use super::params::Params;
 use super::place::{NO_CPU, NR_RINGS};
 use super::price::{self, Prices};
 use super::window::{CELL_HELD, Sample};
-use super::held::Hold;
-use crate::bpf_intf::{
-    cell, cell_stats, hallows_cell_flags_CELL_IDLE, holder, signal, tunables,
-};
+use crate::bpf_intf::{cell, cell_stats, hallows_cell_flags_CELL_IDLE, holder, signal, tunables};
 use crate::bpf_skel::BpfSkel;
 
 const MAX_CPUS: usize = crate::bpf_intf::hallows_limits_MAX_CPUS as usize;

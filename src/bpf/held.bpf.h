@@ -44,18 +44,19 @@ static __always_inline bool outranks(const struct task_struct *p)
 }
 
 /* A task is about to queue on @cpu, whose rq is locked: who has that, if not we? */
-static __always_inline void notice_held(s32 cpu, u64 now)
+__noinline int notice_held(s32 cpu, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 	struct task_struct *by;
 
 	if (!cell || cell->run_since_ns || (cell->flags & CELL_HELD))
-		return;
+		return 0;
 	bpf_rcu_read_lock();
 	by = __COMPAT_scx_bpf_cpu_curr(cpu);
 	if (by && outranks(by))
 		note_held(cpu, cell, by, now);
 	bpf_rcu_read_unlock();
+	return 0;
 }
 
 /* The agent asks how many of the tasks on a track can't leave it. */

@@ -157,7 +157,9 @@ struct track_state {
 	u64 since_ns;		/* when the track last moved, or began to wait */
 	u32 invited_by;		/* 1 + the CPU whose track to try first, 0: none */
 	u32 make_way;		/* whoever runs was asked to make way for one of the track */
-	u64 _pad1[6];
+	u32 evacuates;		/* 1 + the CPU whose track to evacuate, 0: none. Its own tick's. */
+	u32 _pad0;
+	u64 _pad1[5];
 };
 
 /*
@@ -235,8 +237,13 @@ enum hallows_stat {
 	STAT_REENQ,		/* taken back from a CPU held by a higher class */
 	STAT_FRESH,		/* decisions under a fresh signal */
 	STAT_STALE,		/* decisions under static defaults */
+	/* who waited too long, and why */
+	STAT_RESCUE_HELD,	/* a higher class has the CPU: moved to the emergency queue */
+	STAT_RESCUE_OFFLINE,	/* the CPU went offline */
+	STAT_RESCUE_PRICE,	/* over W_max: taken whatever the move costs */
+	STAT_RESCUE_ORDER,	/* starved by the order of its track: jumped the queue */
 	NR_HALLOWS_STATS,
-	STATS_LINE = 32,
+	STATS_LINE = 48,
 };
 
 enum { WAIT_BUCKETS = 16 };	/* bucket b: waits of [2^b, 2^(b+1)) us */
@@ -340,7 +347,7 @@ HALLOWS_ASSERT_LAYOUT(bursts, 128);
 HALLOWS_ASSERT_LAYOUT(why_event, 48);
 HALLOWS_ASSERT_LAYOUT(group_key, 8);
 HALLOWS_ASSERT_LAYOUT(home, 16);
-HALLOWS_ASSERT_LAYOUT(cell_stats, 768);
+HALLOWS_ASSERT_LAYOUT(cell_stats, 896);
 _Static_assert((int)NR_HALLOWS_STATS <= (int)STATS_LINE, "a counter for each statistic");
 
 #endif

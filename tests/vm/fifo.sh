@@ -16,7 +16,7 @@ echo -1 >/proc/sys/kernel/sched_rt_runtime_us
 
 # The agent names the hog that has CPU $1, and whom it keeps waiting.
 named() {
-	words="CPU $1 is held by real-time task hallows-load (pid [0-9]*) for 0.[5-9] s: [1-9][0-9]* task.* bound to it wait"
+	words="CPU $1 is held by real-time task load-0 (pid [0-9]*) for 0.[5-9] s: [1-9][0-9]* task.* bound to it wait"
 	grep -q "$words" $LOG || fail "no word of the hog on CPU $1"
 	say "$(grep "$words" $LOG)"
 	within 2 grep -q "CPU $1 is back after [0-9.]* s" $LOG

@@ -10,10 +10,7 @@ use proptest::prelude::*;
 
 /// What a CPU with so many tasks that never sleep shows.
 fn window(tasks: u32) -> Window {
-    Window::new(
-        f64::from(tasks.saturating_sub(1)),
-        f64::from(tasks.min(1)),
-    )
+    Window::new(f64::from(tasks.saturating_sub(1)), f64::from(tasks.min(1)))
 }
 
 const DWELL: u32 = 2;
