@@ -212,6 +212,7 @@ fn open_pinned<'a>(
         program.set_autoload(false);
     }
     skel.progs.hallows_place.set_autoload(true);
+    skel.progs.hallows_look.set_autoload(true);
     // Were it to be created, its programs would be loaded, too.
     let ops = skel.maps.hallows_ops.name().to_owned();
     skel.maps.hallows_ops.set_autocreate(false)?;

@@ -19,13 +19,14 @@ use crate::agent::{matching, route, window};
 
 const _: () = {
     assert!(size_of::<cell>() == 128);
+    assert!(size_of::<holder>() == 64);
     assert!(size_of::<signal>() == 64);
     assert!(size_of::<track_state>() == 64);
     assert!(size_of::<yard>() == 320);
     assert!(size_of::<cpu_place>() == 8);
     assert!(size_of::<llc_place>() == 40);
     assert!(size_of::<newcomer>() == 12);
-    assert!(size_of::<cell_stats>() == 768);
+    assert!(size_of::<cell_stats>() == 896);
     assert!(size_of::<ledger>() == 64);
     assert!(size_of::<tunables>() == 112);
     assert!(core::mem::offset_of!(signal, expires_ns) == 8);

@@ -22,6 +22,8 @@ pub mod control;
 pub mod ejection;
 pub mod exit;
 #[cfg(feature = "bpf")]
+pub mod held;
+#[cfg(feature = "bpf")]
 pub mod hotplug;
 #[cfg(feature = "bpf")]
 pub mod load;
@@ -32,6 +34,8 @@ pub mod pins;
 #[cfg(feature = "bpf")]
 pub mod preflight;
 pub mod recording;
+#[cfg(feature = "bpf")]
+pub mod rescues;
 #[cfg(feature = "bpf")]
 pub mod scheduler;
 #[cfg(feature = "bpf")]

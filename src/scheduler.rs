@@ -34,9 +34,11 @@ use crate::ejection::Report;
 use crate::ejection::history::History;
 use crate::ejection::store;
 use crate::exit::Error;
+use crate::held::HeldCpus;
 use crate::hotplug::Hotplug;
 use crate::load::{self, Hold};
 use crate::recording::Header;
+use crate::rescues::{self, Rescues};
 use crate::service::Service;
 use crate::signals::Signals;
 use crate::stats::tape::{Buffer, Piece};
@@ -65,6 +67,8 @@ pub struct Scheduler<'a> {
     server: Option<Server>,
     started: Instant,
     history: History,
+    held: HeldCpus,
+    rescues: Rescues,
     report_dir: PathBuf,
 }
 
@@ -103,6 +107,8 @@ impl<'a> Scheduler<'a> {
             server: server.ok(),
             started: loaded.since,
             history: History::default(),
+            held: HeldCpus::new(Instant::now()),
+            rescues: Rescues::default(),
             report_dir: options.report_dir.clone(),
         })
     }
@@ -132,6 +138,9 @@ impl<'a> Scheduler<'a> {
                 break;
             }
             self.remember(false);
+            let cpus = || self.hotplug.cpus();
+            self.held.look(&self.skel, &self.memory, cpus());
+            self.rescues.look(&self.memory, cpus(), &self.held);
             let now = Instant::now();
             if let Some(agent) = &mut self.agent
                 && now >= self.next_round
@@ -200,9 +209,15 @@ impl<'a> Scheduler<'a> {
     /// Leaves a report of an ejection, and returns `error` with its path. That it
     /// can't be written changes nothing about the end.
     fn report(&self, error: Error, params: &Params) -> Error {
-        let Error::Ejected { reason, .. } = error else {
+        let Error::Ejected { mut reason, .. } = error else {
             return error;
         };
+        let held = self.held.long();
+        if reason.contains("stall")
+            && let Some(longest) = held.first()
+        {
+            reason = format!("{reason}; {longest}");
+        }
         let metrics = Metrics::between(&Snapshot::default(), &self.snapshot());
         let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         let version = build_id::full_version(env!("CARGO_PKG_VERSION"));
@@ -214,6 +229,7 @@ impl<'a> Scheduler<'a> {
             map: &self.map,
             params,
             history: &self.history,
+            held: &held,
             metrics: &metrics,
             dump: &kernel_dump(),
         }
@@ -225,13 +241,16 @@ impl<'a> Scheduler<'a> {
         Error::Ejected { reason, report }
     }
 
-    /// Says what became of the moves that the agent asked for.
+    /// Says what became of the moves that the agent asked for, and who was rescued.
     fn account(&self) {
         let metrics = Metrics::between(&Snapshot::default(), &self.snapshot());
-        for (kind, moves) in metrics.moves {
+        for (kind, moves) in &metrics.moves {
             if moves.requested > 0 {
                 info!("moves, {kind}: {moves}");
             }
+        }
+        if let Some(rescues) = rescues::told(&metrics.rescues()) {
+            info!("rescues: {rescues}");
         }
     }
 

@@ -39,7 +39,7 @@ pub const NR_STATS: usize = intf::hallows_stat_NR_HALLOWS_STATS as usize;
 pub const WAIT_BUCKETS: usize = intf::WAIT_BUCKETS as usize;
 
 /// Everything counted since the scheduler was loaded, summed over the CPUs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Totals {
     /// Events, indexed by `enum hallows_stat`.
     pub count: [u64; NR_STATS],
@@ -59,6 +59,23 @@ pub struct Totals {
     pub lapses: u64,
     /// The agent's period now, 0 without an agent.
     pub period_ms: u64,
+}
+
+impl Default for Totals {
+    /// Nothing counted: arrays as long as these have no default of their own.
+    fn default() -> Totals {
+        Totals {
+            count: [0; NR_STATS],
+            idle_wait: [0; WAIT_BUCKETS],
+            idle_wait_max_ns: 0,
+            moves: [Ledger::default(); NR_MOVES],
+            windows: 0,
+            flips: 0,
+            home_switches: 0,
+            lapses: 0,
+            period_ms: 0,
+        }
+    }
 }
 
 /// One CPU at the moment of a snapshot.
@@ -177,6 +194,17 @@ pub struct Metrics {
     #[stat(desc = "tasks taken back from a CPU that a higher class holds")]
     pub reenqueued: u64,
 
+    #[stat(
+        desc = "tasks moved to the emergency queue: a higher class had their CPU for over 50 ms"
+    )]
+    pub rescued_held: u64,
+    #[stat(desc = "tasks taken from the track of a CPU that went offline")]
+    pub rescued_offline: u64,
+    #[stat(desc = "tasks taken whatever the move costs, after more than wait_max_us")]
+    pub rescued_price: u64,
+    #[stat(desc = "tasks that jumped the queue, after more than starved_ms in it")]
+    pub rescued_order: u64,
+
     #[stat(desc = "decisions under a fresh signal of the agent")]
     pub fresh: u64,
     #[stat(desc = "decisions under static defaults")]
@@ -269,6 +297,10 @@ impl Metrics {
             preempted: of(intf::hallows_stat_STAT_PREEMPT),
             invited: of(intf::hallows_stat_STAT_INVITE),
             reenqueued: of(intf::hallows_stat_STAT_REENQ),
+            rescued_held: of(intf::hallows_stat_STAT_RESCUE_HELD),
+            rescued_offline: of(intf::hallows_stat_STAT_RESCUE_OFFLINE),
+            rescued_price: of(intf::hallows_stat_STAT_RESCUE_PRICE),
+            rescued_order: of(intf::hallows_stat_STAT_RESCUE_ORDER),
             fresh: of(intf::hallows_stat_STAT_FRESH),
             stale: of(intf::hallows_stat_STAT_STALE),
             ..Metrics::default()

@@ -186,7 +186,8 @@ fn step_llc(
         .state();
         flips.cells += usize::from(next.state != prev.state);
         hungry |= next.state == CellState::Hungry;
-        saturated |= next.state == CellState::Saturated;
+        // What a held CPU has to give is not known, and BPF takes it from there.
+        saturated |= next.state == CellState::Saturated && !next.latest.held;
     }
     flips.wasted_idle |= hungry && saturated;
 }
@@ -219,8 +220,12 @@ impl Usual {
 /// The rule of a cell, beside what is usual.
 ///
 /// What brings a cell into a state and what takes it out exclude each other, so
-/// a constant load comes to rest.
+/// a constant load comes to rest. A CPU that a higher class has gives away all that
+/// it has, from the first window on.
 fn transition(prev: Hysteresis, window: Window, usual: Usual, params: &Params) -> Hysteresis {
+    if window.held {
+        return Hysteresis::enter(CellState::Saturated);
+    }
     let (q, idle) = (window.q, window.idle());
     let enter = usual.shared + params.saturate_enter;
     let leave = usual.shared + params.saturate_leave;

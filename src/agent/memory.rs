@@ -15,13 +15,14 @@ use std::sync::atomic::{Ordering, fence};
 use anyhow::{Context, Result};
 
 use super::estimator::BurstSums;
+use super::held::Hold;
 use super::matching::Grant;
 use super::orders::Orders;
 use super::params::Params;
 use super::place::{NO_CPU, NR_RINGS};
 use super::price::{self, Prices};
-use super::window::Sample;
-use crate::bpf_intf::{cell, cell_stats, signal, tunables};
+use super::window::{CELL_HELD, Sample};
+use crate::bpf_intf::{cell, cell_stats, hallows_cell_flags_CELL_IDLE, holder, signal, tunables};
 use crate::bpf_skel::BpfSkel;
 
 const MAX_CPUS: usize = crate::bpf_intf::hallows_limits_MAX_CPUS as usize;
@@ -30,12 +31,15 @@ const MAX_CPUS: usize = crate::bpf_intf::hallows_limits_MAX_CPUS as usize;
 unsafe impl plain::Plain for cell {}
 // SAFETY: as above.
 unsafe impl plain::Plain for cell_stats {}
+// SAFETY: as above.
+unsafe impl plain::Plain for holder {}
 
 /// The mapped arrays. Valid as long as the skeleton it was made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
     cells: *const cell,
     stats: *const cell_stats,
+    holders: *const holder,
     signals: *mut signal,
     tunables: *mut tunables,
     why_pid: *mut u32,
@@ -110,12 +114,14 @@ impl Memory {
         const {
             assert!(size_of::<crate::bpf_skel::types::cell>() == size_of::<cell>());
             assert!(size_of::<crate::bpf_skel::types::cell_stats>() == size_of::<cell_stats>());
+            assert!(size_of::<crate::bpf_skel::types::holder>() == size_of::<holder>());
             assert!(size_of::<crate::bpf_skel::types::signal>() == size_of::<signal>());
             assert!(size_of::<crate::bpf_skel::types::tunables>() == size_of::<tunables>());
         }
         Ok(Memory {
             cells: (&raw const bss.cells).cast(),
             stats: (&raw const bss.cell_stats).cast(),
+            holders: (&raw const bss.holders).cast(),
             signals: (&raw mut bss.signals).cast(),
             tunables: (&raw mut data.tunables).cast(),
             why_pid: &raw mut bss.why_pid,
@@ -149,8 +155,27 @@ impl Memory {
             run_since_ns: cell.run_since_ns,
             idle_since_ns: cell.idle_since_ns,
             nr_queued: cell.nr_queued,
-            flags: cell.flags,
+            flags: cell.flags | left_idle(&cell),
         }
+    }
+
+    /// Who has CPU `cpu`, if a higher class does and BPF knows it.
+    ///
+    /// # Panics
+    /// As [`cell`](Self::cell).
+    pub fn hold(&self, cpu: usize) -> Option<Hold> {
+        if self.cell(cpu).flags & CELL_HELD == 0 {
+            return None;
+        }
+        // SAFETY: as in `cell`.
+        let holder = unsafe { copy(self.holders.add(cpu)) };
+        Some(Hold {
+            cpu,
+            since_ns: holder.since_ns,
+            pid: holder.pid,
+            prio: holder.prio,
+            comm: Hold::name(&holder.comm),
+        })
     }
 
     /// The bursts that all of `cpus` counted.
@@ -270,6 +295,17 @@ impl Memory {
                 need_ns.add(ring).write_volatile(*need);
             }
         }
+    }
+}
+
+/// [`CELL_HELD`] for a CPU that is not idle any more, though it runs none of our
+/// tasks. Kernels before 6.19 do not tell whom it went to.
+fn left_idle(cell: &cell) -> u32 {
+    let idle = cell.flags & hallows_cell_flags_CELL_IDLE != 0;
+    if idle && cell.idle_until_ns > cell.idle_since_ns {
+        CELL_HELD
+    } else {
+        0
     }
 }
 

@@ -196,7 +196,7 @@ mod tests {
         let mut states = States::new(map);
         for (index, cell) in states.cells.iter_mut().enumerate() {
             cell.state = state(index);
-            cell.average = Window { q, u: 1.0 };
+            cell.average = Window::new(q, 1.0);
         }
         states
     }
@@ -434,9 +434,9 @@ mod tests {
         let params = Params::default();
         let windows: Vec<_> = (0..1024)
             .map(|cell| match random_state(0x9e37_79b9_7f4a_7c15, cell) {
-                HungryState => Window { q: 0.0, u: 0.1 },
-                Balanced => Window { q: 0.2, u: 1.0 },
-                SaturatedState => Window { q: 5.0, u: 1.0 },
+                HungryState => Window::new(0.0, 0.1),
+                Balanced => Window::new(0.2, 1.0),
+                SaturatedState => Window::new(5.0, 1.0),
             })
             .collect();
         let (mut prev, mut next) = (States::new(&map), States::new(&map));

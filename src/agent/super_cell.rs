@@ -146,7 +146,7 @@ mod tests {
 
     /// A group of eight CPUs, each with so many queued tasks and so busy.
     fn octet(q: f64, u: f64) -> Load {
-        let cell = Load::of_cell(Window { q, u }, Params::default().hungry_leave);
+        let cell = Load::of_cell(Window::new(q, u), Params::default().hungry_leave);
         (1..8).fold(cell, |sum, _| sum.and(cell))
     }
 

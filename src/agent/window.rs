@@ -89,9 +89,16 @@ pub struct Window {
     pub q: f64,
     /// Share of the time that the CPU had no time to give, in 0..=1.
     pub u: f64,
+    /// A higher class has the CPU at the end of it.
+    pub held: bool,
 }
 
 impl Window {
+    /// A window of a CPU that no higher class has.
+    pub const fn new(q: f64, u: f64) -> Window {
+        Window { q, u, held: false }
+    }
+
     /// The window between the reading `before`, at `before_ns`, and `after`, at
     /// `after_ns`. When no time passed, or the clock went back, it is the
     /// instant of `after`.
@@ -114,6 +121,7 @@ impl Window {
         Window {
             q: (queue as f64 / length).min(MAX_QUEUE),
             u: u.min(1.0),
+            held: after.held(),
         }
     }
 
@@ -123,6 +131,7 @@ impl Window {
         Window {
             q: (sample.queue() as f64).min(MAX_QUEUE),
             u: f64::from(u8::from(busy)),
+            held: sample.held(),
         }
     }
 
@@ -131,6 +140,7 @@ impl Window {
         Window {
             q: (self.q + next.q) / 2.0,
             u: (self.u + next.u) / 2.0,
+            held: next.held,
         }
     }
 
@@ -206,21 +216,21 @@ mod tests {
             ..Sample::default()
         };
         let window = Window::between(&before, 100 * MS, &after, 110 * MS);
-        assert_eq!(window, Window { q: 1.5, u: 0.4 });
+        assert_eq!(window, Window::new(1.5, 0.4));
         assert_eq!(window.idle(), 0.6);
     }
 
     #[test]
     fn a_silent_cell_goes_on_as_it_was() {
         let window = |sample: Sample| Window::between(&sample, 200 * MS, &sample, 210 * MS);
-        assert_eq!(window(idle(100 * MS)), Window { q: 0.0, u: 0.0 });
-        assert_eq!(window(busy(100 * MS, 3)), Window { q: 3.0, u: 1.0 });
+        assert_eq!(window(idle(100 * MS)), Window::new(0.0, 0.0));
+        assert_eq!(window(busy(100 * MS, 3)), Window::new(3.0, 1.0));
         // An idle CPU that still shows a queue: the queue is not its any more.
         let stale = Sample {
             nr_queued: 3,
             ..idle(100 * MS)
         };
-        assert_eq!(window(stale), Window { q: 0.0, u: 0.0 });
+        assert_eq!(window(stale), Window::new(0.0, 0.0));
     }
 
     #[test]
@@ -228,14 +238,14 @@ mod tests {
         let (before, mut after) = (busy(195 * MS, 0), idle(202 * MS));
         after.busy_ns = 7 * MS;
         let window = Window::between(&before, 200 * MS, &after, 210 * MS);
-        assert_eq!(window, Window { q: 0.0, u: 0.2 });
+        assert_eq!(window, Window::new(0.0, 0.2));
     }
 
     #[test]
     fn a_run_that_begins_is_counted_to_the_end() {
         let (before, after) = (idle(150 * MS), busy(207 * MS, 2));
         let window = Window::between(&before, 200 * MS, &after, 210 * MS);
-        assert_eq!(window, Window { q: 0.6, u: 0.3 });
+        assert_eq!(window, Window::new(0.6, 0.3));
     }
 
     #[test]
@@ -246,16 +256,21 @@ mod tests {
             ..idle(150 * MS)
         };
         let window = Window::between(&held, 200 * MS, &held, 210 * MS);
-        assert_eq!(window, Window { q: 2.0, u: 1.0 });
-        assert_eq!(Window::instant(&held), Window { q: 2.0, u: 1.0 });
+        let taken = Window {
+            held: true,
+            ..Window::new(2.0, 1.0)
+        };
+        assert_eq!(window, taken);
+        assert_eq!(Window::instant(&held), taken);
+        assert!(!taken.ewma(Window::new(2.0, 1.0)).held);
     }
 
     #[test]
     fn a_clock_that_went_back_gives_the_instant() {
         let (before, after) = (idle(300 * MS), busy(100 * MS, 4));
         let window = Window::between(&before, 300 * MS, &after, 100 * MS);
-        assert_eq!(window, Window { q: 4.0, u: 1.0 });
-        assert_eq!(Window::instant(&idle(1)), Window { q: 0.0, u: 0.0 });
+        assert_eq!(window, Window::new(4.0, 1.0));
+        assert_eq!(Window::instant(&idle(1)), Window::new(0.0, 0.0));
     }
 
     #[test]
@@ -271,7 +286,7 @@ mod tests {
             ..idle(MS)
         };
         let window = Window::between(&before, 10 * MS, &after, 20 * MS);
-        assert_eq!(window, Window { q: 0.0, u: 0.0 });
+        assert_eq!(window, Window::new(0.0, 0.0));
     }
 
     #[test]
@@ -289,9 +304,9 @@ mod tests {
 
     #[test]
     fn the_ewma_halves_the_past() {
-        let mut average = Window { q: 4.0, u: 0.0 };
-        average = average.ewma(Window { q: 2.0, u: 1.0 });
-        assert_eq!(average, Window { q: 3.0, u: 0.5 });
+        let mut average = Window::new(4.0, 0.0);
+        average = average.ewma(Window::new(2.0, 1.0));
+        assert_eq!(average, Window::new(3.0, 0.5));
     }
 
     #[test]

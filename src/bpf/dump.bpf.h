@@ -1,9 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a post-mortem shows of each CPU and task.
+ * What a post-mortem shows of the machine, of each CPU and task.
  */
 #ifndef __HALLOWS_DUMP_BPF_H
 #define __HALLOWS_DUMP_BPF_H
+
+static __always_inline void dump_queues(u64 now)
+{
+	u32 llc, nr;
+
+	if (alone_since_ns)
+		scx_bpf_dump("no agent since %llu us\n", since_ns(alone_since_ns, now) / 1000);
+	if (emergency)
+		scx_bpf_dump("emergency: queued %d\n", scx_bpf_dsq_nr_queued(EMERGENCY_DSQ));
+	bpf_for(llc, 0, nr_llcs) {
+		nr = nr_express(llc);
+		if (nr)
+			scx_bpf_dump("express %u: queued %u\n", llc, nr);
+	}
+}
 
 static __always_inline void dump_cell(s32 cpu, bool idle, u64 now)
 {

@@ -38,7 +38,8 @@ static __always_inline void drain(u64 dsq)
 
 	bpf_rcu_read_lock();
 	bpf_for_each(scx_dsq, p, dsq, 0)
-		scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, SCX_DSQ_LOCAL_ON | scx_bpf_task_cpu(p), 0);
+		if (scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, SCX_DSQ_LOCAL_ON | scx_bpf_task_cpu(p), 0))
+			count(STAT_RESCUE_OFFLINE);
 	bpf_rcu_read_unlock();
 }
 

@@ -13,6 +13,7 @@
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
+typedef int s32;
 typedef unsigned long long u64;
 #endif
 
@@ -84,6 +85,18 @@ struct cell {
 };
 
 /*
+ * Whom a CPU went to when a higher class took it. Written in BPF, under the CPU's
+ * rq lock; holds while the cell says CELL_HELD.
+ */
+struct holder {
+	u64 since_ns;		/* since when that class has the CPU */
+	u32 pid;		/* its task, the last one that is known */
+	s32 prio;		/* as the kernel has it: below 0 deadline, below 100 real-time */
+	u8 comm[16];
+	u64 _pad[4];
+};
+
+/*
  * What the agent wants of a CPU. Written by the agent only.
  *
  * A sequence lock: @seq is odd while the rest changes. BPF obeys until
@@ -145,8 +158,8 @@ struct track_state {
 	u32 invited_by;		/* 1 + the CPU whose track to try first, 0: none */
 	u32 make_way;		/* whoever runs was asked to make way for one of the track */
 	u32 waits;		/* work came, and the CPU did not find the track empty since */
-	u32 _pad0;
-	u64 _pad1[5];
+	u32 evacuates;		/* 1 + the CPU whose track to evacuate, 0: none. Its own tick's. */
+	u64 _pad[5];
 };
 
 /*
@@ -184,6 +197,11 @@ struct newcomer {
 	u32 core;		/* struct cpu_place */
 };
 
+/* The track that the agent asks about. */
+struct held_track {
+	u32 cpu;
+};
+
 /* Counters, each CPU writes its own. */
 enum hallows_stat {
 	/* where a dispatch came from */
@@ -219,8 +237,13 @@ enum hallows_stat {
 	STAT_REENQ,		/* taken back from a CPU held by a higher class */
 	STAT_FRESH,		/* decisions under a fresh signal */
 	STAT_STALE,		/* decisions under static defaults */
+	/* who waited too long, and why */
+	STAT_RESCUE_HELD,	/* a higher class has the CPU: moved to the emergency queue */
+	STAT_RESCUE_OFFLINE,	/* the CPU went offline */
+	STAT_RESCUE_PRICE,	/* over W_max: taken whatever the move costs */
+	STAT_RESCUE_ORDER,	/* starved by the order of its track: jumped the queue */
 	NR_HALLOWS_STATS,
-	STATS_LINE = 32,
+	STATS_LINE = 48,
 };
 
 enum { WAIT_BUCKETS = 16 };	/* bucket b: waits of [2^b, 2^(b+1)) us */
@@ -311,6 +334,7 @@ struct why_event {
 	_Static_assert(sizeof(struct type) == (bytes), #type " is " #bytes " bytes")
 
 HALLOWS_ASSERT_LAYOUT(cell, 128);
+HALLOWS_ASSERT_LAYOUT(holder, 64);
 HALLOWS_ASSERT_LAYOUT(signal, 64);
 HALLOWS_ASSERT_LAYOUT(track_state, 64);
 HALLOWS_ASSERT_LAYOUT(yard, 320);
@@ -323,7 +347,7 @@ HALLOWS_ASSERT_LAYOUT(bursts, 128);
 HALLOWS_ASSERT_LAYOUT(why_event, 48);
 HALLOWS_ASSERT_LAYOUT(group_key, 8);
 HALLOWS_ASSERT_LAYOUT(home, 16);
-HALLOWS_ASSERT_LAYOUT(cell_stats, 768);
+HALLOWS_ASSERT_LAYOUT(cell_stats, 896);
 _Static_assert((int)NR_HALLOWS_STATS <= (int)STATS_LINE, "a counter for each statistic");
 
 #endif

@@ -18,6 +18,7 @@
  *   weight   cpu.weight of cgroups
  *   why      the decisions about one task, for whoever asks
  *   track    the queues
+ *   held     who else has a CPU
  *   idle     idle CPUs, ring by ring
  *   ahead    how long a task would wait on a CPU
  *   grant    moves that the agent allows while no CPU idles
@@ -26,6 +27,7 @@
  *   place    which CPU's track suits a task
  *   route    where a CPU looks for work
  *   rescue   what keeps anybody from waiting too long
+ *   emergency  who waited behind a CPU that could not serve
  *   enqueue  who waits where
  *   hotplug  CPUs that come and go
  *   dump     the post-mortem
@@ -54,6 +56,7 @@ UEI_DEFINE(uei);
 #include "weight.bpf.h"
 #include "why.bpf.h"
 #include "track.bpf.h"
+#include "held.bpf.h"
 #include "idle.bpf.h"
 #include "ahead.bpf.h"
 #include "grant.bpf.h"
@@ -62,6 +65,7 @@ UEI_DEFINE(uei);
 #include "place.bpf.h"
 #include "route.bpf.h"
 #include "rescue.bpf.h"
+#include "emergency.bpf.h"
 #include "enqueue.bpf.h"
 #include "hotplug.bpf.h"
 #include "dump.bpf.h"
@@ -112,6 +116,7 @@ void BPF_STRUCT_OPS(hallows_enqueue, struct task_struct *p, u64 enq_flags)
 	}
 	if (enq_flags & SCX_ENQ_REENQ)
 		count(STAT_REENQ);
+	notice_held(cpu, now);
 	read_orders(cpu, &orders, now);
 	if ((enq_flags & SCX_ENQ_LAST) && !is_pinned(p) && go_home(p, tctx, cpu, enq_flags, &orders, now))
 		return;
@@ -156,7 +161,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	read_orders(cpu, &orders, now);
 	renew_grants(cell, &orders);
 	count(orders.fresh ? STAT_FRESH : STAT_STALE);
-	if (take_invited(cpu, now) || take_held(cpu, llc, now) || take_starved(cpu, cell, now))
+	if (take_emergency(cpu, now) || take_invited(cpu, now) || take_held(cpu, llc, now) || take_starved(cpu, cell, now))
 		return;
 	asked_away = made_way(cpu);
 	/* a slice ended: is there somebody elsewhere who had less? */
@@ -234,10 +239,10 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	nr = nr_waiting(cpu);
 	track_waits(cpu, nr);
 	cell_sample(cell, nr, now);
-	if (nr_llcs > 1) {
-		patrol(cpu, cell, now);
+	if (nr_llcs > 1)
 		tick_group(p, cell, cpu, now);
-	}
+	if (patrol(cpu, now) || is_wanted(cpu))
+		scx_bpf_task_set_slice(p, 0);
 	/* a waker that did not sleep holds up whom it woke; express work is waited for */
 	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 ||
 	    (cell->express_ns < full_slice_ns() && nr_express(llc) && can_preempt(cpu, now)))
@@ -313,7 +318,7 @@ void BPF_STRUCT_OPS(hallows_cpu_release, s32 cpu, struct scx_cpu_release_args *a
 	/* the stopper is gone before anybody else could take over */
 	if (args->reason == SCX_CPU_PREEMPT_STOP)
 		return;
-	hold(cpu, scx_bpf_now());
+	hold(cpu, args->task, scx_bpf_now());
 	scx_bpf_reenqueue_local();
 }
 
@@ -382,15 +387,7 @@ void BPF_STRUCT_OPS(hallows_cgroup_move, struct task_struct *p, struct cgroup *f
 
 void BPF_STRUCT_OPS(hallows_dump, struct scx_dump_ctx *dctx)
 {
-	u32 llc, nr;
-
-	if (alone_since_ns)
-		scx_bpf_dump("no agent since %llu us\n", since_ns(alone_since_ns, dctx->at_ns) / 1000);
-	bpf_for(llc, 0, nr_llcs) {
-		nr = nr_express(llc);
-		if (nr)
-			scx_bpf_dump("express %u: queued %u\n", llc, nr);
-	}
+	dump_queues(dctx->at_ns);
 }
 
 void BPF_STRUCT_OPS(hallows_dump_cpu, struct scx_dump_ctx *dctx, s32 cpu, bool idle)
@@ -434,6 +431,7 @@ static int init_cpu(s32 cpu)
 		err = span_create(&scratch_spans, cpu);
 	if (err)
 		return err;
+	cell->patrol = cpu; /* each CPU begins elsewhere */
 	/* who has a place was online at load */
 	cell->offline = llc_of(cpu) >= MAX_LLCS;
 	if (!cell->offline)
@@ -446,6 +444,9 @@ s32 BPF_STRUCT_OPS_SLEEPABLE(hallows_init)
 	int err;
 	u32 i;
 
+	err = scx_bpf_create_dsq(EMERGENCY_DSQ, -1);
+	if (err)
+		return err;
 	bpf_for(i, 0, nr_llcs) {
 		err = scx_bpf_create_dsq(express_dsq(i), -1);
 		if (!err)

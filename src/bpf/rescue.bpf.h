@@ -72,7 +72,7 @@ static __always_inline bool take_invited(s32 cpu, u64 now)
 	from = mine->invited_by - 1;
 	mine->invited_by = 0;
 	age = track_age(from, now);
-	if (!take_track(from, age > wait_max_ns() ? STAT_RESCUE : STAT_PEER, now))
+	if (!take_aged(from, STAT_PEER, age, now))
 		return false;
 	if (nr_waiting(from))
 		hand_off(from, age, RING_SMT, now);
@@ -80,16 +80,16 @@ static __always_inline bool take_invited(s32 cpu, u64 now)
 }
 
 /*
- * A higher class has @cpu: what waits on its track is offered to the LLC, and
+ * @by of a higher class has @cpu: what waits on its track is offered to the LLC, and
  * to an idle CPU at any price. Local tasks are enqueued again by the caller.
  */
-static __always_inline void hold(s32 cpu, u64 now)
+static __always_inline void hold(s32 cpu, const struct task_struct *by, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 
 	if (!cell)
 		return;
-	cell->flags |= CELL_HELD;
+	note_held(cpu, cell, by, now);
 	if (!nr_waiting(cpu))
 		return;
 	yard_set(cpu, YARD_HELD, true);
@@ -103,22 +103,6 @@ static __always_inline void unhold(s32 cpu, struct cell *cell)
 		return;
 	cell->flags &= ~CELL_HELD;
 	yard_set(cpu, YARD_HELD, false);
-}
-
-/*
- * Looks at one CPU a tick, another one each time: a track whose CPU is held,
- * and that nobody of its LLC drains, is drained from here.
- */
-static __always_inline void patrol(s32 cpu, struct cell *cell, u64 now)
-{
-	struct track_state *mine = track_of(cpu);
-	u32 at = cell->patrol + 1;
-
-	if (at >= nr_cpu_ids)
-		at = 0;
-	cell->patrol = at;
-	if (mine && cell_taken(at) && nr_waiting(at) && track_age(at, now) > wait_max_ns())
-		mine->invited_by = at + 1;
 }
 
 /*
@@ -153,8 +137,10 @@ static __always_inline bool take_starved(s32 cpu, struct cell *cell, u64 now)
 		if (taken)
 			break;
 	}
-	if (taken)
+	if (taken) {
 		count_dispatch(STAT_RESCUE, cpu, 0);
+		count(STAT_RESCUE_ORDER);
+	}
 	return taken;
 }
 
@@ -167,12 +153,9 @@ int BPF_PROG(hallows_sched_switch, bool preempt, struct task_struct *prev, struc
 {
 	s32 cpu = bpf_get_smp_processor_id();
 
-	if (next->prio >= MAX_RT_PRIO && !(partial && next->policy != SCHED_EXT && !(next->flags & PF_IDLE)))
+	if (!outranks(next))
 		return 0;
-	/* the stopper: see above */
-	if (!next->prio && (next->flags & PF_KTHREAD))
-		return 0;
-	hold(cpu, scx_bpf_now());
+	hold(cpu, next, scx_bpf_now());
 	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | cpu) > 0)
 		scx_bpf_reenqueue_local_from_anywhere();
 	return 0;

@@ -26,6 +26,18 @@ static __always_inline bool take_track(s32 from, enum hallows_stat stat, u64 now
 	return take_track_at(from, stat, 0, now);
 }
 
+/* The same after @age; what is too long of that is a rescue. */
+static __always_inline bool take_aged(s32 from, enum hallows_stat stat, u64 age, u64 now)
+{
+	bool too_long = age > wait_max_ns();
+
+	if (!take_track(from, too_long ? STAT_RESCUE : stat, now))
+		return false;
+	if (too_long)
+		count(STAT_RESCUE_PRICE);
+	return true;
+}
+
 static __always_inline bool take_express(u32 llc, enum hallows_stat stat, u64 now)
 {
 	struct yard *yard = yard_of(llc);
@@ -211,15 +223,17 @@ __noinline bool take_far(s32 cpu, u32 llc, u64 now)
 	from = cpu_in_slot(llc, 0);
 	age = since_ns(yard->express_since_ns, now);
 	if (worth(age, price_between(cpu, from)) &&
-	    take_express(llc, age > wait_max_ns() ? STAT_RESCUE : STAT_DETOUR, now))
+	    take_express(llc, age > wait_max_ns() ? STAT_RESCUE : STAT_DETOUR, now)) {
+		if (age > wait_max_ns())
+			count(STAT_RESCUE_PRICE);
 		return true;
+	}
 	slot = yard_next(yard, YARD_WAITING, home->nr_cpus, bpf_get_prandom_u32() % home->nr_cpus);
 	if (slot < 0)
 		return false;
 	from = cpu_in_slot(llc, slot);
 	age = track_age(from, now);
-	return from >= 0 && worth(age, price_between(cpu, from)) &&
-	       take_track(from, age > wait_max_ns() ? STAT_RESCUE : STAT_DETOUR, now);
+	return from >= 0 && worth(age, price_between(cpu, from)) && take_aged(from, STAT_DETOUR, age, now);
 }
 
 /* The static route: other LLCs, nearest ring first, written before load. */

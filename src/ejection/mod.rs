@@ -30,6 +30,8 @@ pub struct Report<'a> {
     pub params: &'a Params,
     /// The cells of late.
     pub history: &'a History,
+    /// The CPUs that a higher class held for long, a line each.
+    pub held: &'a [String],
     /// Everything counted since the scheduler was loaded.
     pub metrics: &'a Metrics,
     /// The kernel's dump of its queues; empty when there is none.
@@ -53,6 +55,10 @@ impl Report<'_> {
              . hungry  + balanced  # saturated  ? unknown",
             &self.history.table(),
         );
+        if !self.held.is_empty() {
+            let lines = self.held.join("\n");
+            section(&mut text, "CPUs that a higher class held for long", &lines);
+        }
         section(&mut text, "counters since loading", &counters(self.metrics));
         section(&mut text, "parameters", &file::settings(self.params, KEYS));
         let dump = match self.dump {
@@ -147,6 +153,7 @@ mod tests {
             map: &map,
             params: &Params::default(),
             history: &history,
+            held: &["CPU 1 is held by task hog (pid 7) for 8.0 s".into()],
             metrics: &metrics,
             dump: "CPU states\n",
         };
@@ -156,6 +163,7 @@ mod tests {
             "kernel: 6.18.1",
             "LLC 1 on node 0: CPUs 2 3",
             "   1    0  ?   5   0",
+            "CPU 1 is held by task hog (pid 7) for 8.0 s",
             "dispatch_own 17",
             "slice_us = 3000",
         ] {

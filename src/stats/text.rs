@@ -88,7 +88,18 @@ impl Metrics {
         self.rates(out, "wake/s", &wake)?;
         self.rates(out, "run at/s", &moves)?;
         self.rates(out, "queue/s", &queue)?;
+        self.rates(out, "rescue/s", &self.rescues())?;
         self.print_moves(out)
+    }
+
+    /// Who waited too long, by the cause.
+    pub fn rescues(&self) -> [(&'static str, u64); 4] {
+        [
+            ("held", self.rescued_held),
+            ("offline", self.rescued_offline),
+            ("price", self.rescued_price),
+            ("order", self.rescued_order),
+        ]
     }
 
     /// A line for each kind of moves that the agent asked for at all.
@@ -233,6 +244,7 @@ mod tests {
             move_machine: 2_400_000,
             queued_track: 300,
             queued_express: 100,
+            rescued_order: 1,
             express_pct: 25.0,
             fresh: 99,
             stale: 1,
@@ -264,6 +276,7 @@ dispatch/s  own 4500  express 0  peer 0  route 1.5  detour 0  fair 0  lag 0  res
 wake/s      self 0  smt 0  llc 0  node 0  machine 0  sync 0  no idle 20k
 run at/s    self 0  smt 0  llc 0  node 0  machine 1.2M
 queue/s     track 150  express 50  preempted 0  invited 0  reenqueued 0
+rescue/s    held 0  offline 0  price 0  order 0.5
 push/s      requested 5.0  applied 4.0  expired 0.5  mask 0  pinned 0  gone 0  gap 0.5  price 0
 price/us    smt 1.5 +-0.2 of 4000  llc 20.0 of 0
 agent       period 10 ms  windows/s 100  flips/s 0.5  fresh 99 %  lapses 1  homes 2  express 25 % of queued  longest wait beside an idle CPU 812 us

@@ -51,7 +51,7 @@ echo -1 >/proc/sys/kernel/sched_rt_runtime_us
 WATCHDOG='--watchdog-ms 1000'
 ejected stall
 WATCHDOG='--watchdog-ms 5000'
-reason 2 stall
+reason 2 'stall.*; CPU 1 is held by real-time task load-0 (pid [0-9]*) for [0-9.]* s'
 report=$(tail -n 1 $LOG)
 case $report in
 /var/lib/scx_hallows/ejection-*.txt) ;;
@@ -66,6 +66,7 @@ has '^LLC 0 on node 0: CPUs 0 1$'
 has '^ cpu  llc .* -0.0 s$'
 has '^ +0 +0.*  [.+#] +[1-9][0-9]* +([5-9][0-9]|100)'
 has '^ +1 +0  '
+has '^CPU 1 is held by real-time task load-0 .* s$'
 has '^dispatch_own [1-9]'
 has '^slice_us = 3000$'
 has '^CPU states'

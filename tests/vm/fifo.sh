@@ -14,6 +14,14 @@
 
 echo -1 >/proc/sys/kernel/sched_rt_runtime_us
 
+# The agent names the hog that has CPU $1, and whom it keeps waiting.
+named() {
+	words="CPU $1 is held by real-time task load-0 (pid [0-9]*) for 0.[5-9] s: [1-9][0-9]* task.* bound to it wait"
+	grep -q "$words" $LOG || fail "no word of the hog on CPU $1"
+	say "$(grep "$words" $LOG)"
+	within 2 grep -q "CPU $1 is back after [0-9.]* s" $LOG
+}
+
 WATCHDOG=
 start
 # 5 s are enough for a kernel with the server.
@@ -21,12 +29,23 @@ case $(uname -r) in
 6.*) ;;
 *) ! grep 'the watchdog waits' $LOG || fail "this kernel does shield them" ;;
 esac
+# One that takes an idle CPU, of which kernels before 6.19 do not tell.
+load first hallows-load fifo --cpu 2 --for 1200ms
+sleep 0.3
+load late hallows-load hogs 1 --cpu 2 --for 1500ms
+sleep 0.2
+totals
+grep -q '^LLC 0 *[.+?]*#' $STATS.raw || fail "no held CPU is saturated: $(head -n 1 $STATS.raw)"
+say "$(head -n 1 $STATS.raw)"
+finish first late
+named 2
 load movable hallows-load --json hogs $((CPUS * 2)) --for 9s
 load bound hallows-load --json hogs 1 --cpu 1 --for 10500ms
 sleep 0.3
 load fifo hallows-load --json fifo --cpu 1 --for 8s
 finish fifo
 attached || fail "ejected: $(tail -n 1 $LOG)"
+named 1
 check "part of the CPU that the real-time hog had, percent" "$(field cpu_percent /tmp/fifo)" '>' 90
 finish movable bound
 # 9 s on three CPUs, and what is left of the fourth.

@@ -123,5 +123,6 @@ check "blocks of the monitor" "$(grep -c '^$' /tmp/monitor)" '>=' 5
 kill "$pid_monitor"
 totals
 check "dispatches since the start" "$(stat dispatch.own)" '>' 0
+check "tasks rescued from CPUs that went, a second" "$(stat rescue.offline)" '>' 0
 stop
 clean_dmesg

@@ -60,6 +60,21 @@ refused() {
 	say "refused with $status"
 }
 
+# The host stops this machine for ten seconds; its clocks go on.
+freeze() {
+	last=$(now_ms)
+	give_up=$((last + 60000))
+	echo 'vm: freeze'
+	while :; do
+		now=$(now_ms)
+		[ $((now - last)) -lt 9000 ] || break
+		[ "$now" -lt $give_up ] || fail "the host does not stop this machine"
+		last=$now
+		sleep 0.05
+	done
+	say "the clock jumped by $((now - last)) ms"
+}
+
 # --- the scheduler ---
 
 attached() {

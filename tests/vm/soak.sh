@@ -144,4 +144,5 @@ say "still scheduling after $SOAK_S s, longest wake-up $(field max_us /tmp/perio
 check "growth of the agent's memory, KiB" $(($(rss_kib) - before)) '<' 1024
 check "threads outside their mask" "$(field violations /tmp/affinity)" == 0
 stop
+say "$(grep 'rescues: ' $LOG || echo 'nobody had to be rescued')"
 clean_dmesg

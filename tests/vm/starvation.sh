@@ -16,5 +16,6 @@ finish shares
 cat /tmp/shares
 totals
 check "rescues, a second" "$(stat dispatch.rescue)" '>' 0
+check "tasks that jumped their queue, a second" "$(stat rescue.order)" '>' 0
 stop
 clean_dmesg

@@ -15,7 +15,7 @@ hallows_select_cpu           3929   4115   3808
 hallows_enqueue             30776  35675  30064
 hallows_dispatch            51296  53913  49888
 hallows_running              1260   1300   1340
-hallows_tick                 7303   6015   4776
+hallows_tick                 9215   7801   6530
 hallows_stopping              919    919    874
 hallows_update_idle           371    372    396
 hallows_cpu_release          1787   1787      -
@@ -32,6 +32,7 @@ hallows_dump_task             406    407    407
 hallows_cpu_online            105    105    105
 hallows_cpu_offline           474    479    474
 hallows_place                 393    393    393
+hallows_look                  191    191    191
 hallows_init                  360    402    360
 hallows_exit                   29     29     32
 hallows_sched_switch            -      -   1362

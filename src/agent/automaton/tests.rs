@@ -21,7 +21,7 @@ fn flat(llcs: u32, cores: u32) -> Map {
 }
 
 fn load(q: f64, u: f64) -> Window {
-    Window { q, u }
+    Window::new(q, u)
 }
 
 /// Steps through `history`, one set of windows each; states and flips of each.
@@ -70,6 +70,21 @@ fn follow(averages: &[Window]) -> Vec<CellState> {
 fn it_saturates_above_enter_at_once() {
     assert_eq!(follow(&[load(0.75, 1.0)]), [Balanced]);
     assert_eq!(follow(&[load(0.76, 1.0)]), [Saturated]);
+}
+
+#[test]
+fn it_saturates_at_once_when_a_higher_class_has_it() {
+    let held = Window {
+        held: true,
+        ..load(0.0, 1.0)
+    };
+    let idle = load(0.0, 0.0);
+    let states = watch(&Params::default(), &[idle, held, idle, idle]);
+    assert_eq!(states, [Hungry, Saturated, Saturated, Hungry]);
+    // Nobody can tell whether it has work for the hungry.
+    let history = vec![vec![idle, held]; 2];
+    let rounds = run(&flat(1, 2), &Params::default(), &history);
+    assert!(rounds[1].1.is_quiet());
 }
 
 #[test]

@@ -10,10 +10,7 @@ use proptest::prelude::*;
 
 /// What a CPU with so many tasks that never sleep shows.
 fn window(tasks: u32) -> Window {
-    Window {
-        q: f64::from(tasks.saturating_sub(1)),
-        u: f64::from(tasks.min(1)),
-    }
+    Window::new(f64::from(tasks.saturating_sub(1)), f64::from(tasks.min(1)))
 }
 
 const DWELL: u32 = 2;
@@ -111,10 +108,7 @@ fn three_to_one_between_nodes_evens_out() {
 fn round(map: &Map, tasks: &[f64]) -> States {
     let windows: Vec<_> = tasks
         .iter()
-        .map(|tasks| Window {
-            q: (tasks - 1.0).max(0.0),
-            u: tasks.min(1.0),
-        })
+        .map(|tasks| Window::new((tasks - 1.0).max(0.0), tasks.min(1.0)))
         .collect();
     let (mut states, mut next) = (States::new(map), States::new(map));
     for _ in 0..20 {
@@ -185,10 +179,10 @@ fn a_hot_spot_spreads_within_twelve_windows() {
 fn the_hungry_are_pushed_to_and_the_busy_pull() {
     let map = TWO_NODES.map();
     let state = |cell| match cell {
-        0 => (Saturated, Window { q: 4.0, u: 1.0 }),
-        1 => (Hungry, Window { q: 0.0, u: 0.1 }),
-        2 => (Balanced, Window { q: 0.0, u: 1.0 }),
-        _ => (Balanced, Window { q: 2.0, u: 1.0 }),
+        0 => (Saturated, Window::new(4.0, 1.0)),
+        1 => (Hungry, Window::new(0.0, 0.1)),
+        2 => (Balanced, Window::new(0.0, 1.0)),
+        _ => (Balanced, Window::new(2.0, 1.0)),
     };
     let mut matching = Matching::default();
     matching.fill(&map, DWELL, &states(&map, state));
@@ -214,12 +208,12 @@ fn nobody_saturated_is_nobody_matched() {
     matching.fill(
         &map,
         DWELL,
-        &states(&map, |_| (Saturated, Window { q: 9.0, u: 1.0 })),
+        &states(&map, |_| (Saturated, Window::new(9.0, 1.0))),
     );
     matching.fill(
         &map,
         DWELL,
-        &states(&map, |_| (Hungry, Window { q: 9.0, u: 0.0 })),
+        &states(&map, |_| (Hungry, Window::new(9.0, 0.0))),
     );
     assert!(granted(&matching, &map).is_empty());
 }

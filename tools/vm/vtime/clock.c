@@ -13,6 +13,9 @@
 _Atomic int64_t start_ns;
 static _Atomic int64_t last_ns;		/* latest time that a vCPU was told */
 static _Atomic int pokes;		/* the thread sleeps on it */
+static _Atomic int64_t frozen_ns;	/* time that passed while this process was stopped */
+
+#define FREEZE_NS 10000000000LL
 
 /* Virtual time for whoever asks; a vCPU is within its quantum, and time never goes back. */
 static int64_t now_ns(void)
@@ -52,6 +55,16 @@ void hook_clocks(void)
 	}
 	fprintf(stderr, "vtime: cannot replace the clocks of this QEMU\n");
 	exit(1);
+}
+
+/*
+ * This process was stopped and goes on: the host, as it were, slept for ten
+ * seconds. By the real clock that would take as long, and differ each time.
+ */
+static void on_continue(int signal)
+{
+	(void)signal;
+	atomic_fetch_add(&frozen_ns, FREEZE_NS);
 }
 
 void poke_clock(void)
@@ -96,7 +109,7 @@ static void jump(void)
 
 static void next_quantum(void)
 {
-	start_ns += quantum_ns;
+	start_ns += quantum_ns + atomic_exchange(&frozen_ns, 0);
 	/* Timers that are due come before whatever the vCPUs do next. */
 	if (main_loop.deadline_ns <= start_ns)
 		run_main_loop();
@@ -136,6 +149,7 @@ static void *clock_thread(void *arg)
 /* The thread takes no signals: they are for QEMU's own. */
 bool start_clock_thread(void)
 {
+	struct sigaction on_cont = { .sa_handler = on_continue, .sa_flags = SA_RESTART };
 	pthread_t thread;
 	sigset_t all, before;
 	int err;
@@ -150,5 +164,5 @@ bool start_clock_thread(void)
 		return false;
 	}
 	pthread_detach(thread);
-	return true;
+	return !sigaction(SIGCONT, &on_cont, NULL);
 }

@@ -232,7 +232,9 @@ exits 0. Comments at its head say how to boot; a list makes a run of each:
   # init: systemd                    # mem: 2G               [default: 2G]
   # install: files (what `cargo xtask install` installs, in its place)
   # install: deb (the package of `cargo xtask package`, as /vm/scx_hallows.deb)
-The guest has /vm/lib.sh (tests/vm/lib.sh) and the release binaries in its PATH.";
+The guest has /vm/lib.sh (tests/vm/lib.sh) and the release binaries in its PATH.
+When it prints the line `vm: freeze`, as freeze of lib.sh does, its machine stops for ten
+seconds and goes on.";
 
 /// Disturb the scheduler for long, on every kernel and kind of machine
 ///

@@ -3,6 +3,7 @@
 
 pub mod accel;
 mod cpio;
+mod freeze;
 pub mod initramfs;
 pub mod kernel;
 mod libs;

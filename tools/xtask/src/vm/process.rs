@@ -12,6 +12,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use super::accel::{Accel, Mode};
+use super::freeze::Freezer;
 use super::qemu::{self, Qemu};
 use super::{End, Outcome, VmSpec, initramfs, vtime};
 use crate::cmd::{self, Waited};
@@ -47,9 +48,16 @@ pub fn boot(spec: &VmSpec, output: Output) -> Result<Outcome> {
     // Closes this process's writing end, or the pipe would never end.
     drop(command);
     let (out, said) = (child.stdout.take(), child.stderr.take());
+    let mut freezer = Freezer::new(child.id(), spec.accel);
     let (captured, complaints) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     let waited = thread::scope(|scope| {
-        scope.spawn(|| pump(out, &mut sink(output, io::stdout(), &captured)));
+        scope.spawn(|| {
+            let mut sink = sink(output, io::stdout(), &captured);
+            pump(out, &mut |bytes| {
+                sink(bytes);
+                freezer.hear(bytes);
+            });
+        });
         scope.spawn(|| pump(Some(errors), &mut sink(output, io::stderr(), &captured)));
         scope.spawn(|| pump(said, &mut |bytes| append(&complaints, bytes)));
         cmd::wait(&mut child, start.checked_add(spec.timeout))

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# what: who waits behind a real-time hog, and only elsewhere could run, is rescued
+# kernels: 6.18 7
+# cpus: 4
+# topo: llc2
+# mode: vtime
+# timeout: 600
+#
+# CPU 1 is held; those who wait there may use it and CPU 3, which is busy and in
+# another LLC.
+
+. /vm/lib.sh
+
+echo -1 >/proc/sys/kernel/sched_rt_runtime_us
+
+# What waits behind many is worth any price to a CPU that goes idle.
+start --no-agent
+load hogs hallows-load hogs 12 --cpu 0-1 --for 1200ms
+load periodic taskset -c 2-3 hallows-load periodic --threads 8 --for 1200ms
+for turn in 1 2 3 4 5; do
+	sleep 0.1
+	free hogs
+	sleep 0.1
+	taskset -a -p -c 0-1 "$pid_hogs" >/dev/null
+done
+totals
+check "hogs that another LLC took at any price, a second" "$(stat rescue.price)" '>' 0
+finish hogs periodic
+stop
+
+start
+# Long waits by the order of a queue are no emergency: 30 hogs share each CPU.
+load crowd hallows-load --json hogs 60 --cpu 0-1 --for 700ms
+finish crowd
+totals
+check "hogs rescued from a long queue" "$(stat rescue.held)" == 0
+
+load busy hallows-load --json hogs 2 --cpu 0,2 --for 2500ms
+load confined hallows-load --json hogs 24 --cpu 1,3 --for 2500ms
+sleep 0.4
+load fifo hallows-load --json fifo --cpu 1 --for 1500ms
+# On kernels that shield our tasks from real-time hogs CPU 1 serves its track again
+# after a second.
+sleep 0.5
+totals
+check "tasks rescued from the CPU of the hog, a second" "$(stat rescue.held)" '>' 0
+check "rescues, a second" "$(stat dispatch.rescue)" '>' 0
+finish fifo busy confined
+within 2 grep -q 'waited too long were rescued: held [1-9]' $LOG
+say "$(grep 'were rescued' $LOG)"
+check "CPU seconds of the confined hog that got the least" "$(lowest cpu_seconds /tmp/confined)" '>' 0.05
+stop
+grep -q 'rescues: .*held [1-9]' $LOG || fail "no rescues in the end"
+clean_dmesg
