@@ -4,11 +4,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::estimator::{Estimate, Estimator};
 use super::group::Groups;
 use super::group_maps::GroupMaps;
+use super::guard::{self, Event, Guard, Load};
 use super::matching::Grant;
 use super::memory::{Memory, Tunables};
 use super::orders::Orders;
@@ -19,6 +20,7 @@ use super::round::{Controller, Totals};
 use super::window::Sample;
 use crate::recording::Frame;
 
+const SECOND_NS: u64 = 1_000_000_000;
 /// How often prices are learnt.
 const LEARN_EVERY: Duration = Duration::from_secs(1);
 
@@ -34,6 +36,7 @@ pub struct Agent {
     learnt: Instant,
     groups: Groups,
     group_maps: GroupMaps,
+    guard: Guard,
     /// All CPUs that were ever online: counters of those that left still count.
     counted: Vec<usize>,
     lapses: u64,
@@ -54,13 +57,15 @@ impl Agent {
             learnt: Instant::now(),
             groups: Groups::default(),
             group_maps,
+            guard: Guard::new(&params),
             counted: cpus_of(map).collect(),
             lapses: 0,
             homeless: false,
         }
     }
 
-    /// Evaluates the window that ends now and publishes what follows from it. A
+    /// Evaluates the window that ends now and publishes what follows from it,
+    /// unless the guard withholds it. A
     /// map that the kernel does not let it use costs the groups their homes until
     /// it does.
     pub fn round(&mut self, map: &Map, memory: &Memory) {
@@ -71,8 +76,13 @@ impl Agent {
         let now_ns = self.epoch.elapsed().as_nanos() as u64;
         self.sampled_ns = now_ns;
         let expires_ns = self.controller.round(map, &self.samples, now_ns);
+        self.ask_guard(memory, now_ns);
+        let withheld = self.guard.withholds();
         for (place, orders) in cells.iter().zip(self.controller.orders()) {
-            memory.publish(place.cpu.into(), orders, expires_ns);
+            match withheld {
+                true => memory.withdraw(place.cpu.into()),
+                false => memory.publish(place.cpu.into(), orders, expires_ns),
+            }
         }
         memory.speak_until(expires_ns);
         self.note_lapses(memory);
@@ -89,6 +99,29 @@ impl Agent {
             warn!("threads are not kept together until this works: {error:#}");
         }
         self.homeless = found.is_err();
+    }
+
+    /// Has the guard look at the last window, and tells what it concludes.
+    fn ask_guard(&mut self, memory: &Memory, now_ns: u64) {
+        let load = Load::of(self.controller.windows());
+        let prices_ns = self.estimator.prices_ns();
+        let counted = &self.counted;
+        let turns = || memory.turns(counted.iter().copied());
+        match self.guard.round(now_ns, load, &prices_ns, turns) {
+            Some(Event::Withheld { harm, retry_ns }) => warn!(
+                "the agent's signals hurt three times in a row: {harm}; BPF schedules \
+                 without them, the next try is in {} s",
+                retry_ns / SECOND_NS
+            ),
+            Some(Event::StillHurt { harm, retry_ns }) => warn!(
+                "the agent's signals still hurt: {harm}; the next try is in {} s",
+                retry_ns / SECOND_NS
+            ),
+            Some(Event::Published) => {
+                info!("the agent's signals do not hurt any more: BPF obeys them again")
+            }
+            None => {}
+        }
     }
 
     /// An agent that was stopped, or starved, learns of it here.
@@ -109,7 +142,11 @@ impl Agent {
         let now_ns = self.controller.now_ns();
         let usages = self.group_maps.take_usages(map)?;
         self.groups.observe(map, &self.params, usages, now_ns);
-        self.group_maps.publish(map, self.groups.homes(), now_ns)
+        let homes = match self.guard.withholds() {
+            true => &[],
+            false => self.groups.homes(),
+        };
+        self.group_maps.publish(map, homes, now_ns)
     }
 
     /// What the last round saw and decided.
@@ -160,11 +197,13 @@ impl Agent {
         }
         self.params = params;
         self.controller.set_params(params);
+        self.guard.restart(&params);
     }
 
     /// Steers the CPUs of `map` from the next round on: some came or went.
     pub fn set_map(&mut self, map: &Map) {
         self.controller.set_map(map);
+        self.guard.restart(&self.params);
         self.forget_homes(map);
         for cpu in cpus_of(map) {
             if !self.counted.contains(&cpu) {
@@ -190,7 +229,12 @@ impl Agent {
         self.controller.totals()
     }
 
-    /// What was last published, in the order of the map's cells.
+    /// What the guard saw and did since the start.
+    pub fn guarded(&self) -> guard::Totals {
+        self.guard.totals()
+    }
+
+    /// What was last decided, in the order of the map's cells.
     pub fn orders(&self) -> &[Orders] {
         self.controller.orders()
     }
