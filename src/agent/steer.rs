@@ -21,6 +21,8 @@ use super::window::Sample;
 use crate::recording::Frame;
 
 const SECOND_NS: u64 = 1_000_000_000;
+/// Lapses within so long after one that was told are told together.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 /// How often prices are learnt.
 const LEARN_EVERY: Duration = Duration::from_secs(1);
 
@@ -40,6 +42,7 @@ pub struct Agent {
     /// All CPUs that were ever online: counters of those that left still count.
     counted: Vec<usize>,
     lapses: u64,
+    lapses_told: Option<Instant>,
     /// The last attempt to find homes failed, and the user was told so.
     homeless: bool,
 }
@@ -60,6 +63,7 @@ impl Agent {
             guard: Guard::new(&params),
             counted: cpus_of(map).collect(),
             lapses: 0,
+            lapses_told: None,
             homeless: false,
         }
     }
@@ -124,13 +128,18 @@ impl Agent {
         }
     }
 
-    /// An agent that was stopped, or starved, learns of it here.
+    /// An agent that was stopped, or starved, learns of it here. One that is again
+    /// and again says so now and then.
     fn note_lapses(&mut self, memory: &Memory) {
         let lapses = memory.lapses();
-        if lapses != self.lapses {
-            warn!("this agent fell silent: BPF scheduled on its own meanwhile");
-            self.lapses = lapses;
+        let recent = |told: Instant| told.elapsed() < TELL_EVERY;
+        if lapses == self.lapses || self.lapses_told.is_some_and(recent) {
+            return;
         }
+        let times = lapses.wrapping_sub(self.lapses);
+        warn!("this agent fell silent, {times} x: BPF scheduled on its own meanwhile");
+        self.lapses = lapses;
+        self.lapses_told = Some(Instant::now());
     }
 
     /// One LLC is everybody's home already, and on an idle machine nobody needs
