@@ -14,7 +14,7 @@ BUDGET='
 hallows_select_cpu           3929   4115   3808
 hallows_enqueue             30776  35675  30064
 hallows_dispatch            51296  53913  49888
-hallows_running              1260   1300   1340
+hallows_running              1260   1848   1340
 hallows_tick                 7303   6015   4776
 hallows_stopping              919    919    874
 hallows_update_idle           371    372    396
