@@ -15,7 +15,7 @@ include!(concat!(env!("OUT_DIR"), "/bpf_intf.rs"));
 
 use crate::agent::hysteresis::CellState;
 use crate::agent::place::{self, Ring};
-use crate::agent::{matching, route, window};
+use crate::agent::{guard, matching, route, window};
 
 const _: () = {
     assert!(size_of::<cell>() == 128);
@@ -26,7 +26,8 @@ const _: () = {
     assert!(size_of::<cpu_place>() == 8);
     assert!(size_of::<llc_place>() == 40);
     assert!(size_of::<newcomer>() == 12);
-    assert!(size_of::<cell_stats>() == 896);
+    assert!(size_of::<cell_stats>() == 1024);
+    assert!(size_of::<turns>() == 128);
     assert!(size_of::<ledger>() == 64);
     assert!(size_of::<tunables>() == 112);
     assert!(core::mem::offset_of!(signal, expires_ns) == 8);
@@ -40,6 +41,7 @@ const _: () = {
     assert!(hallows_ring_NR_RINGS as usize == place::NR_RINGS);
     assert!(hallows_limits_ROUTE_LEN as usize == route::ROUTE_LEN);
     assert!(hallows_limits_MAX_TOKENS as u16 == matching::MAX_TOKENS);
+    assert!(WAIT_BUCKETS as usize == guard::WAIT_BUCKETS);
     assert!(hallows_cell_flags_CELL_HELD == window::CELL_HELD);
     assert!(hallows_ring_RING_SMT == Ring::Smt as u32);
     assert!(hallows_ring_RING_LLC == Ring::Llc as u32);

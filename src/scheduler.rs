@@ -358,6 +358,7 @@ impl<'a> Scheduler<'a> {
             totals.windows = total.rounds;
             totals.flips = total.flips;
             totals.home_switches = agent.homes().1;
+            totals.guard = agent.guarded();
             totals.period_ms = agent.period_ns() / 1_000_000;
         }
         Snapshot {

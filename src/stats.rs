@@ -23,6 +23,7 @@ use scx_stats_derive::Stats;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::estimator::Estimate;
+use crate::agent::guard;
 use crate::agent::hysteresis::CellState;
 use crate::bpf_intf as intf;
 
@@ -57,6 +58,8 @@ pub struct Totals {
     pub home_switches: u64,
     /// Times that BPF was on its own because all signals had expired.
     pub lapses: u64,
+    /// What the guard saw and did.
+    pub guard: guard::Totals,
     /// The agent's period now, 0 without an agent.
     pub period_ms: u64,
 }
@@ -73,6 +76,7 @@ impl Default for Totals {
             flips: 0,
             home_switches: 0,
             lapses: 0,
+            guard: guard::Totals::default(),
             period_ms: 0,
         }
     }
@@ -219,6 +223,12 @@ pub struct Metrics {
     pub home_switches: u64,
     #[stat(desc = "times that the agent fell silent and BPF scheduled on its own")]
     pub lapses: u64,
+    #[stat(desc = "windows in which the guard withheld the agent's signals")]
+    pub withheld: u64,
+    #[stat(desc = "comparisons of the machine with and without the agent's signals")]
+    pub guard_compared: u64,
+    #[stat(desc = "those of them in which the signals hurt")]
+    pub guard_hurt: u64,
     #[stat(desc = "the agent's period now, ms; 0 without an agent")]
     pub period_ms: u64,
 
@@ -253,6 +263,9 @@ impl Metrics {
             homes: now.homes,
             home_switches: after.home_switches.saturating_sub(before.home_switches),
             lapses: after.lapses.saturating_sub(before.lapses),
+            withheld: after.guard.withheld.saturating_sub(before.guard.withheld),
+            guard_compared: after.guard.compared.saturating_sub(before.guard.compared),
+            guard_hurt: after.guard.hurt.saturating_sub(before.guard.hurt),
             prices: price::by_ring(&now.prices),
             period_ms: after.period_ms,
             idle_wait_max_us: after.idle_wait_max_ns / 1000,
@@ -379,6 +392,7 @@ mod tests {
             flips: seconds * 7,
             home_switches: 0,
             lapses: 0,
+            guard: guard::Totals::default(),
             period_ms: 10 * seconds,
         };
         let uptime = Duration::from_secs(seconds);
@@ -425,6 +439,9 @@ mod tests {
             "homes",
             "home_switches",
             "lapses",
+            "withheld",
+            "guard_compared",
+            "guard_hurt",
         ];
         let mut counts: Vec<u64> = json
             .as_object()

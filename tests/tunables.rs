@@ -40,7 +40,7 @@ const ACTS: [(&str, &str, WorkloadKind); 22] = [
 ];
 
 /// Where what the simulator lacks is tested.
-const ELSEWHERE: [(&str, &str); 7] = [
+const ELSEWHERE: [(&str, &str); 9] = [
     ("signal_periods", "src/agent/pacing.rs"),
     ("band_quiet", "src/agent/super_cell.rs"),
     ("home_factor", "src/agent/group.rs"),
@@ -48,6 +48,8 @@ const ELSEWHERE: [(&str, &str); 7] = [
     ("starved_ms", "tests/vm/starvation.sh"),
     ("price", "tests/vm/prices.sh"),
     ("price_us", "tests/vm/kappa.sh"),
+    ("guard", "tests/vm/guard.sh"),
+    ("guard_period_s", "tests/vm/guard.sh"),
 ];
 
 fn report(workload: WorkloadKind, params: Params) -> Report {

@@ -15,6 +15,7 @@ use std::sync::atomic::{Ordering, fence};
 use anyhow::{Context, Result};
 
 use super::estimator::BurstSums;
+use super::guard::Turns;
 use super::held::Hold;
 use super::matching::Grant;
 use super::orders::Orders;
@@ -42,6 +43,7 @@ pub struct Memory {
     holders: *const holder,
     signals: *mut signal,
     tunables: *mut tunables,
+    turns_wanted: *mut u32,
     why_pid: *mut u32,
     why_lost: *const u64,
     agent_until_ns: *mut u64,
@@ -124,6 +126,7 @@ impl Memory {
             holders: (&raw const bss.holders).cast(),
             signals: (&raw mut bss.signals).cast(),
             tunables: (&raw mut data.tunables).cast(),
+            turns_wanted: &raw mut bss.turns_wanted,
             why_pid: &raw mut bss.why_pid,
             why_lost: &raw const bss.why_lost,
             agent_until_ns: &raw mut bss.agent_until_ns,
@@ -195,6 +198,30 @@ impl Memory {
         sums
     }
 
+    /// How runs on all of `cpus` began.
+    ///
+    /// # Panics
+    /// As [`cell`](Self::cell).
+    pub fn turns(&self, cpus: impl Iterator<Item = usize>) -> Turns {
+        let mut sums = Turns::default();
+        for cpu in cpus {
+            let turns = self.stats(cpu).turns;
+            for (sum, count) in sums.woken.iter_mut().zip(turns.woken) {
+                *sum = sum.wrapping_add(count);
+            }
+            for (sum, count) in sums.resumed.iter_mut().zip(turns.resumed) {
+                *sum = sum.wrapping_add(count);
+            }
+        }
+        sums
+    }
+
+    /// Has BPF count how runs begin, from now on, or has it stop.
+    pub fn want_turns(&self, wanted: bool) {
+        // SAFETY: mapped, and only this process writes it.
+        unsafe { self.turns_wanted.write_volatile(wanted.into()) }
+    }
+
     /// The counters of CPU `cpu`.
     ///
     /// # Panics
@@ -244,6 +271,30 @@ impl Memory {
         }
     }
 
+    /// Takes back what was published for CPU `cpu`: BPF goes by its static defaults
+    /// at once, as if the signal had expired.
+    ///
+    /// # Panics
+    /// As [`cell`](Self::cell).
+    pub fn withdraw(&self, cpu: usize) {
+        assert!(cpu < MAX_CPUS);
+        // SAFETY: as in `publish`.
+        unsafe {
+            let line = self.signals.add(cpu);
+            if (&raw const (*line).expires_ns).read_volatile() == 0 {
+                return;
+            }
+            let odd = (&raw const (*line).seq).read_volatile() | 1;
+            (&raw mut (*line).seq).write_volatile(odd);
+            fence(Ordering::Release);
+            // No route has to expire, either.
+            (&raw mut (*line).nr_route).write_volatile(0);
+            (&raw mut (*line).expires_ns).write_volatile(0);
+            fence(Ordering::Release);
+            (&raw mut (*line).seq).write_volatile(odd.wrapping_add(1));
+        }
+    }
+
     /// Lets BPF tell its decisions about the task `pid`, 0: none.
     pub fn watch(&self, pid: u32) {
         // SAFETY: mapped, and only this process writes it.
@@ -256,8 +307,8 @@ impl Memory {
         unsafe { self.why_lost.read_volatile() }
     }
 
-    /// Tells BPF that all signals are published and the newest hold until
-    /// `expires_ns` on the cells' clock: after that it is on its own.
+    /// Tells BPF that all signals are published, or withdrawn, and that this holds
+    /// until `expires_ns` on the cells' clock: after that it is on its own.
     pub fn speak_until(&self, expires_ns: u64) {
         // SAFETY: mapped, and only this process writes it.
         unsafe { self.agent_until_ns.write_volatile(expires_ns) }

@@ -12,6 +12,7 @@ pub mod estimator;
 pub mod group;
 #[cfg(feature = "bpf")]
 pub mod group_maps;
+pub mod guard;
 pub mod held;
 pub mod hysteresis;
 pub mod matching;

@@ -73,6 +73,10 @@ pub struct Params {
     /// Share of an LLC's CPUs that a group may use to have a home there, and that
     /// homes may claim together.
     pub home_fill: f64,
+    /// Signals that hurt are withheld.
+    pub guard: bool,
+    /// Time between two looks at whether they do.
+    pub guard_period_ns: u64,
 }
 
 impl Default for Params {
@@ -107,6 +111,8 @@ impl Default for Params {
             home_factor: 2.0,
             home_gap_ns: 50 * MS,
             home_fill: 0.85,
+            guard: true,
+            guard_period_ns: 60_000 * MS,
         }
     }
 }

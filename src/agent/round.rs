@@ -133,6 +133,11 @@ impl Controller {
         self.windows.iter().all(|window| window.u < IDLE_BUSY)
     }
 
+    /// What each CPU did in the last window.
+    pub fn windows(&self) -> &[Window] {
+        &self.windows
+    }
+
     /// The time of the last round on the cells' clock.
     pub fn now_ns(&self) -> u64 {
         self.sampled_ns

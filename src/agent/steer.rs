@@ -4,11 +4,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::estimator::{Estimate, Estimator};
 use super::group::Groups;
 use super::group_maps::GroupMaps;
+use super::guard::{self, Event, Guard, Load};
 use super::matching::Grant;
 use super::memory::{Memory, Tunables};
 use super::orders::Orders;
@@ -19,6 +20,9 @@ use super::round::{Controller, Totals};
 use super::window::Sample;
 use crate::recording::Frame;
 
+const SECOND_NS: u64 = 1_000_000_000;
+/// Lapses within so long after one that was told are told together.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 /// How often prices are learnt.
 const LEARN_EVERY: Duration = Duration::from_secs(1);
 
@@ -34,9 +38,11 @@ pub struct Agent {
     learnt: Instant,
     groups: Groups,
     group_maps: GroupMaps,
+    guard: Guard,
     /// All CPUs that were ever online: counters of those that left still count.
     counted: Vec<usize>,
     lapses: u64,
+    lapses_told: Option<Instant>,
     /// The last attempt to find homes failed, and the user was told so.
     homeless: bool,
 }
@@ -55,13 +61,16 @@ impl Agent {
             learnt: Instant::now(),
             groups: Groups::default(),
             group_maps,
+            guard: Guard::new(&params),
             counted: cpus_of(map).collect(),
             lapses: memory.lapses(),
+            lapses_told: None,
             homeless: false,
         }
     }
 
-    /// Evaluates the window that ends now and publishes what follows from it. A
+    /// Evaluates the window that ends now and publishes what follows from it,
+    /// unless the guard withholds it. A
     /// map that the kernel does not let it use costs the groups their homes until
     /// it does.
     pub fn round(&mut self, map: &Map, memory: &Memory) {
@@ -72,8 +81,14 @@ impl Agent {
         let now_ns = self.epoch.elapsed().as_nanos() as u64;
         self.sampled_ns = now_ns;
         let expires_ns = self.controller.round(map, &self.samples, now_ns);
+        self.ask_guard(memory, now_ns);
+        memory.want_turns(self.guard.compares());
+        let withheld = self.guard.withholds();
         for (place, orders) in cells.iter().zip(self.controller.orders()) {
-            memory.publish(place.cpu.into(), orders, expires_ns);
+            match withheld {
+                true => memory.withdraw(place.cpu.into()),
+                false => memory.publish(place.cpu.into(), orders, expires_ns),
+            }
         }
         memory.speak_until(expires_ns);
         self.note_lapses(memory);
@@ -92,13 +107,41 @@ impl Agent {
         self.homeless = found.is_err();
     }
 
-    /// An agent that was stopped, or starved, learns of it here.
+    /// Has the guard look at the last window, and tells what it concludes.
+    fn ask_guard(&mut self, memory: &Memory, now_ns: u64) {
+        let load = Load::of(self.controller.windows());
+        let prices_ns = self.estimator.prices_ns();
+        let counted = &self.counted;
+        let turns = || memory.turns(counted.iter().copied());
+        match self.guard.round(now_ns, load, &prices_ns, turns) {
+            Some(Event::Withheld { harm, retry_ns }) => warn!(
+                "the agent's signals hurt three times in a row: {harm}; BPF schedules \
+                 without them, the next try is in {} s",
+                retry_ns / SECOND_NS
+            ),
+            Some(Event::StillHurt { harm, retry_ns }) => warn!(
+                "the agent's signals still hurt: {harm}; the next try is in {} s",
+                retry_ns / SECOND_NS
+            ),
+            Some(Event::Published) => {
+                info!("the agent's signals do not hurt any more: BPF obeys them again")
+            }
+            None => {}
+        }
+    }
+
+    /// An agent that was stopped, or starved, learns of it here. One that is again
+    /// and again says so now and then.
     fn note_lapses(&mut self, memory: &Memory) {
         let lapses = memory.lapses();
-        if lapses != self.lapses {
-            warn!("this agent fell silent: BPF scheduled on its own meanwhile");
-            self.lapses = lapses;
+        let recent = |told: Instant| told.elapsed() < TELL_EVERY;
+        if lapses == self.lapses || self.lapses_told.is_some_and(recent) {
+            return;
         }
+        let times = lapses.wrapping_sub(self.lapses);
+        warn!("this agent fell silent, {times} x: BPF scheduled on its own meanwhile");
+        self.lapses = lapses;
+        self.lapses_told = Some(Instant::now());
     }
 
     /// One LLC is everybody's home already, and on an idle machine nobody needs
@@ -110,7 +153,11 @@ impl Agent {
         let now_ns = self.controller.now_ns();
         let usages = self.group_maps.take_usages(map)?;
         self.groups.observe(map, &self.params, usages, now_ns);
-        self.group_maps.publish(map, self.groups.homes(), now_ns)
+        let homes = match self.guard.withholds() {
+            true => &[],
+            false => self.groups.homes(),
+        };
+        self.group_maps.publish(map, homes, now_ns)
     }
 
     /// What the last round saw and decided.
@@ -161,11 +208,13 @@ impl Agent {
         }
         self.params = params;
         self.controller.set_params(params);
+        self.guard.restart(&params);
     }
 
     /// Steers the CPUs of `map` from the next round on: some came or went.
     pub fn set_map(&mut self, map: &Map) {
         self.controller.set_map(map);
+        self.guard.restart(&self.params);
         self.forget_homes(map);
         for cpu in cpus_of(map) {
             if !self.counted.contains(&cpu) {
@@ -191,7 +240,12 @@ impl Agent {
         self.controller.totals()
     }
 
-    /// What was last published, in the order of the map's cells.
+    /// What the guard saw and did since the start.
+    pub fn guarded(&self) -> guard::Totals {
+        self.guard.totals()
+    }
+
+    /// What was last decided, in the order of the map's cells.
     pub fn orders(&self) -> &[Orders] {
         self.controller.orders()
     }

@@ -8,7 +8,11 @@
 #ifndef __HALLOWS_ALONE_BPF_H
 #define __HALLOWS_ALONE_BPF_H
 
-u64 agent_until_ns;	/* until when the newest signals hold, 0: no agent spoke yet. Written by the agent. */
+/*
+ * Until when the agent's newest word holds: its signals, or that it withholds them
+ * because they hurt. 0: no agent spoke yet. Written by the agent.
+ */
+u64 agent_until_ns;
 u64 alone_since_ns;	/* since when BPF has been on its own, 0: it is not */
 u64 nr_alone;		/* how often it came to that */
 

@@ -291,12 +291,23 @@ struct bursts {
 	u64 _pad;
 };
 
+/*
+ * How runs begin, for the guard, which looks at how far these went within a
+ * second: they may wrap.
+ */
+struct turns {
+	u32 woken[WAIT_BUCKETS];	/* of who slept: by the wait from being queued, in us */
+	u32 resumed[NR_RINGS];		/* of who did not: by the distance from the last one */
+	u32 _pad[11];
+};
+
 /* Written by its own CPU only, in BPF. */
 struct cell_stats {
 	u64 count[STATS_LINE];
 	u64 idle_wait[WAIT_BUCKETS];	/* waits while an allowed CPU idled */
 	struct ledger moves[NR_MOVES];
 	struct bursts bursts;
+	struct turns turns;
 };
 
 /* Why a task waits where it does, or runs where it does. */
@@ -344,10 +355,11 @@ HALLOWS_ASSERT_LAYOUT(newcomer, 12);
 HALLOWS_ASSERT_LAYOUT(tunables, 112);
 HALLOWS_ASSERT_LAYOUT(ledger, 64);
 HALLOWS_ASSERT_LAYOUT(bursts, 128);
+HALLOWS_ASSERT_LAYOUT(turns, 128);
 HALLOWS_ASSERT_LAYOUT(why_event, 48);
 HALLOWS_ASSERT_LAYOUT(group_key, 8);
 HALLOWS_ASSERT_LAYOUT(home, 16);
-HALLOWS_ASSERT_LAYOUT(cell_stats, 896);
+HALLOWS_ASSERT_LAYOUT(cell_stats, 1024);
 _Static_assert((int)NR_HALLOWS_STATS <= (int)STATS_LINE, "a counter for each statistic");
 
 #endif

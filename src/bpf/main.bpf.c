@@ -14,6 +14,7 @@
  *   alone    whether the agent still speaks
  *   task     virtual time, class
  *   slice    how long a task runs on
+ *   turn     how runs begin, for the guard
  *   burst    what the length of runs tells: class, price of moves, footprint
  *   weight   cpu.weight of cgroups
  *   why      the decisions about one task, for whoever asks
@@ -52,6 +53,7 @@ UEI_DEFINE(uei);
 #include "alone.bpf.h"
 #include "task.bpf.h"
 #include "slice.bpf.h"
+#include "turn.bpf.h"
 #include "burst.bpf.h"
 #include "weight.bpf.h"
 #include "why.bpf.h"
@@ -218,6 +220,8 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	ring = ring_between(tctx->last_cpu, cpu);
 	if (tctx->last_cpu != NO_CPU)
 		count(STAT_MOVE_SELF + ring);
+	if (turns_wanted && (tctx->slept_ns || tctx->last_cpu != NO_CPU))
+		count_turn(cpu, tctx->slept_ns, since_ns(tctx->queued_ns, now), ring);
 	burst_starts(tctx, ring);
 	tctx->slept_ns = 0;
 	tctx->last_cpu = cpu;

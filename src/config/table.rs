@@ -10,6 +10,7 @@ use crate::agent::price::MAX_PRICE_NS;
 const HYSTERESIS: &str = "Hysteresis";
 const TRACK: &str = "Track";
 const MOVES: &str = "Moves";
+const GUARD: &str = "Guard";
 
 /// Two tunables of which one must not be above the other.
 #[derive(Debug)]
@@ -416,6 +417,31 @@ pub static KEYS: &[Key] = &[
             low: 0.05,
             high: 1.0,
             at: |params| &mut params.home_fill,
+        },
+    },
+    Key {
+        name: "guard",
+        group: GUARD,
+        unit: "SWITCH",
+        doc: "Whether the agent's signals are withheld while the machine is seen to run better \
+              without them.",
+        kind: Kind::Choice {
+            words: &["on", "off"],
+            get: |params| usize::from(!params.guard),
+            set: |params, word| params.guard = word == 0,
+        },
+    },
+    Key {
+        name: "guard_period_s",
+        group: GUARD,
+        unit: "S",
+        doc: "Time in seconds between two comparisons with and without signals, which take a \
+              bit more than one.",
+        kind: Kind::Time {
+            unit_ns: 1000 * MS,
+            low: 1,
+            high: 3_600,
+            at: |params| &mut params.guard_period_ns,
         },
     },
 ];

@@ -25,6 +25,7 @@ impl Metrics {
         self.print_rates(out)?;
         self.print_prices(out)?;
         self.print_agent(out)?;
+        self.print_guard(out)?;
         writeln!(out)
     }
 
@@ -171,6 +172,20 @@ impl Metrics {
         )
     }
 
+    /// What the guard did, if there is an agent to guard.
+    fn print_guard(&self, out: &mut impl Write) -> io::Result<()> {
+        if self.period_ms == 0 {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "guard       withheld {:.0} %  compared {}  hurt {}",
+            percent(self.withheld, self.windows),
+            self.guard_compared,
+            self.guard_hurt
+        )
+    }
+
     fn per_second(&self, count: u64) -> impl Display {
         short(count as f64 * 1000.0 / self.interval_ms.max(1) as f64)
     }
@@ -251,6 +266,9 @@ mod tests {
             lapses: 1,
             windows: 200,
             flips: 1,
+            withheld: 20,
+            guard_compared: 3,
+            guard_hurt: 1,
             period_ms: 10,
             idle_wait_max_us: 812,
             homes: 2,
@@ -280,6 +298,7 @@ rescue/s    held 0  offline 0  price 0  order 0.5
 push/s      requested 5.0  applied 4.0  expired 0.5  mask 0  pinned 0  gone 0  gap 0.5  price 0
 price/us    smt 1.5 +-0.2 of 4000  llc 20.0 of 0
 agent       period 10 ms  windows/s 100  flips/s 0.5  fresh 99 %  lapses 1  homes 2  express 25 % of queued  longest wait beside an idle CPU 812 us
+guard       withheld 10 %  compared 3  hurt 1
 
 ";
         assert_eq!(printed(&metrics), expected);

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use hallows_load::cmd::{
-    affinity_churn, fifo, haunt, hogs, listen, periodic, pingpong, shares, spread,
+    affinity_churn, fifo, haunt, hogs, listen, periodic, pingpong, scribble, shares, spread,
 };
 use hallows_load::report::Report;
 
@@ -37,6 +37,7 @@ enum Load {
     Fifo(fifo::Args),
     Pingpong(pingpong::Args),
     Listen(listen::Args),
+    Scribble(scribble::Args),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Load::Fifo(args) => finish(fifo::run(args), cli.json),
         Load::Pingpong(args) => finish(pingpong::run(args), cli.json),
         Load::Listen(args) => finish(listen::run(args), cli.json),
+        Load::Scribble(args) => finish(scribble::run(args), cli.json),
     };
     ExitCode::from(code)
 }

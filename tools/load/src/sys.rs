@@ -5,6 +5,7 @@
 
 use std::io::{Error, Result};
 use std::mem::size_of_val;
+use std::os::fd::{AsFd, AsRawFd};
 use std::ptr;
 use std::sync::atomic::AtomicU32;
 
@@ -197,4 +198,36 @@ pub fn futex_wake_one(word: &AtomicU32) {
     let op = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
     // SAFETY: `word` is valid; waking nobody is no error.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), op, 1) };
+}
+
+/// Memory that others write as well, by words.
+#[derive(Debug)]
+pub struct SharedWords {
+    map: memmap2::MmapRaw,
+}
+
+impl SharedWords {
+    /// Maps the first `bytes` of `file`.
+    ///
+    /// # Errors
+    /// Those of mmap(2).
+    pub fn map(file: impl AsFd, bytes: usize) -> Result<SharedWords> {
+        let options = memmap2::MmapOptions::new().len(bytes).to_owned();
+        let map = options.map_raw(file.as_fd().as_raw_fd())?;
+        Ok(SharedWords { map })
+    }
+
+    /// Writes the word number `at`; nothing if there is none.
+    pub fn store(&self, at: usize, value: u64) {
+        if at < self.map.len() / 8 {
+            // SAFETY: in bounds and aligned, and nothing here refers to this memory.
+            unsafe {
+                self.map
+                    .as_mut_ptr()
+                    .cast::<u64>()
+                    .add(at)
+                    .write_volatile(value)
+            };
+        }
+    }
 }

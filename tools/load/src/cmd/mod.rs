@@ -8,5 +8,6 @@ pub mod hogs;
 pub mod listen;
 pub mod periodic;
 pub mod pingpong;
+pub mod scribble;
 pub mod shares;
 pub mod spread;
