@@ -59,6 +59,7 @@ static __always_inline bool take_head(struct task_struct *prev, struct task_ctx 
 {
 	struct task_struct *head;
 	bool own = nr_waiting(cpu);
+	u64 deadline;
 
 	track_waits(cpu, own);
 	if (cell->express_ns < full_slice_ns() || !own)
@@ -68,8 +69,9 @@ static __always_inline bool take_head(struct task_struct *prev, struct task_ctx 
 		return false;
 	if (prev_ctx && !swaps) {
 		/* the task that ran so far goes on if its deadline is the earlier one */
+		deadline = deadline_of(prev, prev_ctx, slice, whole_slice(prev_ctx, slice));
 		head = __COMPAT_scx_bpf_dsq_peek(track_dsq(cpu));
-		if (head && time_before(deadline_of(prev, prev_ctx, slice), head->scx.dsq_vtime))
+		if (head && time_before(deadline, head->scx.dsq_vtime))
 			return false;
 	}
 	if (!take_first(cpu, STAT_OWN, 0, now))

@@ -153,14 +153,14 @@ static __always_inline u64 whole_slice(const struct task_ctx *tctx, u64 slice)
 }
 
 /*
- * The virtual deadline of @p's next request, at most @slice long. A slice longer
- * than the usual is cut as soon as others wait, so nobody requests it. Who runs
- * its bursts whole, and was preempted, goes on with the request that it had made.
+ * The virtual deadline of @p's next request, at most @slice long, if its slice is
+ * to be @whole. A slice longer than the usual is cut as soon as others wait, so
+ * nobody requests it. Who runs its bursts whole, and was preempted, goes on with
+ * the request that it had made.
  */
-static __always_inline u64 deadline_of(struct task_struct *p, struct task_ctx *tctx, u64 slice)
+static __always_inline u64 deadline_of(struct task_struct *p, struct task_ctx *tctx, u64 slice, u64 whole)
 {
-	u64 request = slice < full_slice_ns() ? slice : full_slice_ns();
-	u64 whole = whole_slice(tctx, slice), begun = 0;
+	u64 request = slice < full_slice_ns() ? slice : full_slice_ns(), begun = 0;
 
 	if (tctx->avg_burst_ns < request)
 		request = tctx->avg_burst_ns;

@@ -205,7 +205,7 @@ static __always_inline u64 yard_fold(struct yard *yard, u32 nr_cpus)
 static __noinline void queue_on_track(struct task_struct *p, struct task_ctx *tctx, s32 cpu, u64 slice,
 				      u64 enq_flags)
 {
-	u64 now = scx_bpf_now();
+	u64 now = scx_bpf_now(), whole = whole_slice(tctx, slice);
 
 	if (cell_offline(cpu))
 		cpu = scx_bpf_task_cpu(p);
@@ -213,8 +213,7 @@ static __noinline void queue_on_track(struct task_struct *p, struct task_ctx *tc
 	rebase_vtime(p, tctx, cpu);
 	tctx->queued_ns = now;
 	tctx->on_express = false;
-	scx_bpf_dsq_insert_vtime(p, track_dsq(cpu), whole_slice(tctx, slice), deadline_of(p, tctx, slice),
-				 enq_flags);
+	scx_bpf_dsq_insert_vtime(p, track_dsq(cpu), whole, deadline_of(p, tctx, slice, whole), enq_flags);
 	if (!nr_waiting_hint(cpu))
 		track_moved(cpu, now);
 	track_waits(cpu, true);

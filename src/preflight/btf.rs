@@ -27,6 +27,7 @@ const NEEDED: &[&[&str]] = &[
     &["scx_bpf_kick_cpu"],
     &["scx_bpf_exit_bstr"],
     &["scx_bpf_task_cpu"],
+    &["scx_bpf_cpu_curr", "scx_bpf_cpu_rq"],
     &["scx_bpf_pick_idle_cpu"],
     &["scx_bpf_test_and_clear_cpu_idle"],
     &["scx_bpf_get_idle_cpumask"],
