@@ -76,9 +76,16 @@ impl Service {
 /// Whether the kernel under `root` says that it schedules, and by our name: an
 /// attachment that returned tells only that it had begun.
 pub fn schedules(root: &Path) -> bool {
-    let read = |file: &str| fs::read_to_string(root.join("sys/kernel/sched_ext").join(file));
-    let enabled = read("state").is_ok_and(|state| state.trim() == "enabled");
-    enabled && read("root/ops").is_ok_and(|name| name.starts_with(NAME))
+    let name = || fs::read_to_string(root.join("sys/kernel/sched_ext/root/ops"));
+    state(root).is_some_and(|state| state == "enabled")
+        && name().is_ok_and(|name| name.starts_with(NAME))
+}
+
+/// What the kernel under `root` says of any scheduler: `enabled`, `disabling` and so
+/// on. `None` if it has no sched_ext.
+pub fn state(root: &Path) -> Option<String> {
+    let text = fs::read_to_string(root.join("sys/kernel/sched_ext/state")).ok()?;
+    Some(text.trim().to_owned())
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use scx_hallows::sim::workload::WorkloadKind::{self, Bimodal, Exp, Groups, Hogs,
 /// Another value than the default, and a workload to which it matters.
 const ACTS: [(&str, &str, WorkloadKind); 22] = [
     ("saturate_enter", "3", Hogs),
-    ("saturate_leave", "0.1", Imbalance),
+    ("saturate_leave", "0.7", Hogs),
     ("hungry_enter", "0.9", Bimodal),
     ("hungry_leave", "0.15", Exp),
     ("dwell", "10", Imbalance),

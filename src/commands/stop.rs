@@ -15,7 +15,7 @@ use tracing::warn;
 use crate::exit::Error;
 use crate::logging;
 use crate::pins::{self, Claim, FOLDER};
-use crate::service::schedules;
+use crate::service::{schedules, state};
 use crate::stats::SOCKET;
 
 /// An agent that has not ended by then hangs.
@@ -46,7 +46,7 @@ impl Stop {
         // What was pinned may have been ejected long ago, and another one run now.
         if runs && kernel_does() {
             let pid = interrupt()?;
-            return match until(|| !kernel_does()) {
+            return match until(has_ended) {
                 true => print(format!("stopped scx_hallows, process {pid}\n")),
                 false => Err(Error::Failed(format!(
                     "process {pid} does not end: kill it, the kernel takes over then"
@@ -56,6 +56,9 @@ impl Stop {
         let Some(build) = pinned else {
             return print("no scx_hallows schedules here\n".into());
         };
+        if runs && !until(has_ended) {
+            warn!("the kernel does not end it: its log may say why");
+        }
         if !until(|| Claim::take(folder).is_ok()) {
             warn!("its agent hangs, and is still there");
         }
@@ -73,6 +76,11 @@ fn print(text: String) -> Result<(), Error> {
 /// Whether the kernel says that a scheduler of this name has its tasks.
 fn kernel_does() -> bool {
     schedules(Path::new("/"))
+}
+
+/// Whether it has taken them back: between the two it says that it is about to.
+fn has_ended() -> bool {
+    !kernel_does() && state(Path::new("/")).is_none_or(|state| state != "disabling")
 }
 
 /// Waits until it is so; false if it never is.
