@@ -179,9 +179,19 @@ mod tests {
         let unit = fs::read_to_string(unit).unwrap();
         let starts: Vec<_> = unit
             .lines()
-            .filter(|line| line.starts_with("ExecStart="))
+            .filter(|line| {
+                ["ExecStart=", "ExecStop="]
+                    .iter()
+                    .any(|key| line.starts_with(key))
+            })
             .collect();
-        assert_eq!(starts, ["ExecStart=/opt/hallows/bin/scx_hallows"]);
+        assert_eq!(
+            starts,
+            [
+                "ExecStart=/opt/hallows/bin/scx_hallows --pin",
+                "ExecStop=/opt/hallows/bin/scx_hallows stop"
+            ]
+        );
     }
 
     #[test]
