@@ -17,17 +17,20 @@ static __always_inline struct cell *cell_of(s32 cpu)
 	return ARRAY_ELEM_PTR(cells, cpu, MAX_CPUS);
 }
 
-/* Counts an event (enum hallows_stat) on the CPU that runs this code. */
-__noinline int count(u32 stat)
+/* Counts an event (enum hallows_stat) on @cpu, which is the one that runs this code or whose rq is locked. */
+static __always_inline void count_on(s32 cpu, u32 stat)
 {
-	struct cell_stats *stats = ARRAY_ELEM_PTR(cell_stats, bpf_get_smp_processor_id(), MAX_CPUS);
-	u64 *slot;
+	struct cell_stats *stats = ARRAY_ELEM_PTR(cell_stats, cpu, MAX_CPUS);
+	u64 *slot = stats ? MEMBER_VPTR(*stats, .count[stat]) : NULL;
 
-	if (!stats)
-		return 0;
-	slot = MEMBER_VPTR(*stats, .count[stat]);
 	if (slot)
 		(*slot)++;
+}
+
+/* The same on the CPU that runs this code, where a call does not matter. */
+__noinline int count(u32 stat)
+{
+	count_on(bpf_get_smp_processor_id(), stat);
 	return 0;
 }
 
@@ -96,10 +99,10 @@ static __always_inline u32 log2_bucket(u64 us)
  */
 static __always_inline void cell_count_idle_wait(struct cell *cell, s32 cpu, u64 queued_ns, u64 now)
 {
-	struct cell_stats *stats = ARRAY_ELEM_PTR(cell_stats, cpu, MAX_CPUS);
 	u64 from = cell->idle_since_ns, until = cell->idle_until_ns, overlap, *bucket;
+	struct cell_stats *stats;
 
-	if (!stats || !from || !queued_ns)
+	if (!from || !queued_ns)
 		return;
 	if (time_before(from, queued_ns))
 		from = queued_ns;
@@ -111,7 +114,8 @@ static __always_inline void cell_count_idle_wait(struct cell *cell, s32 cpu, u64
 		return;
 	if (overlap > cell->idle_wait_max_ns)
 		cell->idle_wait_max_ns = overlap;
-	bucket = MEMBER_VPTR(*stats, .idle_wait[log2_bucket(overlap / 1000)]);
+	stats = ARRAY_ELEM_PTR(cell_stats, cpu, MAX_CPUS);
+	bucket = stats ? MEMBER_VPTR(*stats, .idle_wait[log2_bucket(overlap / 1000)]) : NULL;
 	if (bucket)
 		(*bucket)++;
 }

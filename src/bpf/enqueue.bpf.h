@@ -14,7 +14,7 @@
 static __always_inline bool enqueue_idle(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
 					 u64 enq_flags, const struct orders *orders, u64 now)
 {
-	u32 home = home_of(p, tctx, now);
+	u32 home = home_of(p, tctx);
 	s32 to;
 
 	if (enq_flags & SCX_ENQ_REENQ)
@@ -44,7 +44,7 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 		queue_behind(p, tctx, to, orders->slice_ns, enq_flags);
 	else
 		queue_on_express(p, tctx, llc_of(cpu), orders->slice_ns, enq_flags, now);
-	explain(p, tctx, stay ? WHY_TRACK : WHY_EXPRESS, cpu, to, 0, now);
+	explain(p, tctx, stay ? WHY_TRACK : WHY_EXPRESS, cpu, to, 0);
 	if (hog >= 0 && (!stay || hog == to)) {
 		count(STAT_PREEMPT);
 		make_way(hog);
@@ -102,7 +102,7 @@ static __always_inline void enqueue_movable(struct task_struct *p, struct task_c
 		return;
 	}
 	queue_behind(p, tctx, to, orders->slice_ns, enq_flags);
-	explain(p, tctx, WHY_TRACK, cpu, to, 0, now);
+	explain(p, tctx, WHY_TRACK, cpu, to, 0);
 	/* only the task's own CPU is looked at by the core */
 	if (to != cpu)
 		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
@@ -125,7 +125,7 @@ static __always_inline void enqueue_pinned(struct task_struct *p, struct task_ct
 		return;
 	}
 	queue_behind(p, tctx, cpu, orders->slice_ns, enq_flags);
-	explain(p, tctx, WHY_PINNED, cpu, cpu, 0, now);
+	explain(p, tctx, WHY_PINNED, cpu, cpu, 0);
 	if ((enq_flags & SCX_ENQ_WAKEUP) && is_express(p, tctx) && can_preempt(cpu, now)) {
 		count(STAT_PREEMPT);
 		make_way(cpu);

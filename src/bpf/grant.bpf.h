@@ -87,7 +87,7 @@ static __noinline s32 push_target(const struct task_struct *p, const struct task
 		ahead = ahead_ns(cpu, p, tctx);
 		if (there + price_of(tctx, ring_between(cpu, to), now) < ahead) {
 			move_applied(MOVE_PUSH);
-			explain(p, tctx, WHY_PUSH, cpu, to, ahead - there, now);
+			explain(p, tctx, WHY_PUSH, cpu, to, ahead - there);
 			return to;
 		}
 		why = REJECT_PRICE;

@@ -58,13 +58,15 @@ static __always_inline bool node_disagrees(const struct task_struct *p, u32 llc)
 }
 
 /* The LLC where @p should run, MAX_LLCS: any. */
-static __always_inline u32 home_of(const struct task_struct *p, struct task_ctx *tctx, u64 now)
+static __always_inline u32 home_of(const struct task_struct *p, struct task_ctx *tctx)
 {
 	u32 tgid = p->tgid;
 	struct home *home;
+	u64 now;
 
 	if (nr_llcs == 1)
 		return MAX_LLCS;
+	now = scx_bpf_now();
 	if (tctx->home_checked_ns && time_before(now, tctx->home_checked_ns + HOME_RECHECK_NS))
 		return tctx->home_llc;
 	tctx->home_checked_ns = now;
@@ -139,7 +141,7 @@ static __always_inline s32 home_to_wait(const struct task_struct *p, const struc
 /* May @p leave @cpu to go home? Not if it has just come. */
 static __always_inline bool may_leave(const struct task_struct *p, struct task_ctx *tctx, s32 cpu, u64 now)
 {
-	return nr_llcs > 1 && !is_pinned(p) && is_away(home_of(p, tctx, now), cpu) &&
+	return nr_llcs > 1 && !is_pinned(p) && is_away(home_of(p, tctx), cpu) &&
 	       !time_before(now, tctx->home_moved_ns + HOME_MOVE_GAP_NS);
 }
 
@@ -192,7 +194,7 @@ static __always_inline bool leaves_for_home(const struct task_struct *p, struct 
  */
 static __noinline s32 home_for(struct task_struct *p, struct task_ctx *tctx, s32 cpu, bool woke, u64 now)
 {
-	u32 home = home_of(p, tctx, now);
+	u32 home = home_of(p, tctx);
 	s32 to;
 
 	if (!is_away(home, cpu) || (!woke && !may_leave(p, tctx, cpu, now)))
@@ -206,7 +208,7 @@ static __noinline s32 home_for(struct task_struct *p, struct task_ctx *tctx, s32
 		return -1;
 	}
 	move_applied(MOVE_HOME);
-	explain(p, tctx, WHY_HOME, cpu, to, 0, now);
+	explain(p, tctx, WHY_HOME, cpu, to, 0);
 	tctx->home_moved_ns = now;
 	return to;
 }

@@ -164,7 +164,7 @@ static __always_inline void count_idle(const struct task_struct *p, const struct
 
 	count(STAT_IDLE_SELF + ring_between(from, cpu));
 	decision("%d found CPU %d idle, was at %d", p->pid, cpu, from);
-	explain(p, tctx, arrives ? WHY_HOME_IDLE : WHY_IDLE, from, cpu, 0, now);
+	explain(p, tctx, arrives ? WHY_HOME_IDLE : WHY_IDLE, from, cpu, 0);
 	if (!was_away)
 		return;
 	move_requested(MOVE_HOME, 1);

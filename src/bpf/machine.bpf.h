@@ -47,13 +47,11 @@ static __always_inline s32 cpu_in_slot(u32 llc, u32 slot)
 	return cpu ? *cpu : -1;
 }
 
-/* The distance between two CPUs: enum hallows_ring. */
-__noinline u32 ring_between(s32 a, s32 b)
+/* The distance between two different CPUs. */
+__noinline u32 ring_apart(s32 a, s32 b)
 {
 	const volatile struct cpu_place *pa = place_of(a), *pb = place_of(b);
 
-	if (a == b)
-		return RING_SELF;
 	if (!pa || !pb)
 		return RING_MACHINE;
 	if (pa->core == pb->core)
@@ -61,6 +59,12 @@ __noinline u32 ring_between(s32 a, s32 b)
 	if (pa->llc == pb->llc)
 		return RING_LLC;
 	return pa->node == pb->node ? RING_NODE : RING_MACHINE;
+}
+
+/* The distance between two CPUs: enum hallows_ring. */
+static __always_inline u32 ring_between(s32 a, s32 b)
+{
+	return a == b ? RING_SELF : ring_apart(a, b);
 }
 
 #endif

@@ -80,22 +80,23 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 {
 	struct task_ctx *tctx = task_ctx_of(p);
 	s32 here = bpf_get_smp_processor_id(), cpu;
-	u64 now = scx_bpf_now();
 	struct orders orders;
 	u32 home;
+	u64 now;
 
 	if (!tctx || has_verdict(p))
 		return prev_cpu;
 	tctx->queued_ns = 0;
 	tctx->on_express = false;
 	tctx->near_wake = wake_flags & SCX_WAKE_SYNC;
-	home = home_of(p, tctx, now);
-	if (!is_away(home, here) && waker_fits(p, prev_cpu, here, tctx->near_wake, now)) {
-		count(STAT_SYNC);
-		explain(p, tctx, WHY_SYNC, prev_cpu, here, 0, now);
+	home = home_of(p, tctx);
+	if (!is_away(home, here) && waker_fits(p, prev_cpu, here, tctx->near_wake)) {
+		count_on(here, STAT_SYNC);
+		explain(p, tctx, WHY_SYNC, prev_cpu, here, 0);
 		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, full_slice_ns(), 0);
 		return here;
 	}
+	now = scx_bpf_now();
 	read_orders(prev_cpu, &orders, now);
 	cpu = pick_idle_near(p, tctx, home, prev_cpu, &orders, now);
 	if (cpu < 0)
@@ -219,7 +220,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	explain_run(p, tctx, cpu, now);
 	ring = ring_between(tctx->last_cpu, cpu);
 	if (tctx->last_cpu != NO_CPU)
-		count(STAT_MOVE_SELF + ring);
+		count_on(cpu, STAT_MOVE_SELF + ring);
 	if (turns_wanted && (tctx->slept_ns || tctx->last_cpu != NO_CPU))
 		count_turn(cpu, tctx->slept_ns, since_ns(tctx->queued_ns, now), ring);
 	burst_starts(tctx, ring);

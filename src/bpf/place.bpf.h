@@ -139,13 +139,12 @@ static __always_inline s32 birth_track(const struct task_struct *p, s32 cpu)
  * CPU is looked for: on a machine of ping-pong pairs that search, and the line
  * of the idle mask, are what costs.
  */
-static __always_inline bool waker_fits(const struct task_struct *p, s32 prev_cpu, s32 here, bool sync,
-				       u64 now)
+static __always_inline bool waker_fits(const struct task_struct *p, s32 prev_cpu, s32 here, bool sync)
 {
 	struct task_struct *waker = (void *)bpf_get_current_task_btf();
 	struct cell *cell = cell_of(here);
 
-	if (!sync && (prev_cpu != here || !cell || now - cell->run_since_ns >= need_ns(RING_LLC)))
+	if (!sync && (prev_cpu != here || !cell || scx_bpf_now() - cell->run_since_ns >= need_ns(RING_LLC)))
 		return false;
 	if (!cell || (waker->flags & PF_EXITING) || llc_of(here) != llc_of(prev_cpu))
 		return false;
@@ -153,7 +152,7 @@ static __always_inline bool waker_fits(const struct task_struct *p, s32 prev_cpu
 	    cell->curr_avg_ns >= (sync ? express_max_ns() / 4 : need_ns(RING_LLC)))
 		return false;
 	return bpf_cpumask_test_cpu(here, p->cpus_ptr) && !nr_waiting_hint(here) &&
-	       !scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | here);
+	       !scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL);
 }
 
 #endif

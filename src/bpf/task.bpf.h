@@ -89,9 +89,11 @@ static __always_inline u64 task_weight(const struct task_struct *p, const struct
 	return weight ?: 1;
 }
 
-/* @ns of run time as virtual time of @p. */
+/* @ns of run time as virtual time of @p. Most have the usual weight, and a division takes long. */
 static __always_inline u64 to_vtime(const struct task_struct *p, const struct task_ctx *tctx, u64 ns)
 {
+	if (p->scx.weight == 100 && tctx->cgroup_weight == 100)
+		return ns;
 	return ns * 100 / task_weight(p, tctx);
 }
 

@@ -106,14 +106,21 @@ static __always_inline bool made_way(s32 cpu)
 
 /*
  * nr_waiting() for those who ask often about the CPU that they are on, and need
- * no right answer: to find a DSQ takes as long as all else that they do. Like a
- * bit of a yard it may be lost for a moment.
+ * no right answer: to find a DSQ takes as long as all else that they do. Who finds
+ * none saves the next one the look. Like a bit of a yard the hint may be lost for a
+ * moment, until the tick.
  */
 static __always_inline u32 nr_waiting_hint(s32 cpu)
 {
 	struct track_state *track = track_of(cpu);
+	u32 nr;
 
-	return track && track->waits ? nr_waiting(cpu) : 0;
+	if (!track || !track->waits)
+		return 0;
+	nr = nr_waiting(cpu);
+	if (!nr)
+		track->waits = false;
+	return nr;
 }
 
 /* Notes for the hint whether anything waits on @cpu's track; tests before it writes. */

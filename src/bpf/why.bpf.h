@@ -102,11 +102,15 @@ static __always_inline u64 trip_of(const struct task_ctx *tctx, s32 from, s32 cp
 
 /* @p was at @from and is placed at @cpu, which saves it @saved_ns of waiting. */
 static __always_inline void explain(const struct task_struct *p, const struct task_ctx *tctx,
-				    enum hallows_why why, s32 from, s32 cpu, u64 saved_ns, u64 now)
+				    enum hallows_why why, s32 from, s32 cpu, u64 saved_ns)
 {
-	if (asked(p))
-		tell_placed((u64)p->pid << 32 | why, trip_of(tctx, from, cpu), saved_ns,
-			    price_of(tctx, ring_between(from, cpu), now), now);
+	u64 now;
+
+	if (!asked(p))
+		return;
+	now = scx_bpf_now();
+	tell_placed((u64)p->pid << 32 | why, trip_of(tctx, from, cpu), saved_ns,
+		    price_of(tctx, ring_between(from, cpu), now), now);
 }
 
 /* @p begins to run on @cpu. */
