@@ -7,6 +7,11 @@
 
 #define BIRTH_CHOICES 4
 
+static __always_inline bool runs_hog(const struct cell *cell)
+{
+	return (cell->flags & CELL_HOG) && !(cell->flags & CELL_HELD) && !cell->offline && cell->run_since_ns;
+}
+
 /*
  * A hog makes way for a latency-critical task at once, but not twice within
  * preempt_gap_ns: a sparse wake-up never waits, a storm of them can't turn the
@@ -16,9 +21,15 @@ static __always_inline bool can_preempt(s32 cpu, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 
-	if (!cell || !(cell->flags & CELL_HOG) || (cell->flags & CELL_HELD) || cell->offline || !cell->run_since_ns)
-		return false;
-	return time_before(cell->preempted_ns + preempt_gap_ns(), now);
+	return cell && runs_hog(cell) && time_before(cell->preempted_ns + preempt_gap_ns(), now);
+}
+
+/* The waker of @p is a hog whose CPU would do: it may make way for whom it woke as often as it likes. */
+static __always_inline bool waker_makes_way(const struct task_struct *p, s32 cpu, s32 here)
+{
+	struct cell *cell = cell_of(here);
+
+	return cell && runs_hog(cell) && llc_of(here) == llc_of(cpu) && bpf_cpumask_test_cpu(here, p->cpus_ptr);
 }
 
 /* A random other CPU of @cpu's LLC that @p may use, -1 if it isn't one. */
@@ -37,10 +48,10 @@ static __always_inline s32 random_peer(const struct task_struct *p, s32 cpu)
 	return peer;
 }
 
-/* A CPU of @cpu's LLC whose hog can make way for @p: its own, else one of two. */
-static __always_inline s32 preemptible_near(const struct task_struct *p, s32 cpu, u64 now)
+/* A CPU of @cpu's LLC whose hog can make way for @p: its own, else one of two, else its waker's. */
+static __always_inline s32 preemptible_near(const struct task_struct *p, s32 cpu, bool woke, u64 now)
 {
-	s32 peer, i;
+	s32 here = bpf_get_smp_processor_id(), peer, i;
 
 	if (can_preempt(cpu, now))
 		return cpu;
@@ -49,7 +60,7 @@ static __always_inline s32 preemptible_near(const struct task_struct *p, s32 cpu
 		if (peer >= 0 && can_preempt(peer, now))
 			return peer;
 	}
-	return -1;
+	return woke && waker_makes_way(p, cpu, here) ? here : -1;
 }
 
 /* Claims an idle CPU for @p, which is at @cpu: in the LLC, else as far as pays. */

@@ -17,5 +17,12 @@ finish hogs periodic
 check "queued on the express track, a second" "$(stat queue.express)" '>' 100
 check "dispatched from it, a second" "$(stat dispatch.express)" '>' 100
 check "p99 of wake-ups, us" "$(field p99_us /tmp/periodic)" '<' 10000
+
+# A hog makes way for whom it wakes however soon: each of these wakes a partner
+# that waits again at once, and spins until it does. Elsewhere it would make way
+# 2000 times a second on each CPU.
+stress-ng --futex "$CPUS" --timeout 1s --metrics-brief >/tmp/futex 2>&1
+answered=$(awk '$4 == "futex" {print $9}' /tmp/futex)
+check "wake-ups by hogs that were answered, a second" "$answered" '>' 30000
 stop
 clean_dmesg
