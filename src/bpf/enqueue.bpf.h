@@ -36,7 +36,7 @@ static __always_inline bool enqueue_idle(struct task_struct *p, struct task_ctx 
 static __always_inline void enqueue_express(struct task_struct *p, struct task_ctx *tctx, s32 cpu, s32 to,
 					    u64 enq_flags, const struct orders *orders, u64 now)
 {
-	s32 hog = preemptible_near(p, cpu, enq_flags & SCX_ENQ_WAKEUP, now);
+	s32 hog = preemptible_near(p, tctx, cpu, enq_flags & SCX_ENQ_WAKEUP, now);
 	bool stay = hog == to || tctx->near_wake || ahead_ns(to, p, tctx) < short_slice_ns() ||
 		    !has_whole_llc(p, llc_of(cpu));
 

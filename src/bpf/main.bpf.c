@@ -36,6 +36,7 @@
  * BPF alone conserves work: nothing here waits for the agent.
  */
 #include <scx/common.bpf.h>
+#include <bpf_experimental.h>
 #include "intf.h"
 
 char _license[] SEC("license") = "GPL";
@@ -96,6 +97,7 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, full_slice_ns(), 0);
 		return here;
 	}
+	tctx->waker_cpu = in_interrupt() ? NO_CPU : here;
 	now = scx_bpf_now();
 	read_orders(prev_cpu, &orders, now);
 	cpu = pick_idle_near(p, tctx, home, prev_cpu, &orders, now);

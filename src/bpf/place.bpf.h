@@ -7,9 +7,17 @@
 
 #define BIRTH_CHOICES 4
 
-static __always_inline bool runs_hog(const struct cell *cell)
+/* Does this run in an interrupt, and not on behalf of the task that has the CPU? */
+static __always_inline bool in_interrupt(void)
 {
-	return (cell->flags & CELL_HOG) && !(cell->flags & CELL_HELD) && !cell->offline && cell->run_since_ns;
+	return get_preempt_count() & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET);
+}
+
+static __always_inline bool runs_hog(s32 cpu)
+{
+	struct cell *cell = cell_of(cpu);
+
+	return cell && (cell->flags & (CELL_HOG | CELL_HELD)) == CELL_HOG && !cell->offline && cell->run_since_ns;
 }
 
 /*
@@ -17,19 +25,25 @@ static __always_inline bool runs_hog(const struct cell *cell)
  * preempt_gap_ns: a sparse wake-up never waits, a storm of them can't turn the
  * CPU's time into context switches.
  */
-static __always_inline bool can_preempt(s32 cpu, u64 now)
+__noinline bool can_preempt(s32 cpu, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 
-	return cell && runs_hog(cell) && time_before(cell->preempted_ns + preempt_gap_ns(), now);
+	return cell && runs_hog(cpu) && time_before(cell->preempted_ns + preempt_gap_ns(), now);
 }
 
-/* The waker of @p is a hog whose CPU would do: it may make way for whom it woke as often as it likes. */
-static __always_inline bool waker_makes_way(const struct task_struct *p, s32 cpu, s32 here)
+/*
+ * The CPU of a hog that just woke @p, which is at @cpu, -1 if there is none that would
+ * do. It may make way for whom it woke as often as it likes; an interrupt, or a wake-up
+ * handed on to the CPU of @p, is not its doing.
+ */
+static __always_inline s32 waker_for(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu)
 {
-	struct cell *cell = cell_of(here);
+	s32 here = bpf_get_smp_processor_id();
 
-	return cell && runs_hog(cell) && llc_of(here) == llc_of(cpu) && bpf_cpumask_test_cpu(here, p->cpus_ptr);
+	if (here != tctx->waker_cpu || !runs_hog(here) || llc_of(here) != llc_of(cpu))
+		return -1;
+	return bpf_cpumask_test_cpu(here, p->cpus_ptr) ? here : -1;
 }
 
 /* A random other CPU of @cpu's LLC that @p may use, -1 if it isn't one. */
@@ -49,9 +63,10 @@ static __always_inline s32 random_peer(const struct task_struct *p, s32 cpu)
 }
 
 /* A CPU of @cpu's LLC whose hog can make way for @p: its own, else one of two, else its waker's. */
-static __always_inline s32 preemptible_near(const struct task_struct *p, s32 cpu, bool woke, u64 now)
+static __always_inline s32 preemptible_near(const struct task_struct *p, const struct task_ctx *tctx,
+					    s32 cpu, bool woke, u64 now)
 {
-	s32 here = bpf_get_smp_processor_id(), peer, i;
+	s32 peer, i;
 
 	if (can_preempt(cpu, now))
 		return cpu;
@@ -60,7 +75,7 @@ static __always_inline s32 preemptible_near(const struct task_struct *p, s32 cpu
 		if (peer >= 0 && can_preempt(peer, now))
 			return peer;
 	}
-	return woke && waker_makes_way(p, cpu, here) ? here : -1;
+	return woke ? waker_for(p, tctx, cpu) : -1;
 }
 
 /* Claims an idle CPU for @p, which is at @cpu: in the LLC, else as far as pays. */

@@ -54,5 +54,7 @@ check "CPU seconds of the one that got the least" "$(lowest cpu_seconds /tmp/mov
 check "CPU seconds of the one that could not" "$(field total_cpu_seconds /tmp/bound)" '>' 1
 totals
 check "tasks rescued from its track, a second" "$(stat dispatch.rescue)" '>' 0
+# The others of its LLC look there in time: nobody who may leave waits for 50 ms.
+check "of them moved to the emergency queue, a second" "$(stat rescue.held)" '==' 0
 stop
 clean_dmesg

@@ -11,31 +11,31 @@
 # Instructions that the verifier walked, on all paths, by the series of the
 # kernel. A program that is not here fails; a new table is what this prints.
 BUDGET='
-hallows_select_cpu            4264   4447   3828
-hallows_enqueue              42311  47159  41352
-hallows_dispatch             50136  52301  55222
-hallows_running               1481   1587   1587
-hallows_tick                  9321   7937   6581
-hallows_stopping               950    950    950
-hallows_update_idle            381    374    398
-hallows_cpu_release           1856   1856      -
-hallows_cpu_acquire             82     82      -
-hallows_init_task               39     39     39
-hallows_exit_task                4      4      4
-hallows_enable                 302    302    306
-hallows_cgroup_init             14     14     14
-hallows_cgroup_set_weight       13     16     16
-hallows_cgroup_move            267    267    271
-hallows_dump                   107    135    107
-hallows_dump_cpu              1387   1391   1383
-hallows_dump_task              406    407    407
-hallows_cpu_online             105    105    105
-hallows_cpu_offline            543    548    543
-hallows_place                  393    393    393
-hallows_look                   191    191    191
-hallows_init                   392    392    392
-hallows_exit                    29     29     32
-hallows_sched_switch             -      -   1404
+hallows_select_cpu             4806   4795   4715
+hallows_enqueue               44695  50773  46876
+hallows_dispatch              51580  54190  56565
+hallows_running                1476   1854   1854
+hallows_tick                   9261   7871   6578
+hallows_stopping                984    984    984
+hallows_update_idle             381    374    398
+hallows_cpu_release            1857   1857      -
+hallows_cpu_acquire              82     82      -
+hallows_init_task                39     39     39
+hallows_exit_task                 4      4      4
+hallows_enable                  302    302    306
+hallows_cgroup_init              14     14     14
+hallows_cgroup_set_weight        13     16     16
+hallows_cgroup_move             267    267    271
+hallows_dump                    107    135    107
+hallows_dump_cpu               1387   1391   1383
+hallows_dump_task               406    407    407
+hallows_cpu_online              105    105    105
+hallows_cpu_offline             544    549    544
+hallows_place                   393    393    393
+hallows_look                    191    191    191
+hallows_init                    392    392    392
+hallows_exit                     29     29     32
+hallows_sched_switch              -      -   1405
 '
 
 case $(uname -r) in
