@@ -163,9 +163,10 @@ pub fn adopt<'a>(
     options: &Options,
     params: &Params,
     open: &'a mut MaybeUninit<OpenObject>,
+    counts: bool,
     claim: Claim,
 ) -> Result<Loaded<'a>> {
-    let mut skel = open_pinned(options, open, &claim)?;
+    let mut skel = open_pinned(options, open, counts, &claim)?;
     // SAFETY: the memory goes into the same struct as the skeleton.
     let memory = unsafe { Memory::of(&mut skel)? };
     let rodata = skel.maps.rodata_data.context("no .rodata is mapped")?;
@@ -194,6 +195,7 @@ pub fn adopt<'a>(
         map,
         nr_cpu_ids,
         since: Instant::now().checked_sub(age).unwrap_or_else(Instant::now),
+        counters: None,
     })
 }
 
@@ -201,6 +203,7 @@ pub fn adopt<'a>(
 fn open_pinned<'a>(
     options: &Options,
     open: &'a mut MaybeUninit<OpenObject>,
+    counts: bool,
     claim: &Claim,
 ) -> Result<BpfSkel<'a>> {
     let builder = BpfSkelBuilder::default();
@@ -213,6 +216,7 @@ fn open_pinned<'a>(
     }
     skel.progs.hallows_place.set_autoload(true);
     skel.progs.hallows_look.set_autoload(true);
+    skel.progs.hallows_refill.set_autoload(counts);
     // Were it to be created, its programs would be loaded, too.
     let ops = skel.maps.hallows_ops.name().to_owned();
     skel.maps.hallows_ops.set_autocreate(false)?;

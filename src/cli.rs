@@ -16,6 +16,7 @@ use crate::commands::Command;
 use crate::config::Sources;
 use crate::ejection::store::default_folder;
 use crate::exit::Error;
+use crate::pmu::{self, Pmu};
 use tunables::Tunables;
 
 /// Schedules this machine's tasks, with its CPUs as the cells of a cellular automaton.
@@ -96,6 +97,12 @@ pub struct Cli {
     #[arg(long)]
     pub pin: bool,
 
+    /// Count what tasks miss in the caches after moves, and let their moves cost by
+    /// that: off, auto (cache-misses), or an event such as LLC-load-misses or 0x412e
+    /// (raw). Where it counts nothing it stays off. Each switch then reads a counter.
+    #[arg(long, value_name = "EVENT", default_value = "off", value_parser = pmu::parse)]
+    pub pmu: Pmu,
+
     /// Read the configuration from FILE, which has to exist, instead of
     /// /etc/scx_hallows/config.toml, which need not. Options override it.
     #[arg(long, value_name = "FILE")]
@@ -132,6 +139,8 @@ pub struct Options {
     pub no_agent: bool,
     /// Let it outlive its agent.
     pub pin: bool,
+    /// What to count for footprints.
+    pub pmu: Pmu,
     /// Where to leave a report after an ejection.
     pub report_dir: PathBuf,
     /// How often `-v` was given.
@@ -166,6 +175,7 @@ impl Cli {
             watchdog_ms: self.watchdog_ms,
             no_agent: self.no_agent,
             pin: self.pin,
+            pmu: self.pmu.clone(),
             report_dir: self.report_dir.clone().unwrap_or_else(default_folder),
             verbose: self.verbose,
             libbpf: self.libbpf.clone(),

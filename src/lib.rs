@@ -32,6 +32,8 @@ pub mod logging;
 #[cfg(feature = "bpf")]
 pub mod pins;
 #[cfg(feature = "bpf")]
+pub mod pmu;
+#[cfg(feature = "bpf")]
 pub mod preflight;
 pub mod recording;
 #[cfg(feature = "bpf")]

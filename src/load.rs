@@ -26,6 +26,7 @@ use crate::bpf_skel::{BpfSkel, BpfSkelBuilder, OpenBpfSkel};
 use crate::cli::Options;
 use crate::hotplug::write_places;
 use crate::pins::{Claim, FOLDER, Pins};
+use crate::pmu::{self, Counters};
 use crate::verified;
 use crate::watchdog;
 
@@ -41,6 +42,8 @@ pub struct Loaded<'a> {
     pub nr_cpu_ids: usize,
     /// When it was attached.
     pub since: Instant,
+    /// What is counted for footprints.
+    pub counters: Option<Counters>,
 }
 
 /// What keeps the kernel scheduling by it. Dropped, it ends that, unless the agent
@@ -73,17 +76,30 @@ pub fn start<'a>(
 ) -> Result<Loaded<'a>> {
     try_set_rlimit_infinity();
     let watchdog_ms = options.watchdog_ms.unwrap_or_else(watchdog::patience_ms);
-    let loaded = match options.pin {
-        false => load(options, params, watchdog_ms, open, None)?,
+    let event = options.pmu.0.as_ref().filter(|event| pmu::usable(event));
+    let counts = event.is_some();
+    let mut loaded = match options.pin {
+        false => load(options, params, watchdog_ms, open, counts, None)?,
         true => {
             let claim = Claim::take(Path::new(FOLDER))?;
             if adopt::finds(&claim, options, watchdog_ms)? {
-                adopt::adopt(options, params, open, claim)?
+                adopt::adopt(options, params, open, counts, claim)?
             } else {
-                load(options, params, watchdog_ms, open, Some(claim.renew()?))?
+                load(
+                    options,
+                    params,
+                    watchdog_ms,
+                    open,
+                    counts,
+                    Some(claim.renew()?),
+                )?
             }
         }
     };
+    if let Some(event) = event {
+        let counters = Counters::start(event, &mut loaded.skel, loaded.roster.cpus());
+        loaded.counters = Some(counters?);
+    }
     info!("scheduling {}", loaded.map.size());
     if options.watchdog_ms.is_none() {
         watchdog::explain(watchdog_ms);
@@ -96,6 +112,7 @@ fn load<'a>(
     params: &Params,
     watchdog_ms: u32,
     open: &'a mut MaybeUninit<OpenObject>,
+    counts: bool,
     pins: Option<Pins>,
 ) -> Result<Loaded<'a>> {
     let builder = BpfSkelBuilder::default();
@@ -109,6 +126,7 @@ fn load<'a>(
     map.fits_memory()?;
     let nr_cpu_ids = nr_cpu_ids(&map);
     configure(&mut skel, &map, options, watchdog_ms, nr_cpu_ids)?;
+    skel.progs.hallows_refill.set_autoload(counts);
     if let Some(pins) = &pins {
         for mut map in skel.open_object_mut().maps_mut() {
             map.set_pin_path(pins.claim().path(map.name()))?;
@@ -136,6 +154,7 @@ fn load<'a>(
         map,
         nr_cpu_ids,
         since: Instant::now(),
+        counters: None,
     })
 }
 

@@ -37,6 +37,7 @@ use crate::exit::Error;
 use crate::held::HeldCpus;
 use crate::hotplug::Hotplug;
 use crate::load::{self, Hold};
+use crate::pmu::Counters;
 use crate::recording::Header;
 use crate::rescues::{self, Rescues};
 use crate::service::Service;
@@ -67,6 +68,7 @@ pub struct Scheduler<'a> {
     server: Option<Server>,
     started: Instant,
     history: History,
+    counters: Option<Counters>,
     held: HeldCpus,
     rescues: Rescues,
     report_dir: PathBuf,
@@ -107,6 +109,7 @@ impl<'a> Scheduler<'a> {
             server: server.ok(),
             started: loaded.since,
             history: History::default(),
+            counters: loaded.counters,
             held: HeldCpus::new(Instant::now()),
             rescues: Rescues::default(),
             report_dir: options.report_dir.clone(),
@@ -183,6 +186,9 @@ impl<'a> Scheduler<'a> {
             Ok(Some(map)) => {
                 self.map = map;
                 self.tape.forget();
+                if let Some(counters) = &mut self.counters {
+                    counters.cover(&self.skel, self.hotplug.cpus());
+                }
                 if let Some(agent) = &mut self.agent {
                     agent.set_map(&self.map);
                 }

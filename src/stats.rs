@@ -209,6 +209,9 @@ pub struct Metrics {
     #[stat(desc = "tasks that jumped the queue, after more than starved_ms in it")]
     pub rescued_order: u64,
 
+    #[stat(desc = "runs after a move whose cache misses were counted (--pmu)")]
+    pub refills: u64,
+
     #[stat(desc = "decisions under a fresh signal of the agent")]
     pub fresh: u64,
     #[stat(desc = "decisions under static defaults")]
@@ -314,6 +317,7 @@ impl Metrics {
             rescued_offline: of(intf::hallows_stat_STAT_RESCUE_OFFLINE),
             rescued_price: of(intf::hallows_stat_STAT_RESCUE_PRICE),
             rescued_order: of(intf::hallows_stat_STAT_RESCUE_ORDER),
+            refills: of(intf::hallows_stat_STAT_REFILL),
             fresh: of(intf::hallows_stat_STAT_FRESH),
             stale: of(intf::hallows_stat_STAT_STALE),
             ..Metrics::default()

@@ -6,7 +6,8 @@
  *  - How much longer bursts are that began on another CPU is what a move over
  *    that ring costs: no counter of the hardware is needed for that.
  *  - A short burst, or a small process, can't have filled much of a cache, so
- *    its moves cost less than the usual.
+ *    its moves cost less than the usual. Where a counter of the hardware may be
+ *    used, it says so instead (refill.bpf.h).
  */
 #ifndef __HALLOWS_BURST_BPF_H
 #define __HALLOWS_BURST_BPF_H
@@ -20,6 +21,9 @@
 #define LONGEST_BURSTS 8		/* times express_max_ns(): more of a burst does not count */
 #define PAGE_KINDS 2		/* file and anonymous pages, the first two of rss_stat */
 
+#define REFILL_NS 100000	/* how long after a move its misses count */
+#define REFILL_USUAL 200	/* of a usual task, at 100 ns each the usual price in an LLC */
+
 /* A run begins at the distance @ring from the last one. */
 static __always_inline void burst_starts(struct task_ctx *tctx, u32 ring)
 {
@@ -27,6 +31,7 @@ static __always_inline void burst_starts(struct task_ctx *tctx, u32 ring)
 		tctx->burst_ring = tctx->last_cpu == NO_CPU ? NR_RINGS : ring;
 	else if (ring != RING_SELF)
 		tctx->burst_ring = NR_RINGS;
+	tctx->refilling = tctx->last_cpu != NO_CPU && ring >= RING_LLC;
 }
 
 /* Adds a whole burst to the sums, if it was short and moved at its start only. */
@@ -49,6 +54,12 @@ static __always_inline void count_burst(const struct task_ctx *tctx, s32 cpu)
 	*sum_sq += off * off;
 }
 
+/* How much cache the task fills, by what it was seen to fill again. */
+static __always_inline u32 footprint_by_refills(const struct task_ctx *tctx)
+{
+	return bounded((u64)tctx->refills * FOOTPRINT_USUAL / REFILL_USUAL, FOOTPRINT_MIN, FOOTPRINT_MAX);
+}
+
 /*
  * How much cache the task fills, from its resident set and its bursts. The set
  * is that of the process, read without its lock and now and then: it need not
@@ -61,6 +72,8 @@ static __always_inline u32 footprint_of(const struct task_struct *p, const struc
 	s64 pages = 0;
 	u32 i;
 
+	if (tctx->knows_refills)
+		return footprint_by_refills(tctx);
 	if (tctx->avg_burst_ns < TINY_BURST_NS)
 		return FOOTPRINT_MIN;
 	if (mm && bpf_core_field_exists(mm->rss_stat[0].count)) {

@@ -155,4 +155,25 @@ int hallows_place(struct newcomer *who)
 	return settle(who->cpu, who->peer, who->core);
 }
 
+/* The masks and the queues of one CPU. */
+static int init_cpu(s32 cpu)
+{
+	struct cell *cell = cell_of(cpu);
+	int err;
+
+	if (!cell)
+		return -EINVAL;
+	err = scx_bpf_create_dsq(track_dsq(cpu), -1);
+	if (!err)
+		err = span_create(&scratch_spans, cpu);
+	if (err)
+		return err;
+	cell->patrol = cpu; /* each CPU begins elsewhere */
+	/* who has a place was online at load */
+	cell->offline = llc_of(cpu) >= MAX_LLCS;
+	if (!cell->offline)
+		spans_put(cpu, true);
+	return 0;
+}
+
 #endif

@@ -242,6 +242,7 @@ enum hallows_stat {
 	STAT_RESCUE_OFFLINE,	/* the CPU went offline */
 	STAT_RESCUE_PRICE,	/* over W_max: taken whatever the move costs */
 	STAT_RESCUE_ORDER,	/* starved by the order of its track: jumped the queue */
+	STAT_REFILL,		/* runs after a move of which a hardware counter told */
 	NR_HALLOWS_STATS,
 	STATS_LINE = 48,
 };

@@ -16,6 +16,7 @@
  *   slice    how long a task runs on
  *   turn     how runs begin, for the guard
  *   burst    what the length of runs tells: class, price of moves, footprint
+ *   refill   what a hardware counter tells of moves
  *   weight   cpu.weight of cgroups
  *   why      the decisions about one task, for whoever asks
  *   track    the queues
@@ -56,6 +57,7 @@ UEI_DEFINE(uei);
 #include "slice.bpf.h"
 #include "turn.bpf.h"
 #include "burst.bpf.h"
+#include "refill.bpf.h"
 #include "weight.bpf.h"
 #include "why.bpf.h"
 #include "track.bpf.h"
@@ -423,27 +425,6 @@ void BPF_STRUCT_OPS_SLEEPABLE(hallows_cpu_offline, s32 cpu)
 {
 	leave(cpu, scx_bpf_now());
 	__sync_fetch_and_add(&nr_hotplugs, 1);
-}
-
-/* The masks and the queues of one CPU. */
-static int init_cpu(s32 cpu)
-{
-	struct cell *cell = cell_of(cpu);
-	int err;
-
-	if (!cell)
-		return -EINVAL;
-	err = scx_bpf_create_dsq(track_dsq(cpu), -1);
-	if (!err)
-		err = span_create(&scratch_spans, cpu);
-	if (err)
-		return err;
-	cell->patrol = cpu; /* each CPU begins elsewhere */
-	/* who has a place was online at load */
-	cell->offline = llc_of(cpu) >= MAX_LLCS;
-	if (!cell->offline)
-		spans_put(cpu, true);
-	return 0;
 }
 
 s32 BPF_STRUCT_OPS_SLEEPABLE(hallows_init)

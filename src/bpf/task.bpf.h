@@ -33,10 +33,13 @@ struct task_ctx {
 	u16 clock_cpu;
 	u16 last_cpu;		/* where it last ran, NO_CPU: nowhere yet */
 	u16 waker_cpu;		/* where the task ran that last woke it, NO_CPU: an interrupt did */
+	u32 refills;		/* EWMA of what it missed after moves, in REFILL_NS */
 	u8 footprint;		/* how much of a cache it fills, in quarters of the usual */
 	u8 burst_ring;		/* how far from the last one this burst began, NR_RINGS: unknown */
 	bool near_wake;		/* its waker is about to sleep, or it was not yet off its CPU */
 	bool on_express;	/* waits on, or came from, an express track */
+	bool refilling;		/* this run began with a move out of reach of the last cache */
+	bool knows_refills;	/* @refills is of something */
 };
 
 struct {

@@ -77,6 +77,7 @@ impl Metrics {
             ("llc", self.move_llc),
             ("node", self.move_node),
             ("machine", self.move_machine),
+            ("refills", self.refills),
         ];
         let queue = [
             ("track", self.queued_track),

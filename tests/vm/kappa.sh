@@ -37,12 +37,37 @@ cost() {
 }
 
 start --price static --price-us 0,100,100,100 --hysteresis-us 0
-load away hallows-load periodic --cpu 0-1 --threads 4 --period-us 700 --work-us 250 --for 5s
+load away hallows-load periodic --cpu 0-1 --threads 4 --period-us 700 --work-us 250 --for 30s
 cost 400
 check "price of a move of a small process, us" "$number" == 50
 cost 10
 check "the same when its bursts are too short to fill a cache" "$number" == 25
+stop
+
+# counted EVENT LEAST: the same by what a counter says after moves. Software ones
+# stand for those that this machine does not have: they count each nanosecond, or
+# nothing of what such a task does.
+counted() {
+	start --price static --price-us 0,100,100,100 --hysteresis-us 0 --pmu "$1"
+	grep "footprints by $1: [1-9]" $LOG || fail "$1 counts nothing"
+	sleep 0.5
+	cost 400
+	totals
+	check "runs after a move that were counted, a second" "$(stat run.refills)" '>' 0
+	stop
+}
+
+counted cpu-clock
+check "price of a move of a task that misses all the time, us" "$number" == 400
+counted page-faults
+check "the same of one that misses nothing" "$number" == 25
 kill "$pid_away"
 wait "$pid_away"
+
+# There is no such counter in this machine.
+start --pmu auto
+grep "no use of the PMU: this machine has no counter for cache-misses" $LOG || fail "no word of that"
+totals
+check "runs that were counted, a second" "$(stat run.refills)" == 0
 stop
 clean_dmesg
