@@ -31,15 +31,24 @@ static __always_inline bool enqueue_idle(struct task_struct *p, struct task_ctx 
 
 /*
  * A latency-critical task that woke up and found no idle CPU: a hog makes way,
- * on the CPU whose track it joins or, from the express track, on another.
+ * on the CPU whose track it joins or, from the express track, on another. In the
+ * place of the hog that woke it, where it is, it runs without joining any.
  */
 static __always_inline void enqueue_express(struct task_struct *p, struct task_ctx *tctx, s32 cpu, s32 to,
 					    u64 enq_flags, const struct orders *orders, u64 now)
 {
-	s32 hog = preemptible_near(p, tctx, cpu, enq_flags & SCX_ENQ_WAKEUP, now);
-	bool stay = hog == to || tctx->near_wake || ahead_ns(to, p, tctx) < short_slice_ns() ||
-		    !has_whole_llc(p, llc_of(cpu));
+	bool stay;
+	s32 hog;
 
+	if ((enq_flags & SCX_ENQ_WAKEUP) && waker_makes_way(tctx, cpu)) {
+		count(STAT_PREEMPT);
+		explain(p, tctx, WHY_SYNC, cpu, cpu, 0);
+		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, orders->slice_ns, enq_flags | SCX_ENQ_PREEMPT);
+		return;
+	}
+	hog = preemptible_near(p, cpu, now);
+	stay = hog == to || tctx->near_wake || ahead_ns(to, p, tctx) < short_slice_ns() ||
+	       !has_whole_llc(p, llc_of(cpu));
 	if (stay)
 		queue_behind(p, tctx, to, orders->slice_ns, enq_flags);
 	else

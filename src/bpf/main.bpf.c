@@ -99,12 +99,11 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, full_slice_ns(), 0);
 		return here;
 	}
-	tctx->waker_cpu = in_interrupt() ? NO_CPU : here;
 	now = scx_bpf_now();
 	read_orders(prev_cpu, &orders, now);
 	cpu = pick_idle_near(p, tctx, home, prev_cpu, &orders, now);
 	if (cpu < 0)
-		return prev_cpu;
+		return begins_at(p, tctx, prev_cpu, here, now);
 	count_idle(p, tctx, home, prev_cpu, cpu, now);
 	scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, whole_slice(tctx, orders.slice_ns), 0);
 	return cpu;

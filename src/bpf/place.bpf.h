@@ -32,18 +32,10 @@ __noinline bool can_preempt(s32 cpu, u64 now)
 	return cell && runs_hog(cpu) && time_before(cell->preempted_ns + preempt_gap_ns(), now);
 }
 
-/*
- * The CPU of a hog that just woke @p, which is at @cpu, -1 if there is none that would
- * do. It may make way for whom it woke as often as it likes; an interrupt, or a wake-up
- * handed on to the CPU of @p, is not its doing.
- */
-static __always_inline s32 waker_for(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu)
+/* Is @p at @cpu because the hog that runs there woke it? That makes way as often as it likes. */
+static __always_inline bool waker_makes_way(const struct task_ctx *tctx, s32 cpu)
 {
-	s32 here = bpf_get_smp_processor_id();
-
-	if (here != tctx->waker_cpu || !runs_hog(here) || llc_of(here) != llc_of(cpu))
-		return -1;
-	return bpf_cpumask_test_cpu(here, p->cpus_ptr) ? here : -1;
+	return cpu == tctx->waker_cpu && cpu == bpf_get_smp_processor_id() && runs_hog(cpu);
 }
 
 /* A random other CPU of @cpu's LLC that @p may use, -1 if it isn't one. */
@@ -62,9 +54,8 @@ static __always_inline s32 random_peer(const struct task_struct *p, s32 cpu)
 	return peer;
 }
 
-/* A CPU of @cpu's LLC whose hog can make way for @p: its own, else one of two, else its waker's. */
-static __always_inline s32 preemptible_near(const struct task_struct *p, const struct task_ctx *tctx,
-					    s32 cpu, bool woke, u64 now)
+/* A CPU of @cpu's LLC whose hog can make way for @p: its own, else one of two. */
+static __always_inline s32 preemptible_near(const struct task_struct *p, s32 cpu, u64 now)
 {
 	s32 peer, i;
 
@@ -75,7 +66,7 @@ static __always_inline s32 preemptible_near(const struct task_struct *p, const s
 		if (peer >= 0 && can_preempt(peer, now))
 			return peer;
 	}
-	return woke ? waker_for(p, tctx, cpu) : -1;
+	return -1;
 }
 
 /* Claims an idle CPU for @p, which is at @cpu: in the LLC, else as far as pays. */
@@ -179,6 +170,22 @@ static __always_inline bool waker_fits(const struct task_struct *p, s32 prev_cpu
 		return false;
 	return bpf_cpumask_test_cpu(here, p->cpus_ptr) && !nr_waiting_hint(here) &&
 	       !scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL);
+}
+
+/*
+ * Where a task begins that @here woke up and that found no idle CPU: where it was. If
+ * no hog makes way there, but the waker is one, in the waker's place. An interrupt
+ * is no waker.
+ */
+static __always_inline s32 begins_at(const struct task_struct *p, struct task_ctx *tctx, s32 prev_cpu, s32 here,
+				     u64 now)
+{
+	tctx->waker_cpu = NO_CPU;
+	if (!is_express(p, tctx) || !runs_hog(here) || llc_of(here) != llc_of(prev_cpu) || in_interrupt() ||
+	    can_preempt(prev_cpu, now) || !bpf_cpumask_test_cpu(here, p->cpus_ptr))
+		return prev_cpu;
+	tctx->waker_cpu = here;
+	return here;
 }
 
 #endif

@@ -32,7 +32,7 @@ struct task_ctx {
 	u32 weight_epoch;	/* the cgroup weights that this product is of */
 	u16 clock_cpu;
 	u16 last_cpu;		/* where it last ran, NO_CPU: nowhere yet */
-	u16 waker_cpu;		/* where the task ran that last woke it, NO_CPU: an interrupt did */
+	u16 waker_cpu;		/* whose hog woke it and lets it run there, NO_CPU: none does */
 	u32 refills;		/* EWMA of what it missed after moves, in REFILL_NS */
 	u8 footprint;		/* how much of a cache it fills, in quarters of the usual */
 	u8 burst_ring;		/* how far from the last one this burst began, NR_RINGS: unknown */
