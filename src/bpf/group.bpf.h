@@ -47,7 +47,11 @@ static __always_inline void group_charge(const struct task_struct *p, struct tas
 		bpf_map_update_elem(&occupancy, &key, &ran, BPF_NOEXIST);
 }
 
-/* Does the kernel's NUMA balancing want @p on another node than @llc's? */
+/*
+ * Does the kernel's NUMA balancing want @p on another node than @llc's? It watches
+ * tasks of the kernel's own class only (task_tick_fair()), so this is what it found
+ * before it was ours. Nor does it move the memory of ours, so that stays true.
+ */
 static __always_inline bool node_disagrees(const struct task_struct *p, u32 llc)
 {
 	s32 cpu = cpu_in_slot(llc, 0);
