@@ -173,16 +173,33 @@ static __always_inline bool waker_fits(const struct task_struct *p, s32 prev_cpu
 }
 
 /*
+ * Did the task that has this CPU wake @p last, too? Then it waits for it, sleeping or
+ * not; who wakes one after the other rather goes on.
+ */
+static __always_inline bool wakes_again(const struct task_struct *p)
+{
+	struct task_ctx *waker = task_ctx_of(bpf_get_current_task_btf());
+	u32 woke = p->pid;
+	bool again;
+
+	if (!waker)
+		return false;
+	again = waker->woke_pid == woke;
+	waker->woke_pid = woke;
+	return again;
+}
+
+/*
  * Where a task begins that @here woke up and that found no idle CPU: where it was. If
- * no hog makes way there, but the waker is one, in the waker's place. An interrupt
- * is no waker.
+ * no hog makes way there, but the waker is one that wakes nobody else, in the waker's
+ * place. An interrupt is no waker.
  */
 static __always_inline s32 begins_at(const struct task_struct *p, struct task_ctx *tctx, s32 prev_cpu, s32 here,
 				     u64 now)
 {
 	tctx->waker_cpu = NO_CPU;
 	if (!is_express(p, tctx) || !runs_hog(here) || llc_of(here) != llc_of(prev_cpu) || in_interrupt() ||
-	    can_preempt(prev_cpu, now) || !bpf_cpumask_test_cpu(here, p->cpus_ptr))
+	    !wakes_again(p) || can_preempt(prev_cpu, now) || !bpf_cpumask_test_cpu(here, p->cpus_ptr))
 		return prev_cpu;
 	tctx->waker_cpu = here;
 	return here;

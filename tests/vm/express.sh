@@ -24,5 +24,12 @@ check "p99 of wake-ups, us" "$(field p99_us /tmp/periodic)" '<' 10000
 stress-ng --futex "$CPUS" --timeout 1s --metrics-brief >/tmp/futex 2>&1
 answered=$(awk '$4 == "futex" {print $9}' /tmp/futex)
 check "wake-ups by hogs that were answered, a second" "$answered" '>' 30000
+
+# But who wakes one after the other is not made to wait for each of them.
+load talk hackbench -g 2 -l 600
+sleep 0.1
+sample 0.3
+finish talk
+check "hogs that made way in a storm of messages, a second" "$(stat queue.preempted)" '<=' $((CPUS * 2000))
 stop
 clean_dmesg

@@ -111,7 +111,8 @@ impl Lab<'_> {
         let machine = shape.folder(name);
         let (mut reports, mut failed) = (Vec::new(), 0);
         for round in 1..=self.rounds {
-            let start = Instant::now();
+            let (rounds, start) = (self.rounds, Instant::now());
+            eprintln!("lab: {machine}, round {round} of {rounds} begins");
             let found = match guest::round(kernel, shape, &self.files, &self.arguments) {
                 Ok(Some(text)) => text,
                 Ok(None) => break,
@@ -125,7 +126,7 @@ impl Lab<'_> {
             fs::write(&file, found).with_context(|| format!("cannot write {}", file.display()))?;
             reports.push(file);
             self.sum(&reports, &self.out.join(&machine))?;
-            let (rounds, seconds) = (self.rounds, start.elapsed().as_secs());
+            let seconds = start.elapsed().as_secs();
             eprintln!("lab: {machine}, round {round} of {rounds}: {seconds} s");
         }
         if reports.is_empty() && !interrupt::seen() {
