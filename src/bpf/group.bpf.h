@@ -48,9 +48,9 @@ static __always_inline void group_charge(const struct task_struct *p, struct tas
 }
 
 /*
- * Does the kernel's NUMA balancing want @p on another node than @llc's? It watches
- * tasks of the kernel's own class only (task_tick_fair()), so this is what it found
- * before it was ours. Nor does it move the memory of ours, so that stays true.
+ * Does the kernel's NUMA balancing want @p on another node than @llc's? It looks
+ * where the memory of tasks of the kernel's own class is, from their ticks, and not
+ * at ours: this is what it found before @p was ours.
  */
 static __always_inline bool node_disagrees(const struct task_struct *p, u32 llc)
 {
