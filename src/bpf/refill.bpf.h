@@ -19,13 +19,14 @@ struct {
 	__type(value, u32);
 } refill_events SEC(".maps");
 
-/* What the counter of a CPU said when its task began to run. Written by that CPU. */
+/* What the counter of a CPU said when its task began to run. Its line is that CPU's alone. */
 struct refill_mark {
 	u64 count;
 	u64 at_ns;
+	u64 _pad[6];
 };
 
-struct refill_mark refill_marks[MAX_CPUS];
+struct refill_mark refill_marks[MAX_CPUS] __attribute__((aligned(64)));
 
 /* @p missed @count times in @ran_ns after a move. A longer run counts by its mean. */
 static __always_inline void note_refill(struct task_ctx *tctx, u64 count, u64 ran_ns)

@@ -44,7 +44,7 @@ cost 10
 check "the same when its bursts are too short to fill a cache" "$number" == 25
 stop
 
-# counted EVENT LEAST: the same by what a counter says after moves. Software ones
+# counted EVENT: the same by what a counter says after moves. Software ones
 # stand for those that this machine does not have: they count each nanosecond, or
 # nothing of what such a task does.
 counted() {
