@@ -47,7 +47,7 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 		return;
 	}
 	hog = preemptible_near(p, cpu, now);
-	stay = hog == to || tctx->near_wake || ahead_ns(to, p, tctx) < short_slice_ns() ||
+	stay = hog == to || tctx->near_wake || ahead_ns(to, p, tctx) < need_ns(RING_LLC) ||
 	       !has_whole_llc(p, llc_of(cpu));
 	if (stay)
 		queue_behind(p, tctx, to, orders->slice_ns, enq_flags);

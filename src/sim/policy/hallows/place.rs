@@ -150,7 +150,8 @@ impl Hallows {
             return;
         }
         let hog = self.preemptible_near(machine, cpu);
-        let stay = hog == Some(to) || self.ahead_ns(to, task) < self.params.min_slice_ns;
+        let need_ns = self.need_ns[Ring::Llc as usize];
+        let stay = hog == Some(to) || self.ahead_ns(to, task) < need_ns;
         if stay {
             self.queue_on_track(machine, task, to, orders.slice_ns);
         } else {
