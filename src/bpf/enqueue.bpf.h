@@ -42,7 +42,7 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 
 	if ((enq_flags & SCX_ENQ_WAKEUP) && waker_makes_way(tctx, cpu)) {
 		count(STAT_PREEMPT);
-		explain(p, tctx, WHY_SYNC, cpu, cpu, 0);
+		explain(p, tctx, WHY_WAKER, cpu, cpu, 0);
 		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, orders->slice_ns, enq_flags | SCX_ENQ_PREEMPT);
 		return;
 	}

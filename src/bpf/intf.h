@@ -315,6 +315,7 @@ struct cell_stats {
 enum hallows_why {
 	/* where it was placed */
 	WHY_SYNC,		/* on the CPU of its waker, which is about to sleep */
+	WHY_WAKER,		/* in the place of the hog that woke it */
 	WHY_IDLE,		/* on an idle CPU */
 	WHY_HOME_IDLE,		/* on an idle CPU of its group's LLC */
 	WHY_HOME,		/* on a track of its group's LLC */

@@ -93,7 +93,7 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 	tctx->on_express = false;
 	tctx->near_wake = wake_flags & SCX_WAKE_SYNC;
 	home = home_of(p, tctx);
-	if (!is_away(home, here) && waker_fits(p, prev_cpu, here, tctx->near_wake)) {
+	if (!is_away(home, here) && waker_fits(p, tctx, prev_cpu, here)) {
 		count_on(here, STAT_SYNC);
 		explain(p, tctx, WHY_SYNC, prev_cpu, here, 0);
 		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, full_slice_ns(), 0);

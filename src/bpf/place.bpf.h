@@ -149,30 +149,6 @@ static __always_inline s32 birth_track(const struct task_struct *p, s32 cpu)
 }
 
 /*
- * May the task run where its waker is about to stop? Yes if the waker shares
- * the cache and its bursts are so short that waiting for the rest of this one
- * costs less than a move: a sync waker says itself that it will sleep, any
- * other has to be the task's old neighbour. Nobody else may wait there. No idle
- * CPU is looked for: on a machine of ping-pong pairs that search, and the line
- * of the idle mask, are what costs.
- */
-static __always_inline bool waker_fits(const struct task_struct *p, s32 prev_cpu, s32 here, bool sync)
-{
-	struct task_struct *waker = (void *)bpf_get_current_task_btf();
-	struct cell *cell = cell_of(here);
-
-	if (!sync && (prev_cpu != here || !cell || scx_bpf_now() - cell->run_since_ns >= need_ns(RING_LLC)))
-		return false;
-	if (!cell || (waker->flags & PF_EXITING) || llc_of(here) != llc_of(prev_cpu))
-		return false;
-	if ((cell->flags & (CELL_HOG | CELL_HELD | CELL_IDLE)) ||
-	    cell->curr_avg_ns >= (sync ? express_max_ns() / 4 : need_ns(RING_LLC)))
-		return false;
-	return bpf_cpumask_test_cpu(here, p->cpus_ptr) && !nr_waiting_hint(here) &&
-	       !scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL);
-}
-
-/*
  * Did the task that has this CPU wake @p last, too? Then it waits for it, sleeping or
  * not; who wakes one after the other rather goes on.
  */
@@ -180,13 +156,57 @@ static __always_inline bool wakes_again(const struct task_struct *p)
 {
 	struct task_ctx *waker = task_ctx_of(bpf_get_current_task_btf());
 	u32 woke = p->pid;
-	bool again;
 
 	if (!waker)
 		return false;
-	again = waker->woke_pid == woke;
-	waker->woke_pid = woke;
-	return again;
+	if (waker->woke_pid != woke) {
+		waker->woke_pid = woke;
+		waker->woke_again = 0;
+		return false;
+	}
+	if (waker->woke_again < 255)
+		waker->woke_again++;
+	return true;
+}
+
+/*
+ * Is @p to follow @waker, which does not share its cache? Two that pass a token would pay
+ * for the distance each time, and pay once for the move. Each of them wakes nobody but
+ * the other: who serves many stays where it is. An interrupt wakes whom it likes.
+ */
+static __always_inline bool follows_far(const struct task_struct *p, const struct task_ctx *tctx,
+					const struct task_struct *waker, s32 here)
+{
+	if (in_interrupt() || !wakes_again(p))
+		return false;
+	return tctx->woke_again && tctx->woke_pid == (u32)waker->pid && !node_disagrees(p, llc_of(here));
+}
+
+/*
+ * May the task run where its waker is about to stop? Yes if the waker's bursts are
+ * so short that waiting for the rest of this one costs less than a move: a sync
+ * waker says itself that it will sleep, any other has to be the task's old
+ * neighbour, or one whom it follows. Nobody else may wait there. No idle CPU is
+ * looked for: on a machine of ping-pong pairs that search, and the line of the idle
+ * mask, are what costs.
+ */
+static __always_inline bool waker_fits(const struct task_struct *p, const struct task_ctx *tctx, s32 prev_cpu, s32 here)
+{
+	struct task_struct *waker = (void *)bpf_get_current_task_btf();
+	bool sync = tctx->near_wake, far = llc_of(here) != llc_of(prev_cpu);
+	struct cell *cell = cell_of(here);
+
+	if (!cell || (waker->flags & PF_EXITING))
+		return false;
+	if (!sync && ((prev_cpu != here && !far) || scx_bpf_now() - cell->run_since_ns >= need_ns(RING_LLC)))
+		return false;
+	if (far && !follows_far(p, tctx, waker, here))
+		return false;
+	if ((cell->flags & (CELL_HOG | CELL_HELD | CELL_IDLE)) ||
+	    cell->curr_avg_ns >= (sync ? express_max_ns() / 4 : need_ns(RING_LLC)))
+		return false;
+	return bpf_cpumask_test_cpu(here, p->cpus_ptr) && !nr_waiting_hint(here) &&
+	       !scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL);
 }
 
 /*

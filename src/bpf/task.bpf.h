@@ -29,13 +29,14 @@ struct task_ctx {
 	u16 home_llc;		/* MAX_LLCS: none */
 	u32 cgroup_weight;	/* product of the weights of its cgroups, 100: neutral */
 	u32 granted_ns;		/* the slice it runs with, or last did */
-	u32 woke_pid;		/* whom it last woke that found no idle CPU, as a hog */
+	u32 woke_pid;		/* whom it last woke in another LLC or, as a hog, where none idled */
 	u32 weight_epoch;	/* the cgroup weights that this product is of */
 	u16 clock_cpu;
 	u16 last_cpu;		/* where it last ran, NO_CPU: nowhere yet */
 	u16 waker_cpu;		/* where the hog that woke it lets it run, NO_CPU: nowhere */
 	u32 refills;		/* EWMA of what it missed after moves, in REFILL_NS */
 	u8 footprint;		/* how much of a cache it fills, in quarters of the usual */
+	u8 woke_again;		/* how many more times in a row it woke that one, 255: or more */
 	u8 burst_ring;		/* how far from the last one this burst began, NR_RINGS: unknown */
 	bool near_wake;		/* its waker is about to sleep, or it was not yet off its CPU */
 	bool on_express;	/* waits on, or came from, an express track */
