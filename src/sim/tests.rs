@@ -275,6 +275,27 @@ fn prices_that_know_footprints_beat_prices_of_none_beat_one_queue() {
     below(eevdf, with(PolicyKind::Global, Footprints::default()));
 }
 
+/// On one LLC moves are cheap, and the order makes the tail: who stays on a track must
+/// not be overtaken by all who left it.
+#[test]
+fn one_llc_is_served_nearly_in_order() {
+    let with = |policy, seed| {
+        let scenario = Scenario {
+            seed,
+            duration_ns: 2_000 * MS,
+            ..scenario("1x1x4x2", WorkloadKind::Exp, policy)
+        };
+        p99(&scenario.run(|_| ()))
+    };
+    for seed in 1..=8 {
+        let hallows = with(PolicyKind::Hallows, seed);
+        for policy in [PolicyKind::EevdfLike, PolicyKind::Greedy] {
+            let other = with(policy, seed);
+            assert!(hallows < other, "{hallows} {}: {other}", policy.name());
+        }
+    }
+}
+
 #[test]
 fn who_wakes_up_for_a_moment_overtakes_hogs() {
     let with = |policy| over_seeds(&scenario("1x2x4x2", WorkloadKind::Mix, policy), p99).0;
