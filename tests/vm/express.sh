@@ -30,6 +30,6 @@ load talk hackbench -g 2 -l 600
 sleep 0.1
 sample 0.3
 finish talk
-check "hogs that made way in a storm of messages, a second" "$(stat queue.preempted)" '<=' $((CPUS * 2000))
+check "hogs that made way in a storm of messages, a second" "$(stat queue.preempted)" '<=' $((CPUS * 750))
 stop
 clean_dmesg
