@@ -32,7 +32,9 @@ static __always_inline bool enqueue_idle(struct task_struct *p, struct task_ctx 
 /*
  * A latency-critical task that woke up and found no idle CPU: a hog makes way,
  * on the CPU whose track it joins or, from the express track, on another. In the
- * place of the hog that woke it, where it is, it runs without joining any.
+ * place of the hog that woke it, where it is, it runs without joining any. Who would
+ * wait on a track for longer than a thief needs to take it joins the express track:
+ * it would be overtaken by all who did.
  */
 static __always_inline void enqueue_express(struct task_struct *p, struct task_ctx *tctx, s32 cpu, s32 to,
 					    u64 enq_flags, const struct orders *orders, u64 now)
@@ -47,8 +49,8 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 		return;
 	}
 	hog = preemptible_near(p, cpu, now);
-	stay = hog == to || tctx->near_wake || ahead_ns(to, p, tctx) < need_ns(RING_LLC) ||
-	       !has_whole_llc(p, llc_of(cpu));
+	stay = hog == to || tctx->near_wake ||
+	       ahead_ns(to, p, tctx) < need_scaled_ns(RING_LLC, FOOTPRINT_USUAL) || !has_whole_llc(p, llc_of(cpu));
 	if (stay)
 		queue_behind(p, tctx, to, orders->slice_ns, enq_flags);
 	else
