@@ -27,7 +27,7 @@ const ACTS: [(&str, &str, WorkloadKind); 22] = [
     ("band_min", "5", Imbalance),
     ("slice_us", "2000", Hogs),
     ("min_slice_us", "1500", Mix),
-    ("long_slice_us", "5000", Exp),
+    ("long_slice_us", "5000", Bimodal),
     ("target_latency_us", "30000", Imbalance),
     ("express_max_us", "200", Exp),
     ("preempt_gap_us", "5000", Exp),
