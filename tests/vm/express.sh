@@ -31,5 +31,10 @@ sleep 0.1
 sample 0.3
 finish talk
 check "hogs that made way in a storm of messages, a second" "$(stat queue.preempted)" '<=' $((CPUS * 750))
+
+# Nobody who stays on a track is overtaken for long by those on the express track.
+scx_hallows bench --measure requests >/tmp/requests
+p99=$(sed 's/.*"request p99"[^}]*"value":\([0-9.]*\).*/\1/' /tmp/requests)
+check "p99 of requests of 1 ms, us" "$p99" '<' 2750
 stop
 clean_dmesg
