@@ -33,7 +33,7 @@ const LINK: &str = "link";
 /// # Errors
 /// Those of the system, but that there is no such folder.
 pub fn find(folder: &Path) -> io::Result<Option<String>> {
-    for build in builds(folder)? {
+    for build in files(folder)? {
         if build.join(LINK).try_exists()? {
             let name = build.file_name().unwrap_or_default();
             return Ok(Some(name.to_string_lossy().into_owned()));
@@ -47,7 +47,7 @@ pub fn find(folder: &Path) -> io::Result<Option<String>> {
 /// # Errors
 /// The kernel does not let this process.
 pub fn end(folder: &Path) -> anyhow::Result<()> {
-    for build in builds(folder)? {
+    for build in files(folder)? {
         let link = build.join(LINK);
         if link.try_exists()? {
             // Whoever else holds it, an agent for one, holds an empty link then.
@@ -57,30 +57,30 @@ pub fn end(folder: &Path) -> anyhow::Result<()> {
     Ok(clear(folder)?)
 }
 
-/// Removes all that is pinned below `folder`. What nobody holds ends by that.
+/// Removes all that is pinned below `folder`. What nobody holds ends by that. An agent
+/// whose scheduler was ended does the same at this moment, so what is gone is no error.
 fn clear(folder: &Path) -> io::Result<()> {
-    for build in builds(folder)? {
-        for file in [Ok(build.join(LINK))].into_iter().chain(files(&build)?) {
-            match fs::remove_file(file?) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+    for build in files(folder)? {
+        unless_gone(fs::remove_file(build.join(LINK)))?;
+        for file in files(&build)? {
+            unless_gone(fs::remove_file(file))?;
         }
-        fs::remove_dir(&build)?;
+        unless_gone(fs::remove_dir(&build))?;
     }
     Ok(())
 }
 
-/// The folders below `folder`, which need not exist.
-fn builds(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    match files(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        other => other?.collect(),
-    }
+/// What is in `folder`, which need not exist.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder);
+    unless_gone(entries.and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect()))
 }
 
-fn files(folder: &Path) -> io::Result<impl Iterator<Item = io::Result<PathBuf>>> {
-    Ok(fs::read_dir(folder)?.map(|entry| Ok(entry?.path())))
+fn unless_gone<T: Default>(outcome: io::Result<T>) -> io::Result<T> {
+    match outcome {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(T::default()),
+        other => other,
+    }
 }
 
 /// The right to be the agent of what is pinned below a folder. One process has it
@@ -253,6 +253,24 @@ mod tests {
         assert_eq!(find(&folder.0).unwrap(), Some(BUILD.into()));
         drop(Claim::take(&folder.0).unwrap().take_over());
         assert_eq!(find(&folder.0).unwrap(), None);
+    }
+
+    #[test]
+    fn who_removes_them_at_the_same_time_is_no_error() {
+        let folder = folder("race");
+        for _ in 0..200 {
+            let pins = Claim::take(&folder.0).unwrap().renew().unwrap();
+            for name in ["link", "a", "b", "c"] {
+                fs::write(pins.claim().path(OsStr::new(name)), "").unwrap();
+            }
+            let other = thread::spawn({
+                let folder = folder.0.clone();
+                move || clear(&folder)
+            });
+            clear(&folder.0).unwrap();
+            other.join().unwrap().unwrap();
+            assert_eq!(find(&folder.0).unwrap(), None);
+        }
     }
 
     #[test]

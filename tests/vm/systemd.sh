@@ -113,7 +113,7 @@ before=$(now_ms)
 systemctl stop $UNIT || fail "stop: exit status $?"
 detached || fail "stopped, and the kernel still schedules by it"
 check "stop, ms" $(($(now_ms) - before)) '<' 10000
-[ "$(property ActiveState)/$(property Result)" = inactive/success ] || fail "not a clean end"
+[ "$(property ActiveState)/$(property Result)" = inactive/success ] || { journal; fail "not a clean end: $(property Result)"; }
 [ -z "$(ls /sys/fs/bpf/scx_hallows)" ] || fail "something is pinned still"
 say "stopped, the default scheduler is back"
 
