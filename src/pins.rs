@@ -202,6 +202,8 @@ fn refused(folder: &Path, error: &io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+
     use super::*;
 
     /// A folder of the test's own, removed at its end. Nothing here needs bpffs.
@@ -263,12 +265,15 @@ mod tests {
             for name in ["link", "a", "b", "c"] {
                 fs::write(pins.claim().path(OsStr::new(name)), "").unwrap();
             }
-            let other = thread::spawn({
-                let folder = folder.0.clone();
-                move || clear(&folder)
+            let both = Barrier::new(2);
+            thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        both.wait();
+                        clear(&folder.0).unwrap();
+                    });
+                }
             });
-            clear(&folder.0).unwrap();
-            other.join().unwrap().unwrap();
             assert_eq!(find(&folder.0).unwrap(), None);
         }
     }
