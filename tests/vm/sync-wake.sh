@@ -11,7 +11,7 @@
 
 # The players of `pingpong`, a pair after the other.
 players() {
-	ls "/proc/$pid_pingpong/task" | tail -n $((2 * CPUS))
+	ls "/proc/$pid_pingpong/task" | sort -n | tail -n $((2 * CPUS))
 }
 
 # How many pairs have a player on CPU 0 or 1, and one on 2 or 3.
