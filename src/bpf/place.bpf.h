@@ -190,7 +190,8 @@ static __always_inline bool follows_far(const struct task_struct *p, const struc
  * looked for: on a machine of ping-pong pairs that search, and the line of the idle
  * mask, are what costs.
  */
-static __always_inline bool waker_fits(const struct task_struct *p, const struct task_ctx *tctx, s32 prev_cpu, s32 here)
+static __always_inline bool waker_fits(const struct task_struct *p, const struct task_ctx *tctx, s32 prev_cpu,
+				       s32 here)
 {
 	struct task_struct *waker = (void *)bpf_get_current_task_btf();
 	bool sync = tctx->near_wake, far = llc_of(here) != llc_of(prev_cpu);
