@@ -46,6 +46,8 @@ pub mod service;
 pub mod signals;
 pub mod sim;
 #[cfg(feature = "bpf")]
+pub mod standstill;
+#[cfg(feature = "bpf")]
 pub mod stats;
 #[cfg(feature = "bpf")]
 pub mod verified;

@@ -12,9 +12,10 @@ use scx_hallows::config::Live;
 use scx_hallows::exit::Error;
 use scx_hallows::logging;
 use scx_hallows::preflight::Preflight;
-use scx_hallows::scheduler::Scheduler;
+use scx_hallows::scheduler::{Next, Scheduler};
 use scx_hallows::service::Service;
 use scx_hallows::signals::Signals;
+use scx_hallows::standstill::Standstill;
 use scx_hallows::stats::{Monitor, description};
 use scx_utils::build_id;
 use tracing::{info, warn};
@@ -70,14 +71,22 @@ fn run() -> Result<(), Error> {
 /// Schedules until a signal or the kernel ends it.
 fn schedule(options: &Options, live: &mut Live, signals: &Signals) -> Result<(), Error> {
     let mut service = Service::from_environment();
+    let mut standstill = Standstill::default();
     loop {
         let mut object = MaybeUninit::uninit();
         let mut scheduler = Scheduler::init(options, live, &mut object)
             .map_err(|error| hint(error, options.verbose))?;
-        if !scheduler.run(live, signals, &mut service)? || signals.is_shutdown() {
-            return Ok(());
+        let next = scheduler.run(live, signals, &mut service, &mut standstill)?;
+        match next {
+            _ if signals.is_shutdown() => return Ok(()),
+            Next::End => return Ok(()),
+            Next::OtherCpus => info!("the set of CPUs changed, starting again"),
+            Next::StoodStill(time) => warn!(
+                "the machine stood still for {:.1} s, so the kernel ejected the scheduler; \
+                 starting again",
+                time.as_secs_f64()
+            ),
         }
-        info!("the set of CPUs changed, starting again");
     }
 }
 

@@ -42,6 +42,7 @@ use crate::recording::Header;
 use crate::rescues::{self, Rescues};
 use crate::service::Service;
 use crate::signals::Signals;
+use crate::standstill::Standstill;
 use crate::stats::tape::{Buffer, Piece};
 use crate::stats::{
     CellView, Metrics, NR_STATS, Reply, SOCKET, Server, Snapshot, Totals, WAIT_BUCKETS,
@@ -53,6 +54,18 @@ const MOVE_FAIR: usize = bpf_intf::hallows_move_MOVE_FAIR as usize;
 
 /// No wait of the loop is longer, so that a signal ends it soon.
 const MAX_WAIT: Duration = Duration::from_millis(100);
+
+/// What follows a scheduler that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: it was to end.
+    End,
+    /// It is to be loaded again, for other CPUs.
+    OtherCpus,
+    /// It is to be loaded again: the machine stood still for so long that the kernel
+    /// ejected it.
+    StoodStill(Duration),
+}
 
 /// A loaded scheduler: schedules from [`Scheduler::init`] until it is dropped.
 pub struct Scheduler<'a> {
@@ -118,8 +131,8 @@ impl<'a> Scheduler<'a> {
 
     /// Steers by the parameters of `live`, and answers requests for statistics
     /// and changes of them, until a signal ends it or the kernel ejects the
-    /// scheduler. Tells the service manager how it is. True: it is to be loaded
-    /// again, for other CPUs.
+    /// scheduler. Tells the service manager how it is, and `standstill` that it
+    /// runs.
     ///
     /// # Errors
     /// The kernel ejected the scheduler because of an error, which it leaves a
@@ -129,10 +142,13 @@ impl<'a> Scheduler<'a> {
         live: &mut Live,
         signals: &Signals,
         service: &mut Service,
-    ) -> Result<bool, Error> {
+        standstill: &mut Standstill,
+    ) -> Result<Next, Error> {
         let mut outgrown = false;
+        standstill.begin();
         while !signals.is_shutdown() && !uei_exited!(&self.skel, uei) {
             service.beat();
+            standstill.pass(Instant::now());
             if signals.take_reload() {
                 self.reload(live);
             }
@@ -173,9 +189,14 @@ impl<'a> Scheduler<'a> {
             hold.detach();
         }
         self.account();
-        let outcome = uei_report!(&self.skel, uei);
-        let outcome = outcome.map_err(|error| self.report(error.into(), live.params()))?;
-        Ok(outgrown || outcome.should_restart())
+        match uei_report!(&self.skel, uei) {
+            Ok(outcome) if outgrown || outcome.should_restart() => Ok(Next::OtherCpus),
+            Ok(_) => Ok(Next::End),
+            Err(error) => match standstill.forgives(&error.to_string(), Instant::now()) {
+                Some(time) => Ok(Next::StoodStill(time)),
+                None => Err(self.report(error.into(), live.params())),
+            },
+        }
     }
 
     /// Goes by the CPUs that there are now. False if the program has no room for

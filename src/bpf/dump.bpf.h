@@ -47,7 +47,7 @@ static __always_inline void dump_task(struct task_struct *p, u64 now)
 		return;
 	scx_bpf_dump("hallows: %s%s waits %llu us burst %u us vtime %llu clock %u weight %llu%s\n",
 		     is_express(p, tctx) ? "express" : "normal", is_pinned(p) ? " pinned" : "",
-		     tctx->queued_ns ? (now - tctx->queued_ns) / 1000 : 0,
+		     tctx->queued_ns && tctx->queued_ns < now ? (now - tctx->queued_ns) / 1000 : 0,
 		     tctx->avg_burst_ns / 1000, tctx->vtime_ns, tctx->clock_cpu,
 		     task_weight(p, tctx), tctx->on_express ? " on the express track" : "");
 }

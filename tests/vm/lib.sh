@@ -60,14 +60,15 @@ refused() {
 	say "refused with $status"
 }
 
-# The host stops this machine for ten seconds; its clocks go on.
+# The host stops this machine for $VM_FREEZE_S; its clocks go on.
 freeze() {
 	last=$(now_ms)
-	give_up=$((last + 60000))
+	wanted=$((VM_FREEZE_S * 1000 - 1000))
+	give_up=$((last + wanted + 60000))
 	echo 'vm: freeze'
 	while :; do
 		now=$(now_ms)
-		[ $((now - last)) -lt 9000 ] || break
+		[ $((now - last)) -lt $wanted ] || break
 		[ "$now" -lt $give_up ] || fail "the host does not stop this machine"
 		last=$now
 		sleep 0.05

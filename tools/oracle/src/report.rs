@@ -95,12 +95,31 @@ pub struct WaitReport {
     pub waits: u64,
     /// Longest overlap of any wait.
     pub longest_ns: u64,
+    /// The longest wait of all, idle CPU or not, mask changed or not.
+    pub longest_wait_ns: u64,
+    /// Whose that was; absent when nobody waited.
+    pub longest_waiter: Option<LongWait>,
     /// CPU time wasted: the integral of min(waiting tasks, idle CPUs) over those
     /// that fit each other. Includes the microseconds that each wake-up of an
     /// idle CPU takes.
     pub wasted_ns: u64,
     /// The waits with the longest overlaps, over the bound or not.
     pub worst: Vec<WorstWait>,
+}
+
+/// A wait, whatever the CPUs did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LongWait {
+    /// The task.
+    pub pid: u32,
+    /// Its name; empty for a new task.
+    pub comm: String,
+    /// The CPU it was queued for.
+    pub cpu: u32,
+    /// Where it was allowed.
+    pub allowed: String,
+    /// When it began to wait.
+    pub wait_start_ns: u64,
 }
 
 /// A wait while a CPU idled.
@@ -139,6 +158,9 @@ impl Report {
         for worst in &mut wait.worst {
             worst.wait_start_ns -= first_ns;
             worst.overlap_start_ns -= first_ns;
+        }
+        if let Some(longest) = &mut wait.longest_waiter {
+            longest.wait_start_ns -= first_ns;
         }
         let verdict = match (mask.violations + wait.violations, inconclusive.is_empty()) {
             (0, true) => Verdict::Ok,
@@ -236,6 +258,18 @@ impl fmt::Display for WaitReport {
                 w.allowed,
                 ms(w.overlap_ns),
                 w.idle_cpu,
+                secs(w.wait_start_ns)
+            )?;
+        }
+        if let Some(w) = &self.longest_waiter {
+            writeln!(
+                f,
+                "longest wait of all: {:.3} ms, {} {} on CPU {}, allowed {} (since {:.6} s)",
+                ms(self.longest_wait_ns),
+                w.pid,
+                w.comm,
+                w.cpu,
+                w.allowed,
                 secs(w.wait_start_ns)
             )?;
         }

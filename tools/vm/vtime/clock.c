@@ -14,8 +14,7 @@ _Atomic int64_t start_ns;
 static _Atomic int64_t last_ns;		/* latest time that a vCPU was told */
 static _Atomic int pokes;		/* the thread sleeps on it */
 static _Atomic int64_t frozen_ns;	/* time that passed while this process was stopped */
-
-#define FREEZE_NS 10000000000LL
+int64_t freeze_ns;
 
 /* Virtual time for whoever asks; a vCPU is within its quantum, and time never goes back. */
 static int64_t now_ns(void)
@@ -58,13 +57,13 @@ void hook_clocks(void)
 }
 
 /*
- * This process was stopped and goes on: the host, as it were, slept for ten
- * seconds. By the real clock that would take as long, and differ each time.
+ * This process was stopped and goes on: the host, as it were, slept for so long.
+ * By the real clock that would take that time, and differ each time.
  */
 static void on_continue(int signal)
 {
 	(void)signal;
-	atomic_fetch_add(&frozen_ns, FREEZE_NS);
+	atomic_fetch_add(&frozen_ns, freeze_ns);
 }
 
 void poke_clock(void)

@@ -12,12 +12,13 @@
  * One shared object, used twice by the same process:
  *   LD_PRELOAD=vtime.so   stands in for ppoll (main loop) and pthread_cond_*
  *                         (halted vCPUs and their kicks);
- *   -plugin vtime.so,mhz=1000,quantum=20
+ *   -plugin vtime.so,mhz=1000,quantum=20,freeze=10
  *                         counts instructions by translation block, stops vCPUs
  *                         at the quantum's end, and puts its own clock into the
  *                         accelerator's hooks: guest timers, and a TSC of 1 GHz.
  *                         mhz: instructions a virtual microsecond; quantum: in
- *                         virtual microseconds.
+ *                         virtual microseconds; freeze: seconds by which time
+ *                         jumps when the process was stopped and goes on.
  *
  * Needs QEMU 9.1 to 10.x that exports its symbols, as Debian's does.
  */
@@ -52,20 +53,22 @@ __attribute__((constructor)) static void on_preload(void)
 	main_loop.tid = gettid();
 }
 
-static bool parse_options(int argc, char **argv, long *mhz, long *quantum_us)
+static bool parse_options(int argc, char **argv, long *mhz, long *quantum_us, long *freeze_s)
 {
 	for (int i = 0; i < argc; i++) {
 		if (!strncmp(argv[i], "mhz=", 4)) {
 			*mhz = atol(argv[i] + 4);
 		} else if (!strncmp(argv[i], "quantum=", 8)) {
 			*quantum_us = atol(argv[i] + 8);
+		} else if (!strncmp(argv[i], "freeze=", 7)) {
+			*freeze_s = atol(argv[i] + 7);
 		} else {
 			fprintf(stderr, "vtime: unknown option %s\n", argv[i]);
 			return false;
 		}
 	}
-	if (*mhz <= 0 || *quantum_us <= 0) {
-		fprintf(stderr, "vtime: mhz and quantum are above 0\n");
+	if (*mhz <= 0 || *quantum_us <= 0 || *freeze_s <= 0) {
+		fprintf(stderr, "vtime: mhz, quantum and freeze are above 0\n");
 		return false;
 	}
 	return true;
@@ -73,16 +76,17 @@ static bool parse_options(int argc, char **argv, long *mhz, long *quantum_us)
 
 EXPORT int qemu_plugin_install(plugin_id id, const struct plugin_info *info, int argc, char **argv)
 {
-	long mhz = 1000, quantum_us = 20;
+	long mhz = 1000, quantum_us = 20, freeze_s = 10;
 
 	(void)info;
 	if (!preloaded) {
 		fprintf(stderr, "vtime: set LD_PRELOAD to this file as well\n");
 		return -1;
 	}
-	if (!parse_options(argc, argv, &mhz, &quantum_us))
+	if (!parse_options(argc, argv, &mhz, &quantum_us, &freeze_s))
 		return -1;
 	quantum_ns = quantum_us * 1000;
+	freeze_ns = freeze_s * 1000000000LL;
 	quantum_insns = quantum_us * mhz;
 	ns_per_insn = 1000.0 / mhz;
 	main_loop.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

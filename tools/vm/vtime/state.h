@@ -54,6 +54,7 @@ extern struct main_loop main_loop;
 
 /* clock.c */
 extern _Atomic int64_t start_ns;	/* virtual time at the quantum's start */
+extern int64_t freeze_ns;		/* how far time jumps on SIGCONT */
 
 /* lock.c. By futex: the functions of pthread are stood in for. */
 long futex(_Atomic int *word, int op, int value, const struct timespec *timeout);

@@ -233,23 +233,28 @@ exits 0. Comments at its head say how to boot; a list makes a run of each:
   # install: files (what `cargo xtask install` installs, in its place)
   # install: deb (the package of `cargo xtask package`, as /vm/scx_hallows.deb)
 The guest has /vm/lib.sh (tests/vm/lib.sh) and the release binaries in its PATH.
-When it prints the line `vm: freeze`, as freeze of lib.sh does, its machine stops for ten
-seconds and goes on.";
+When it prints the line `vm: freeze`, as freeze of lib.sh does, its machine stops and
+goes on after so many seconds: # freeze: 60 [default: 10]";
 
 /// Disturb the scheduler for long, on every kernel and kind of machine
 ///
 /// The scenario tests/vm/soak.sh on kernels 6.16, 6.18 and the newest 7.x, each
 /// flat, with two LLCs, two nodes, and SMT: forks, messages, changes of weights,
-/// masks, nice levels and CPUs, real-time hogs, an agent that is stopped, all at
-/// once. Prints what each boot counted; exits 1 if anything went wrong.
+/// masks, nice levels and CPUs, the freezer, memory, real-time hogs, an agent that
+/// is stopped, overwritten and killed, all at once. Prints what each boot counted,
+/// and a table of it; exits 1 if anything went wrong.
 #[derive(Args, Debug)]
 pub struct SoakArgs {
     /// Minutes of guest time, of all boots together
     ///
-    /// The virtual clock is slower than the host's: an emulated minute of four
-    /// busy CPUs takes ten or more.
+    /// The emulated CPUs are slow, 60 instructions a us, so that two cores of the
+    /// host need about as long.
     #[arg(long, value_name = "M", default_value_t = 3, value_parser = clap::value_parser!(u64).range(3..=1440))]
     pub minutes: u64,
+
+    /// File for the table, instead of the terminal
+    #[arg(long, value_name = "FILE")]
+    pub table: Option<PathBuf>,
 
     /// Host cores to fill with VMs [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

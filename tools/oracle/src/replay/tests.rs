@@ -221,6 +221,21 @@ fn waiting_is_fine_while_every_allowed_cpu_is_busy() {
 }
 
 #[test]
+fn the_longest_wait_of_all_needs_no_idle_cpu() {
+    let waits = "100 0 wakeup 11 120 1 eleven\n3000 0 allowed 11 set 0-1\n\
+                 3500 0 switch 0 120 R 11 120 eleven\n4000 0 wakeup 10 120 1 ten\n\
+                 5000 1 switch 6 120 S 10 120 ten\n5500 0 end";
+    let report = judge(&[BUSY_1, waits]).wait;
+    let longest = report.longest_waiter.unwrap();
+    assert_eq!((longest.pid, longest.comm.as_str()), (11, "eleven"));
+    assert_eq!(longest.wait_start_ns, 99_000, "from the first event");
+    assert_eq!(
+        report.longest_wait_ns, 3_400_000,
+        "through a change of mask"
+    );
+}
+
+#[test]
 fn short_idle_periods_do_not_add_up() {
     let mut trace = String::from("100 0 wakeup 10 120 1 ten\n");
     for k in 0..10 {

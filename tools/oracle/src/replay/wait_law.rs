@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::event::{Comm, Pid};
 use crate::mask::CpuMask;
-use crate::report::{WaitReport, WorstWait};
+use crate::report::{LongWait, WaitReport, WorstWait};
 
 /// Waits described in the report.
 const WORST: usize = 5;
@@ -234,7 +234,20 @@ impl WaitLaw {
     /// The task runs, or is gone. Does nothing when it does not wait.
     pub fn end(&mut self, pid: Pid) {
         self.leave_class(pid);
-        self.waits.remove(&pid);
+        let Some(wait) = self.waits.remove(&pid) else {
+            return;
+        };
+        let waited_ns = self.now_ns - wait.since_ns;
+        if waited_ns > self.report.longest_wait_ns {
+            self.report.longest_wait_ns = waited_ns;
+            self.report.longest_waiter = Some(LongWait {
+                pid,
+                comm: wait.waiter.comm.to_string(),
+                cpu: wait.waiter.cpu,
+                allowed: wait.waiter.mask.to_string(),
+                wait_start_ns: wait.since_ns,
+            });
+        }
     }
 
     /// The task's mask changes while it waits: its overlap starts anew. Does

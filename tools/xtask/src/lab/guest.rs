@@ -43,6 +43,7 @@ pub fn round(
         files: files.to_vec(),
         env: vec![("ARGUMENTS".into(), arguments.join(" "))],
         script: SCRIPT.into(),
+        freeze_s: vm::freeze::USUAL_S,
         systemd: false,
         dmesg: None,
         retries: 1,

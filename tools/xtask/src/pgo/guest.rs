@@ -79,6 +79,7 @@ fn run(script: &str, kernel: &str, files: &[GuestFile]) -> Result<Vec<Section>> 
         files: files.iter().cloned().chain([library]).collect(),
         env: vec![("VM_MODE".into(), MODE.into())],
         script: read(&paths::root().join("tools/vm").join(script))?,
+        freeze_s: vm::freeze::USUAL_S,
         systemd: false,
         dmesg: None,
         retries: 2,

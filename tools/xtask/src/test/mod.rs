@@ -8,7 +8,9 @@ mod nightly;
 mod report;
 pub mod scenario;
 pub mod schedule;
+mod soak;
 
+use std::fs;
 use std::thread;
 
 use anyhow::{Context, Result};
@@ -22,6 +24,8 @@ use host::Check;
 use nightly::Nightly;
 use report::Report;
 use scenario::Run;
+
+use crate::vm::Outcome;
 
 /// Runs what the arguments select. Returns the exit status: 1 if any failed.
 ///
@@ -65,21 +69,30 @@ pub fn command(args: &TestArgs) -> Result<u8> {
     run_checks(&checks, &mut report)?;
     run_nightly(&nightly, &mut report)?;
     if !runs.is_empty() && !interrupt::seen() {
-        run_scenarios(&runs, args.jobs, &mut report)?;
+        run_scenarios(&runs, args.jobs, &mut report, |_, _| {})?;
     }
     Ok(end(&report))
 }
 
-/// Runs the soak on all kernels and topologies. Returns the exit status: 1 if
-/// any failed.
+/// Runs the soak on all kernels and topologies, and prints the table of it or
+/// writes that into a file. Returns the exit status: 1 if any failed.
 ///
 /// # Errors
-/// Those of [`command`].
+/// Those of [`command`], or the file can't be written.
 pub fn soak(args: &SoakArgs) -> Result<u8> {
     let runs = scenario::soak(args.minutes * 60)?;
     setup::for_build()?;
     let mut report = Report::new(true);
-    run_scenarios(&runs, args.jobs, &mut report)?;
+    let mut table = soak::Table::default();
+    run_scenarios(&runs, args.jobs, &mut report, |run, outcome| {
+        table.add(run.kernel(), run.topology(), outcome);
+    })?;
+    let table = table.markdown();
+    match &args.table {
+        Some(file) => fs::write(file, table)
+            .with_context(|| format!("cannot write the table to {}", file.display()))?,
+        None => print!("{table}"),
+    }
     Ok(end(&report))
 }
 
@@ -123,7 +136,13 @@ fn run_nightly(checks: &[&Nightly], report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn run_scenarios(runs: &[Run], jobs: Option<u32>, report: &mut Report) -> Result<()> {
+/// Runs all of them; hands over each outcome as it comes.
+fn run_scenarios(
+    runs: &[Run],
+    jobs: Option<u32>,
+    report: &mut Report,
+    mut done: impl FnMut(&Run, &Result<Outcome>),
+) -> Result<()> {
     eprintln!("running {}: {}", host::RELEASE.name, host::RELEASE.what);
     let build = host::run(&host::RELEASE)?;
     report.check(host::RELEASE.name, &build);
@@ -140,7 +159,8 @@ fn run_scenarios(runs: &[Run], jobs: Option<u32>, report: &mut Report) -> Result
     let cores = jobs.map_or_else(host_cores, Ok)?;
     eprintln!("running {} VM scenarios", runs.len());
     let not_run = schedule::run(&specs, cores, |index, outcome| {
-        report.scenario(&runs[index].name(), outcome)
+        report.scenario(&runs[index].name(), outcome);
+        done(&runs[index], outcome);
     });
     report.not_run(not_run);
     Ok(())

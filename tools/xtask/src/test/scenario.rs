@@ -15,7 +15,7 @@ use crate::paths;
 use crate::vm::accel::{Accel, Mode};
 use crate::vm::kernel::{self, Kernel};
 use crate::vm::topology::Topology;
-use crate::vm::{VmSpec, parse_mem};
+use crate::vm::{VmSpec, freeze, parse_mem};
 
 /// On what a soak runs.
 const SOAK_KERNELS: [&str; 3] = ["6.16", "6.18", "7"];
@@ -39,6 +39,8 @@ pub struct Scenario {
     mode: Mode,
     timeout: Duration,
     mem_mib: u64,
+    /// For how long its machine stops when it asks for that.
+    freeze_s: u32,
     systemd: bool,
     /// How the guest has what a user installs besides the programs, if at all.
     install: Option<Install>,
@@ -132,7 +134,7 @@ fn parse(stem: &str, script: String) -> Result<Scenario> {
         }
     }
     let known = [
-        "what", "kernels", "cpus", "topo", "mode", "timeout", "mem", "init", "install",
+        "what", "kernels", "cpus", "topo", "mode", "timeout", "mem", "freeze", "init", "install",
     ];
     if let Some((key, _)) = settings
         .iter()
@@ -164,6 +166,10 @@ fn parse(stem: &str, script: String) -> Result<Scenario> {
         mode: get("mode").unwrap_or("rr").parse()?,
         timeout: Duration::from_secs(number(need("timeout")?)?),
         mem_mib: parse_mem(get("mem").unwrap_or("2G"))?,
+        freeze_s: match get("freeze").map(number).transpose()? {
+            Some(0) => bail!("a machine that stops does so for a second or more"),
+            seconds => seconds.unwrap_or(freeze::USUAL_S),
+        },
         systemd: match get("init") {
             None => false,
             Some("systemd") => true,
@@ -226,16 +232,28 @@ impl Run {
         )
     }
 
-    /// The VM that it runs in. The script finds the topology's name and the
-    /// mode in `$VM_TOPO` and `$VM_MODE`.
+    /// The kernel, as the scenario names it.
+    pub fn kernel(&self) -> &str {
+        &self.kernel
+    }
+
+    /// The topology's name.
+    pub fn topology(&self) -> &str {
+        self.topology.name()
+    }
+
+    /// The VM that it runs in. The script finds the topology's name, the mode and
+    /// the seconds of a freeze in `$VM_TOPO`, `$VM_MODE` and `$VM_FREEZE_S`.
     ///
     /// # Errors
     /// When the kernel cannot be had, or what its guest needs cannot be made.
     pub fn spec(&self, guest: &Guest) -> Result<VmSpec> {
         let scenario = &self.scenario;
+        let freeze_s = scenario.freeze_s.to_string();
         let env = [
             ("VM_TOPO", self.topology.name()),
             ("VM_MODE", scenario.mode.name()),
+            ("VM_FREEZE_S", &freeze_s),
         ];
         Ok(VmSpec {
             kernel: Kernel::resolve(&self.kernel)?,
@@ -243,6 +261,7 @@ impl Run {
             accel: Accel::Tcg(scenario.mode),
             mem_mib: scenario.mem_mib,
             timeout: scenario.timeout,
+            freeze_s: scenario.freeze_s,
             systemd: scenario.systemd,
             files: guest.files(scenario.install)?,
             env: env
@@ -292,7 +311,12 @@ mod tests {
     #[test]
     fn heads_are_read_strictly() {
         assert!(parse("x", format!("{HEAD}# mode: vtime\n")).is_ok());
-        for wrong in ["# modes: rr\n", "# mode: fast\n", "# mem: 2\n"] {
+        for wrong in [
+            "# modes: rr\n",
+            "# mode: fast\n",
+            "# mem: 2\n",
+            "# freeze: 0\n",
+        ] {
             assert!(parse("x", format!("{HEAD}{wrong}")).is_err(), "{wrong}");
         }
         for line in [

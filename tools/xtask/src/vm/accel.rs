@@ -95,8 +95,9 @@ impl Accel {
         }
     }
 
-    /// QEMU's arguments; `plugin` is the file of the virtual clock.
-    pub fn args(self, plugin: Option<&Path>) -> Vec<String> {
+    /// QEMU's arguments; `plugin` is the file of the virtual clock, which jumps by
+    /// `freeze_s` when it was stopped.
+    pub fn args(self, plugin: Option<&Path>, freeze_s: u32) -> Vec<String> {
         // With the vendor that emulated CPUs have by default, AMD, Linux sees
         // neither LLCs nor SMT; CPUID leaf 0x1f, which level=0xd hides, makes
         // QEMU 10 and 11 abort when there are dies. What la57 and pku add to a
@@ -111,7 +112,7 @@ impl Accel {
         if let (Self::Tcg(Mode::Vtime { mhz, quantum_us }), Some(plugin)) = (self, plugin) {
             args.push("-plugin".into());
             args.push(format!(
-                "{},mhz={mhz},quantum={quantum_us}",
+                "{},mhz={mhz},quantum={quantum_us},freeze={freeze_s}",
                 plugin.display()
             ));
         }

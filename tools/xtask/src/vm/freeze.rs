@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Freezes a guest when its script prints `vm: freeze`: QEMU's process is stopped
-//! and continued, as if the host had slept for ten seconds.
+//! and continued, as if the host had slept for so long as [`VmSpec`] says.
 //!
 //! The guest's clocks, CLOCK_MONOTONIC among them, jump by as much: the real ones
 //! follow the host's, and the virtual one (`tools/vm/vtime/clock.c`) does so on
-//! SIGCONT. QEMU's own `stop` and `cont` would stop them, and the guest would not
+//! SIGCONT, at once. QEMU's own `stop` and `cont` would stop them, and the guest would not
 //! notice anything.
+//!
+//! [`VmSpec`]: super::VmSpec
 
 use std::thread;
 use std::time::Duration;
@@ -16,8 +18,8 @@ use super::accel::{Accel, Mode};
 
 const MARK: &[u8] = b"vm: freeze";
 
-/// `FREEZE_NS` of the virtual clock.
-const FREEZE: Duration = Duration::from_secs(10);
+/// For how long, where nothing else is said, in seconds.
+pub const USUAL_S: u32 = 10;
 
 /// Listens to what a guest prints.
 pub struct Freezer {
@@ -28,11 +30,11 @@ pub struct Freezer {
 }
 
 impl Freezer {
-    /// For the process `id`, whose clock is that of `accel`.
-    pub fn new(id: u32, accel: Accel) -> Self {
+    /// For the process `id`, whose clock is that of `accel`, to stop for `freeze_s`.
+    pub fn new(id: u32, accel: Accel, freeze_s: u32) -> Self {
         let stop_for = match accel {
             Accel::Tcg(Mode::Vtime { .. }) => Duration::ZERO,
-            _ => FREEZE,
+            _ => Duration::from_secs(freeze_s.into()),
         };
         Self {
             qemu: i32::try_from(id).ok().and_then(Pid::from_raw),
@@ -75,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_line_of_its_own_asks_for_a_freeze() {
-        let mut freezer = Freezer::new(0, Accel::Kvm);
+        let mut freezer = Freezer::new(0, Accel::Kvm, 10);
         assert!(!freezer.has_asked(b"ok\nvm: fre"));
         assert!(freezer.has_asked(b"eze\nok"));
         for other in ["\n", "vm: freeze!\n", "ok: vm: freeze\n", "vm: freeze"] {

@@ -3,7 +3,7 @@
 
 pub mod accel;
 mod cpio;
-mod freeze;
+pub mod freeze;
 pub mod initramfs;
 pub mod kernel;
 mod libs;
@@ -43,6 +43,8 @@ pub struct VmSpec {
     pub mem_mib: u64,
     /// Wall-clock time until the VM is killed.
     pub timeout: Duration,
+    /// Seconds for which it stops when its script asks for that, above 0.
+    pub freeze_s: u32,
     /// Whether systemd is the guest's first program.
     pub systemd: bool,
     /// Files of the host for the guest, besides the base archive's.
@@ -133,6 +135,7 @@ pub fn command(args: VmArgs) -> Result<u8> {
         accel,
         mem_mib: args.mem,
         timeout: Duration::from_secs(args.timeout),
+        freeze_s: freeze::USUAL_S,
         systemd: args.systemd,
         files: args.files,
         env: args.env,

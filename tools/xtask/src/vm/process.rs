@@ -48,7 +48,7 @@ pub fn boot(spec: &VmSpec, output: Output) -> Result<Outcome> {
     // Closes this process's writing end, or the pipe would never end.
     drop(command);
     let (out, said) = (child.stdout.take(), child.stderr.take());
-    let mut freezer = Freezer::new(child.id(), spec.accel);
+    let mut freezer = Freezer::new(child.id(), spec.accel, spec.freeze_s);
     let (captured, complaints) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     let waited = thread::scope(|scope| {
         scope.spawn(|| {
@@ -91,7 +91,7 @@ fn command(spec: &VmSpec, work: &Path) -> Result<Command> {
     };
     let mut command = qemu.command();
     command
-        .args(spec.accel.args(plugin.as_deref()))
+        .args(spec.accel.args(plugin.as_deref(), spec.freeze_s))
         .args(spec.topology.args(spec.mem_mib));
     command
         .arg("-kernel")
