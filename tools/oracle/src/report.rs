@@ -61,7 +61,8 @@ pub struct MaskReport {
     pub unchecked: u64,
     /// Changes of masks.
     pub changes: u64,
-    /// Switches outside the mask before the stopper could move the task.
+    /// Switches outside the mask before the stopper could move the task, or while
+    /// no CPU of it was there.
     pub graced: u64,
     /// Switches outside the mask, but too near a change to tell which was first.
     pub too_close: u64,

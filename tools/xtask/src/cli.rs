@@ -247,10 +247,17 @@ goes on after so many seconds: # freeze: 60 [default: 10]";
 pub struct SoakArgs {
     /// Minutes of guest time, of all boots together
     ///
-    /// The emulated CPUs are slow, 60 instructions a us, so that two cores of the
-    /// host need about as long.
+    /// By the real clock, or that of --mode.
     #[arg(long, value_name = "M", default_value_t = 3, value_parser = clap::value_parser!(u64).range(3..=1440))]
     pub minutes: u64,
+
+    /// The guests' clock, as in `cargo xtask vm`
+    ///
+    /// By the real one, mttcg, a minute is a minute, but an emulated CPU that waits
+    /// for a core of the host looks like one that makes tasks wait. By the virtual
+    /// one a minute of four busy CPUs takes ten or more.
+    #[arg(long, value_name = "MODE", default_value = "mttcg")]
+    pub mode: Mode,
 
     /// File for the table, instead of the terminal
     #[arg(long, value_name = "FILE")]

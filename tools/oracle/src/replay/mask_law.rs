@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Law 1: a task never runs on a CPU outside its mask.
 //!
-//! Judged when a task is switched in. Four things that are no violations look
+//! Judged when a task is switched in. Five things that are no violations look
 //! like one:
 //!
 //! * The task was running, or its wake-up was under way, when it lost the CPU.
@@ -10,6 +10,8 @@
 //! * It is migration-disabled and stays on its CPU: the overriding mask counts.
 //! * The change and the switch, recorded on different CPUs, lie closer together
 //!   than the clocks of the CPUs agree: too close to call, on either side.
+//! * No CPU of its mask is there any more. The kernel leaves it where it is, or
+//!   gives it another mask once it sees that: stranded until it runs in its mask.
 //! * Two CPUs change the mask so close together. Which change came last is not
 //!   known, nor is the mask, until the next one.
 
@@ -34,6 +36,8 @@ pub struct MaskTrack {
     changed: Option<(u64, u32)>,
     /// Another CPU's change may have come after the latest.
     disputed: bool,
+    /// All CPUs of the mask went offline, and it has not run inside it since.
+    stranded: bool,
     /// Masks that were in force until the given times, not older than the skew.
     earlier: Vec<(u64, CpuMask)>,
     grace: Option<Grace>,
@@ -56,6 +60,13 @@ impl MaskTrack {
     /// The mask that was recorded last.
     fn latest(&self) -> Option<CpuMask> {
         self.pin.or(self.mask)
+    }
+
+    /// Only the CPUs of `active` are there from now on.
+    pub fn strand(&mut self, active: &CpuMask) {
+        self.stranded |= self
+            .latest()
+            .is_some_and(|mask| mask.and(active).len() == 0);
     }
 
     /// Notes a change, and whether it may have come before one noted already.
@@ -193,6 +204,11 @@ impl MaskLaw {
         self.report.checked += 1;
         let grace = track.grace.take();
         if mask.contains(cpu) {
+            track.stranded = false;
+            return;
+        }
+        if track.stranded {
+            self.report.graced += 1;
             return;
         }
         let oldest = now_ns.saturating_sub(self.skew_ns);

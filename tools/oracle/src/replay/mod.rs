@@ -69,6 +69,8 @@ pub struct Replay {
     initial: HashMap<Pid, InitialTask>,
     tasks: HashMap<Pid, Task>,
     cpus: Vec<Cpu>,
+    /// Those that are active.
+    active: CpuMask,
     /// Nothing is left to be learnt about the CPUs; see `all_cpus_known`.
     cpus_known: bool,
     mask_law: MaskLaw,
@@ -94,6 +96,7 @@ impl Replay {
             mask_law: MaskLaw::new(limits.skew_ns, cpus.len()),
             wait_law: WaitLaw::new(limits.bound_ns),
             cpus,
+            active: initial.online,
             cpus_known: false,
             counts: Counts::default(),
             first_ns: None,
@@ -184,6 +187,8 @@ impl Replay {
             Left::Dead => {
                 self.wait_law.end(pid);
                 self.tasks.remove(&pid);
+                // Whatever /proc said of it, it does not wait.
+                self.initial.remove(&pid);
             }
             Left::Blocked => {
                 task.state = State::Blocked;
@@ -228,6 +233,15 @@ impl Replay {
             self.cpus_known = false;
             self.wait_law
                 .set_idle(cpu, active && slot.current == Some(0));
+            match active {
+                true => self.active.insert(cpu),
+                false => self.active.remove(cpu),
+            }
+        }
+        if !active {
+            for task in self.tasks.values_mut() {
+                task.mask.strand(&self.active);
+            }
         }
     }
 

@@ -357,6 +357,18 @@ fn a_task_starved_since_before_the_trace_is_found() {
 }
 
 #[test]
+fn a_task_that_dies_before_all_is_known_does_not_wait() {
+    let tasks = "task 12 120 R 0-1 twelve";
+    let dies = "1 0 switch 5 120 S 0 120 swapper/0\n1 1 switch 6 120 S 12 120 twelve\n\
+                2 1 exit 12\n3 1 switch 12 120 X 0 120 swapper/1\n4 0 ready\n9000 0 end";
+    let report = judge_tasks(tasks, &[dies]);
+    assert_eq!(
+        (report.wait.violations, report.wait.longest_wait_ns),
+        (0, 0)
+    );
+}
+
+#[test]
 fn wasted_time_counts_pairs_of_a_task_and_a_cpu_that_fit() {
     // Two tasks wait and one CPU idles for 500 us, then one waits for 300 us.
     let wait = "100 0 wakeup 10 120 1 ten\n100 0 wakeup 5 120 1 five\n\

@@ -80,7 +80,7 @@ pub fn command(args: &TestArgs) -> Result<u8> {
 /// # Errors
 /// Those of [`command`], or the file can't be written.
 pub fn soak(args: &SoakArgs) -> Result<u8> {
-    let runs = scenario::soak(args.minutes * 60)?;
+    let runs = scenario::soak(args.minutes * 60, args.mode)?;
     setup::for_build()?;
     let mut report = Report::new(true);
     let mut table = soak::Table::default();

@@ -94,17 +94,18 @@ pub fn all(kernel: Option<&str>) -> Result<Vec<Run>> {
 }
 
 /// The runs of `soak.sh` on all kernels and topologies, which together last
-/// `seconds` of the guests' time.
+/// `seconds` of the guests' time, which is that of `mode`.
 ///
 /// # Errors
 /// Those of [`all`].
-pub fn soak(seconds: u64) -> Result<Vec<Run>> {
+pub fn soak(seconds: u64, mode: Mode) -> Result<Vec<Run>> {
     let file = folder().join("soak.sh");
     let mut scenario = parse(
         "soak",
         fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?,
     )?;
     let each = seconds / (SOAK_KERNELS.len() * SOAK_TOPOLOGIES.len()) as u64;
+    scenario.mode = mode;
     scenario.kernels = SOAK_KERNELS.map(str::to_owned).to_vec();
     scenario.topologies = SOAK_TOPOLOGIES.map(str::to_owned).to_vec();
     scenario.timeout += Duration::from_secs(each * SLOWEST);
