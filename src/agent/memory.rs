@@ -126,10 +126,10 @@ impl Memory {
             holders: (&raw const bss.holders).cast(),
             signals: (&raw mut bss.signals).cast(),
             tunables: (&raw mut data.tunables).cast(),
-            turns_wanted: &raw mut bss.turns_wanted,
-            why_pid: &raw mut bss.why_pid,
+            turns_wanted: &raw mut bss.agent_word.turns_wanted,
+            why_pid: &raw mut bss.agent_word.why_pid,
             why_lost: &raw const bss.why_lost,
-            agent_until_ns: &raw mut bss.agent_until_ns,
+            agent_until_ns: &raw mut bss.agent_word.until_ns,
             nr_alone: &raw const bss.nr_alone,
             nr_hotplugs: &raw const bss.nr_hotplugs,
         })

@@ -8,18 +8,13 @@
 #ifndef __HALLOWS_ALONE_BPF_H
 #define __HALLOWS_ALONE_BPF_H
 
-/*
- * Until when the agent's newest word holds: its signals, or that it withholds them
- * because they hurt. 0: no agent spoke yet. Written by the agent.
- */
-u64 agent_until_ns;
-u64 alone_since_ns;	/* since when BPF has been on its own, 0: it is not */
-u64 nr_alone;		/* how often it came to that */
+u64 alone_since_ns OWNER("rare");	/* since when BPF has been on its own, 0: it is not */
+u64 nr_alone OWNER("rare");		/* how often it came to that */
 
 /* Reads two words that hardly ever change; writes when they do. */
 static __always_inline void note_agent(u64 now)
 {
-	u64 until = agent_until_ns, since = alone_since_ns;
+	u64 until = agent_word.until_ns, since = alone_since_ns;
 	bool alone = until && until - now >= SIGNAL_MAX_NS;
 
 	if (alone == !!since)

@@ -26,7 +26,7 @@
 #define EVACUATE_SCAN 16	/* tasks of a track that are looked at in one go */
 #define WANTED_SCAN 4		/* tasks of the queue that a tick looks at */
 
-u32 emergency;	/* somebody waits in the queue, or did a moment ago */
+u32 emergency OWNER("rare");	/* somebody waits in the queue, or did a moment ago */
 
 /* How long @cpu has not been able to serve its track, as far as anybody knows. */
 static __always_inline u64 stuck_ns(s32 cpu, u64 now)

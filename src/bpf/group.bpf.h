@@ -20,7 +20,7 @@ struct {
 	__uint(max_entries, MAX_OCCUPANCY);
 	__type(key, struct group_key);
 	__type(value, u64);
-} occupancy SEC(".maps");
+} occupancy SEC(".maps") OWNER("any-cpu");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -17,8 +17,8 @@
 
 #define SWEEP_AFTER_NS 20000000ULL	/* longer than any callback takes */
 
-u64 nr_hotplugs;	/* how often a CPU came or went; the agent follows it */
-u64 sweep_at_ns;	/* when to look for what was left behind, 0: never */
+u64 nr_hotplugs OWNER("rare");	/* how often a CPU came or went; the agent follows it */
+u64 sweep_at_ns OWNER("rare");	/* when to look for what was left behind, 0: never */
 
 /* The masks of LLC and node that @cpu, which has a place, is in while it is online. */
 static __always_inline void spans_put(s32 cpu, bool in)

@@ -9,7 +9,7 @@
 #ifndef __HALLOWS_IDLE_BPF_H
 #define __HALLOWS_IDLE_BPF_H
 
-struct span {
+struct OWNER("rare") span {
 	struct bpf_cpumask __kptr *mask;
 };
 

@@ -17,6 +17,17 @@ typedef int s32;
 typedef unsigned long long u64;
 #endif
 
+/*
+ * Who writes a struct, a field or a variable, a tag for `cargo xtask owners`: each-cpu
+ * (each CPU its own element, under its rq lock), task (whoever holds the rq lock of the
+ * task), any-cpu, rare (any CPU, on events that are rare), agent.
+ */
+#ifdef __bpf__
+#define OWNER(name) __attribute__((btf_decl_tag("owner:" name)))
+#else
+#define OWNER(name)
+#endif
+
 enum hallows_limits {
 	MAX_CPUS = 1024,
 	MAX_LLCS = MAX_CPUS,
@@ -58,7 +69,7 @@ enum hallows_cell_flags {
  * The first line is what other CPUs look at when they place a task, the second
  * is what the agent samples.
  */
-struct cell {
+struct OWNER("each-cpu") cell {
 	u64 run_since_ns;	/* start of the current run, 0: none */
 	u64 idle_since_ns;	/* start of the current idle period, 0: busy */
 	u64 vclock_ns;		/* virtual clock of the own track */
@@ -88,7 +99,7 @@ struct cell {
  * Whom a CPU went to when a higher class took it. Written in BPF, under the CPU's
  * rq lock; holds while the cell says CELL_HELD.
  */
-struct holder {
+struct OWNER("each-cpu") holder {
 	u64 since_ns;		/* since when that class has the CPU */
 	u32 pid;		/* its task, the last one that is known */
 	s32 prio;		/* as the kernel has it: below 0 deadline, below 100 real-time */
@@ -102,7 +113,7 @@ struct holder {
  * A sequence lock: @seq is odd while the rest changes. BPF obeys until
  * @expires_ns, then goes back to its static defaults.
  */
-struct signal {
+struct OWNER("agent") signal {
 	u32 seq;
 	u8 state;		/* enum hallows_state */
 	u8 idle_lvl;		/* smallest ring with at least two hungry cells, NR_RINGS: none */
@@ -123,7 +134,7 @@ struct signal {
  * What may change while the program runs. Written by the agent, bounded by BPF
  * where it is read.
  */
-struct tunables {
+struct OWNER("agent") tunables {
 	u64 slice_ns;		/* time slice */
 	u64 min_slice_ns;	/* shortest slice that a signal may ask for */
 	u64 need_ns[NR_RINGS];	/* what a move over each ring has to save: kappa * c_d + h */
@@ -136,6 +147,18 @@ struct tunables {
 	u64 long_slice_ns;	/* longest slice that a signal may ask for */
 };
 
+/* What it tells all CPUs besides. Written by the agent only. */
+struct OWNER("agent") agent_word {
+	/*
+	 * Until when its newest word holds: its signals, or that it withholds them
+	 * because they hurt. 0: no agent spoke yet.
+	 */
+	u64 until_ns;
+	u32 turns_wanted;	/* it compares how runs begin */
+	u32 why_pid;		/* whose decisions it asks about, 0: nobody's */
+	u64 _pad[6];
+};
+
 /* How long the threads of a process ran in an LLC: counted in BPF, emptied by the agent. */
 struct group_key {
 	u32 tgid;
@@ -143,7 +166,7 @@ struct group_key {
 };
 
 /* Where the threads of a process should run. Written by the agent only. */
-struct home {
+struct OWNER("agent") home {
 	u64 expires_ns;
 	u32 llc;
 	u32 _pad;
@@ -153,7 +176,7 @@ struct home {
  * What others tell a CPU about its track. Written by any CPU, on the rare
  * transitions only (empty to non-empty, a wait that grew too long).
  */
-struct track_state {
+struct OWNER("any-cpu") track_state {
 	u64 since_ns;		/* when the track last moved, or began to wait */
 	u32 invited_by;		/* 1 + the CPU whose track to try first, 0: none */
 	u32 make_way;		/* whoever runs was asked to make way for one of the track */
@@ -166,7 +189,7 @@ struct track_state {
  * Tracks of an LLC that hold work another CPU may take: one bit for each CPU,
  * by its slot in the LLC. Written by any CPU, atomically, on transitions only.
  */
-struct yard {
+struct OWNER("any-cpu") yard {
 	u64 waiting[CPU_WORDS];	/* tracks with work that others may take */
 	u64 held[CPU_WORDS];	/* tracks with work whose CPU somebody else has */
 	u64 express_since_ns;	/* when the express track last began to wait */
@@ -174,7 +197,7 @@ struct yard {
 };
 
 /* Where a CPU is. Written by the agent before the program loads, by BPF at its word after. */
-struct cpu_place {
+struct OWNER("rare") cpu_place {
 	u16 llc;		/* NO_CPU: nobody saw this CPU online yet */
 	u16 node;
 	u16 slot;		/* index in its LLC */
@@ -182,7 +205,7 @@ struct cpu_place {
 };
 
 /* As above. */
-struct llc_place {
+struct OWNER("rare") llc_place {
 	u16 first;		/* index of its first CPU in llc_cpus */
 	u16 nr_cpus;
 	u16 nr_detour;
@@ -303,7 +326,7 @@ struct turns {
 };
 
 /* Written by its own CPU only, in BPF. */
-struct cell_stats {
+struct OWNER("each-cpu") cell_stats {
 	u64 count[STATS_LINE];
 	u64 idle_wait[WAIT_BUCKETS];	/* waits while an allowed CPU idled */
 	struct ledger moves[NR_MOVES];

@@ -11,8 +11,8 @@
 
 struct cpu_place cpu_places[MAX_CPUS];
 struct llc_place llc_places[MAX_LLCS];
-u16 llc_cpus[MAX_CPUS];	/* CPUs sorted by LLC, then slot */
-u32 nr_placed = 1;	/* how many of them there are */
+u16 llc_cpus[MAX_CPUS] OWNER("rare");	/* CPUs sorted by LLC, then slot */
+u32 nr_placed OWNER("rare") = 1;	/* how many of them there are */
 
 static __always_inline const volatile struct cpu_place *place_of(s32 cpu)
 {

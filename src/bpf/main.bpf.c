@@ -224,7 +224,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	ring = ring_between(tctx->last_cpu, cpu);
 	if (tctx->last_cpu != NO_CPU)
 		count_on(cpu, STAT_MOVE_SELF + ring);
-	if (turns_wanted && (tctx->slept_ns || tctx->last_cpu != NO_CPU))
+	if (agent_word.turns_wanted && (tctx->slept_ns || tctx->last_cpu != NO_CPU))
 		count_turn(cpu, tctx->slept_ns, since_ns(tctx->queued_ns, now), ring);
 	burst_starts(tctx, ring);
 	tctx->slept_ns = 0;

@@ -20,7 +20,7 @@ struct {
 } refill_events SEC(".maps");
 
 /* What the counter of a CPU said when its task began to run. Its line is that CPU's alone. */
-struct refill_mark {
+struct OWNER("each-cpu") refill_mark {
 	u64 count;
 	u64 at_ns;
 	u64 _pad[6];

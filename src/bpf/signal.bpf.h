@@ -17,6 +17,7 @@
 #define SIGNAL_MAX_NS 1000000000ULL	/* no signal holds longer, whatever it says */
 
 struct signal signals[MAX_CPUS] __attribute__((aligned(64)));
+struct agent_word agent_word __attribute__((aligned(64)));
 
 struct orders {
 	u64 slice_ns;

@@ -13,7 +13,7 @@
 #ifndef __HALLOWS_TASK_BPF_H
 #define __HALLOWS_TASK_BPF_H
 
-struct task_ctx {
+struct OWNER("task") task_ctx {
 	u64 vtime_ns;		/* on the clock of @clock_cpu */
 	u64 exec_start_ns;	/* sum_exec_runtime when the run began */
 	u64 queued_ns;		/* when it was queued, 0: it does not wait */

@@ -8,8 +8,6 @@
 #ifndef __HALLOWS_TURN_BPF_H
 #define __HALLOWS_TURN_BPF_H
 
-u32 turns_wanted;	/* the agent compares. Written by it. */
-
 /*
  * A run begins on @cpu, at the distance @ring from the last one: of a task that
  * slept and then waited for @waited_ns, or of one that goes on.

@@ -13,7 +13,7 @@
 #define MAX_CGROUP_DEPTH 16
 #define MAX_CGROUP_PRODUCT 10000
 
-struct cgroup_ctx {
+struct OWNER("rare") cgroup_ctx {
 	u32 weight;
 };
 
@@ -24,7 +24,7 @@ struct {
 	__type(value, struct cgroup_ctx);
 } cgroup_ctxs SEC(".maps");
 
-u32 weight_epoch;
+u32 weight_epoch OWNER("rare");
 
 static __always_inline int set_cgroup_weight(struct cgroup *cgrp, u32 weight)
 {

@@ -8,8 +8,7 @@
 #ifndef __HALLOWS_WHY_BPF_H
 #define __HALLOWS_WHY_BPF_H
 
-u32 why_pid;	/* whose decisions to tell, 0: nobody's. Written by the agent. */
-u64 why_lost;	/* decisions that found no room in the ring buffer */
+u64 why_lost OWNER("rare");	/* decisions that found no room in the ring buffer */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -17,17 +16,18 @@ struct {
 } whys SEC(".maps");
 
 /* Where the last task that a CPU dispatched came from. Written by that CPU. */
-struct source {
+struct OWNER("each-cpu") source {
 	u16 stat;
 	u16 from;
 	u16 stop;
+	u16 _pad[29];
 };
 
-struct source sources[MAX_CPUS];
+struct source sources[MAX_CPUS] __attribute__((aligned(64)));
 
 static __always_inline bool asked(const struct task_struct *p)
 {
-	return why_pid && (u32)p->pid == why_pid;
+	return agent_word.why_pid && (u32)p->pid == agent_word.why_pid;
 }
 
 /* Counts a dispatch on the CPU that runs this code, from the track of @from. */
@@ -36,7 +36,7 @@ static __always_inline void count_dispatch(enum hallows_stat stat, s32 from, u32
 	struct source *source;
 
 	count(stat);
-	if (!why_pid)
+	if (!agent_word.why_pid)
 		return;
 	source = ARRAY_ELEM_PTR(sources, bpf_get_smp_processor_id(), MAX_CPUS);
 	if (source) {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use hallows_prof::owners::Registry;
 use hallows_prof::profile::{self, Profile};
 use hallows_prof::profmap::Profmap;
 use hallows_prof::{counters, gate, report, show};
@@ -50,6 +51,23 @@ enum Cli {
     /// over 1.25 times as far (and 10000 instructions) as in the plain build, or over
     /// 200000 instructions, and exits 1 if there are any.
     Gate { plain: PathBuf, other: PathBuf },
+    /// Print who writes which cache line of a BPF program's memory
+    ///
+    /// A line for each line of a variable's first element, or of a map's value: section
+    /// or kind of map, name, number of the line, its owner, its fields. Owners are tags in
+    /// the source: __attribute__((btf_decl_tag("owner:NAME"))).
+    Owners {
+        #[arg(value_name = "OBJECT")]
+        object: PathBuf,
+    },
+    /// Find cache lines that two owners share, where the kernel puts them
+    ///
+    /// Prints a line for each, and exits 1 if there are any. What has no owner, `-` in
+    /// the list of owners, may share with anybody.
+    LayoutCheck {
+        #[arg(value_name = "OBJECT")]
+        object: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -77,6 +95,19 @@ fn perform(cli: Cli) -> Result<ExitCode> {
         Cli::Show { profile } => print(&show::table(&in_file(&profile, Profile::parse)?))?,
         Cli::Report { report } => print(&report::table(&in_file(&report, report::parse)?))?,
         Cli::Gate { plain, other } => return compare(&plain, &other),
+        Cli::Owners { object } => print(&registry(&object)?.to_string())?,
+        Cli::LayoutCheck { object } => {
+            let shared = registry(&object)?.shared();
+            print(
+                &shared
+                    .iter()
+                    .map(|line| format!("{line}\n"))
+                    .collect::<String>(),
+            )?;
+            if !shared.is_empty() {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -96,6 +127,11 @@ fn compare(plain: &Path, other: &Path) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+fn registry(object: &Path) -> Result<Registry> {
+    let bytes = fs::read(object).with_context(|| format!("cannot read {}", object.display()))?;
+    Registry::read(&bytes).with_context(|| object.display().to_string())
 }
 
 /// Reads a file by `parse`; errors name it.

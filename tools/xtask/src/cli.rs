@@ -30,6 +30,9 @@ pub enum Task {
     Mutants(MutantsArgs),
     Bench(BenchArgs),
     Pgo(PgoArgs),
+    /// Print who writes which cache line of the BPF half's memory, by the tags in its
+    /// source; exit with 1 if two owners share one
+    Owners,
     /// Build scx_hallows, and install it with its systemd unit, manual and completions
     Install(InstallArgs),
     Package(PackageArgs),

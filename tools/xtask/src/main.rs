@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask`: sets a machine up, shows the scheduler, boots test VMs, runs
 //! every test, tests for hours, tests the tests, measures beside others, builds along
-//! profiles, installs, makes packages.
+//! profiles, says who writes what, installs, makes packages.
 
 mod cli;
 mod cmd;
@@ -10,6 +10,7 @@ mod interrupt;
 mod lab;
 mod list;
 mod mutants;
+mod owners;
 mod package;
 mod paths;
 mod pgo;
@@ -49,6 +50,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Mutants(args) => mutants::command(&args),
         Task::Bench(args) => lab::command(&args),
         Task::Pgo(args) => pgo::command(&args),
+        Task::Owners => owners::command(),
         Task::Install(args) => install::command(&args),
         Task::Package(args) => package::command(&args),
         Task::Uninstall(args) => install::uninstall(&args),

@@ -19,7 +19,7 @@ use crate::team::run_team;
 /// keeps its name.
 const PROGRAM: &str = "hallows_dispatc";
 /// What the agent writes in `.bss`, and in `.data`.
-const BSS: [&str; 3] = ["signals", "agent_until_ns", "why_pid"];
+const BSS: [&str; 2] = ["signals", "agent_word"];
 const DATA: [&str; 1] = ["tunables"];
 /// Words of `struct signal`, of which the second is when it expires.
 const SIGNAL_WORDS: usize = 8;

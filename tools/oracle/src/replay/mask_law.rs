@@ -10,8 +10,9 @@
 //! * It is migration-disabled and stays on its CPU: the overriding mask counts.
 //! * The change and the switch, recorded on different CPUs, lie closer together
 //!   than the clocks of the CPUs agree: too close to call, on either side.
-//! * No CPU of its mask is there any more. The kernel leaves it where it is, or
-//!   gives it another mask once it sees that: stranded until it runs in its mask.
+//! * No CPU of its mask is there any more, or the one is not that the stopper was to
+//!   move it to. The kernel leaves it where it is (`__migrate_task`), or gives it
+//!   another mask once it sees that: stranded until it runs in its mask.
 //! * Two CPUs change the mask so close together. Which change came last is not
 //!   known, nor is the mask, until the next one.
 
@@ -62,11 +63,12 @@ impl MaskTrack {
         self.pin.or(self.mask)
     }
 
-    /// Only the CPUs of `active` are there from now on.
-    pub fn strand(&mut self, active: &CpuMask) {
-        self.stranded |= self
-            .latest()
-            .is_some_and(|mask| mask.and(active).len() == 0);
+    /// `cpu` leaves, and only those of `active` are there from now on.
+    pub fn strand(&mut self, cpu: u32, active: &CpuMask) {
+        if let Some(mask) = self.latest() {
+            let chosen = self.grace.is_some() && mask.contains(cpu);
+            self.stranded |= chosen || mask.and(active).is_empty();
+        }
     }
 
     /// Notes a change, and whether it may have come before one noted already.

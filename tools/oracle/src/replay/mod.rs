@@ -240,7 +240,7 @@ impl Replay {
         }
         if !active {
             for task in self.tasks.values_mut() {
-                task.mask.strand(&self.active);
+                task.mask.strand(cpu, &self.active);
             }
         }
     }

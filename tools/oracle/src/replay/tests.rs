@@ -133,6 +133,41 @@ fn a_migration_disabled_task_stays_on_its_cpu() {
     );
 }
 
+/// Task 10 runs on CPU 0 and may use 1 only, which goes before the stopper came; what
+/// runs after it on CPU 0 is 10 again.
+const LEFT_BEHIND: &str = "\
+10 0 wakeup 10 120 0 ten
+11 0 switch 0 120 R 10 120 ten
+90 0 allowed 10 set 1
+100 0 cpu-down 1
+120 0 switch 10 120 R 20 0 migration/0
+121 0 switch 20 0 S 10 120 ten
+200000 0 switch 10 120 R 5 120 five
+200001 0 switch 5 120 S 10 120 ten";
+
+#[test]
+fn a_task_whose_cpus_all_went_offline_stays_where_it_is() {
+    assert_eq!(violations(&[QUIET, LEFT_BEHIND, "200002 0 end"]).0, 0);
+    // The CPU is back, and so is the task; then there is no excuse.
+    let back = "200100 0 cpu-up 1\n200200 0 switch 10 120 S 0 120 swapper/0\n\
+                200300 0 wakeup 10 120 1 ten\n200301 1 switch 0 120 R 10 120 ten\n\
+                200400 1 switch 10 120 S 0 120 swapper/1\n400000 0 wakeup 10 120 0 ten\n\
+                400001 0 switch 0 120 R 10 120 ten\n400100 0 end";
+    assert_eq!(violations(&[QUIET, LEFT_BEHIND, back]).0, 1);
+}
+
+#[test]
+fn nor_can_it_go_where_the_stopper_was_to_move_it() {
+    // 5 is another CPU of the mask, which is there.
+    let other = LEFT_BEHIND.replace("set 1", "set 1,5");
+    let there = "3 0 cpu-up 5";
+    let report = judge(&[QUIET, there, &other, "200002 0 end"]);
+    assert_eq!(report.mask.violations, 0);
+    let stays = other.replace("cpu-down 1", "cpu-down 6");
+    let report = judge(&[QUIET, there, &stays, "200002 0 end"]);
+    assert_eq!(report.mask.violations, 1);
+}
+
 #[test]
 fn changes_nearer_than_the_skew_are_too_close_to_call() {
     let before = "10 0 allowed 10 set 1\n40 0 wakeup 10 120 0 ten\n41 0 switch 0 120 R 10 120 ten\n\

@@ -9,12 +9,13 @@ use anyhow::Result;
 use crate::vm::Outcome;
 
 /// Columns: the head, and the names of the line whose numbers are in it.
-const COLUMNS: [(&str, &[&str]); 9] = [
+const COLUMNS: [(&str, &[&str]); 10] = [
     ("s", &["seconds"]),
     ("of these judged", &["judged_s"]),
     ("switches judged", &["switches"]),
     ("longest wait beside an idle CPU, ms", &["idle_ms"]),
     ("longest wait of all, ms", &["wait_ms"]),
+    ("outside the mask, of so many looks", &["outside", "looks"]),
     ("rescues: held", &["held"]),
     ("offline, price, order", &["offline", "price", "order"]),
     ("agents killed", &["crashes"]),
@@ -104,7 +105,7 @@ mod tests {
         };
         let mut table = Table::default();
         let said = "ok: starts: 1\nsoak: seconds=30 judged_s=5 switches=18571 idle_ms=0.2 \
-                    wait_ms=786.2 crashes=1 growth_kib=288 held=111 price=336\n";
+                    wait_ms=786.2 outside=2 looks=99 crashes=1 growth_kib=288 held=111 price=336\n";
         table.add("7.3.4", "flat", &boot(said));
         table.add("6.18.15", "numa2", &boot("FAILED: ejected\n"));
         let text = table.markdown();
@@ -113,7 +114,7 @@ mod tests {
         assert!(lines[2].starts_with("| 6.18.15 | numa2 | FAILED |"));
         assert_eq!(
             lines[3],
-            "| 7.3.4 | flat | 30 | 5 | 18571 | 0.2 | 786.2 | 111 | 0, 336, 0 | 1 | 288 |"
+            "| 7.3.4 | flat | 30 | 5 | 18571 | 0.2 | 786.2 | 2, 99 | 111 | 0, 336, 0 | 1 | 288 |"
         );
         let columns = |line: &str| line.matches('|').count();
         assert!(lines.iter().all(|line| columns(line) == columns(lines[0])));
