@@ -48,10 +48,12 @@ pub fn find(folder: &Path) -> io::Result<Option<String>> {
 /// The kernel does not let this process.
 pub fn end(folder: &Path) -> anyhow::Result<()> {
     for build in files(folder)? {
-        let link = build.join(LINK);
-        if link.try_exists()? {
+        match Link::open(build.join(LINK)) {
             // Whoever else holds it, an agent for one, holds an empty link then.
-            Link::open(&link)?.detach()?;
+            Ok(link) => link.detach()?,
+            // It was never there, or somebody removed it just now.
+            Err(error) if error.kind() == libbpf_rs::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(clear(folder)?)

@@ -101,7 +101,7 @@ settings() {
 memory() {
 	while again 0.5; do
 		# It may find none left, which is its own trouble.
-		stress-ng --quiet --vm 2 --vm-bytes 256M --vm-ops 2000 -t 2s >/dev/null 2>&1 && echo round
+		stress-ng --quiet --vm 2 --vm-bytes 256M --vm-ops 2000 -t 2s >/dev/null 2>&1 && echo round || :
 	done
 }
 
@@ -139,7 +139,7 @@ longest_ms() {
 	sort -g -k "$1,$1" $WINDOWS | awk -v column="$1" 'END {printf "%.1f\n", $column / 1e6}'
 }
 
-# Growth of the agent's memory since $rss_kib was taken: the most of any agent's.
+# Growth of the agent's memory since $before_kib was taken: the most of any agent's.
 growth_kib=0
 rss_kib() {
 	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' /proc/"$SCHEDULER"/status
