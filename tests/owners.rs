@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Each cache line of BPF's memory has one owner, as the tags in its source say.
 
+#![cfg(feature = "bpf")]
+
 use hallows_prof::owners::Registry;
 
 /// What the headers of scx and libbpf bring along: never written, or once in the end.

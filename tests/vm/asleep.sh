@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # what: the whole machine stops for a minute: the kernel ejects, the scheduler is back
-# kernels: 6.18 7
+# kernels: 6.16 7
 # cpus: 4
 # freeze: 60
 # mode: vtime
@@ -20,10 +20,12 @@ load periodic hallows-load --json periodic --threads 2 --for 66s
 load churn hallows-load --json affinity-churn --threads 2 --for 66s
 sleep 1
 freeze
+thawed=$(now_ms)
 back() {
 	attached && [ "$(cat $SCX/enable_seq)" -gt "$starts" ]
 }
 within 15 back
+say "back after $(($(now_ms) - thawed)) ms"
 check "starts" "$(cat $SCX/enable_seq)" == $((starts + 1))
 grep 'the machine stood still for 6[0-9.]* s' $LOG || fail "no word of it"
 [ ! -e /var/lib/scx_hallows ] || fail "a report, as if something were wrong"

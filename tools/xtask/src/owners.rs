@@ -46,9 +46,7 @@ fn cargo() -> Command {
 fn object(built: &str) -> Option<PathBuf> {
     let is_ours = |message: &Value| {
         message["reason"] == "build-script-executed"
-            && message["package_id"]
-                .as_str()
-                .is_some_and(|id| id.contains("scx_hallows@") || id.contains("#scx_hallows"))
+            && message["package_id"].as_str().and_then(package) == Some("scx_hallows")
     };
     let mut messages = built
         .lines()
@@ -57,11 +55,21 @@ fn object(built: &str) -> Option<PathBuf> {
     Some(PathBuf::from(message["out_dir"].as_str()?).join("bpf.bpf.o"))
 }
 
+/// The package's name in an id of cargo's, `SOURCE#NAME@VERSION`, or `FOLDER#VERSION`
+/// where the folder is called like the package.
+fn package(id: &str) -> Option<&str> {
+    let (source, rest) = id.rsplit_once('#')?;
+    match rest.split_once('@') {
+        Some((name, _)) => Some(name),
+        None => source.rsplit('/').next(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
 
-    use super::object;
+    use super::{object, package};
 
     #[test]
     fn cargo_says_where_the_object_is() {
@@ -70,5 +78,21 @@ mod tests {
         let built = format!("no JSON\n{other}\n{ours}\n");
         assert_eq!(object(&built), Some(PathBuf::from("/o/bpf.bpf.o")));
         assert_eq!(object(other), None);
+    }
+
+    #[test]
+    fn a_checkout_may_be_called_like_the_package() {
+        assert_eq!(
+            package("path+file:///home/u/scx_hallows#0.1.0"),
+            Some("scx_hallows")
+        );
+        assert_eq!(
+            package("path+file:///work#scx_hallows@0.1.0"),
+            Some("scx_hallows")
+        );
+        assert_eq!(
+            package("path+file:///u/scx_hallows#hallows-load@0.1.0"),
+            Some("hallows-load")
+        );
     }
 }

@@ -6,7 +6,8 @@
 //! BTF; a field goes by its own tag, then by its struct's, then by the variable's. A line
 //! with two owners goes to and fro between their CPUs whenever one of them writes, so
 //! there must be none ([`Registry::shared`]); what has no tag is in
-//! [`Registry::unowned`], and shares with anybody. What counts is the place that the kernel gives it, not the one that the compiler thinks of:
+//! [`Registry::unowned`], and shares with anybody. What counts is the place that the
+//! kernel gives it, not the one that the compiler thinks of:
 //!
 //! * `.data` and `.bss` are maps that user space can map, and begin at a line;
 //! * the values of task and cgroup storage begin 8 bytes into a line
@@ -152,11 +153,17 @@ impl Place {
         let base = self.base();
         let fills = base.is_multiple_of(LINE) && self.stride.is_multiple_of(LINE);
         let mut claims = Vec::new();
-        for element in 0..if fills { 1 } else { self.count } {
+        let elements = match self.start {
+            // A map has more than one, and two of them may meet on a line.
+            Start::Anywhere => 2,
+            _ if fills => 1,
+            _ => self.count,
+        };
+        for element in 0..elements {
             for part in &self.parts {
                 let Some(owner) = &part.owner else { continue };
                 let owner = match owner.as_str() {
-                    EACH_CPU if !fills => format!("{EACH_CPU} {element}"),
+                    EACH_CPU if elements > 1 => format!("{EACH_CPU} {element}"),
                     owner => owner.to_owned(),
                 };
                 let start = base + element * self.stride + part.start;
@@ -319,6 +326,9 @@ mod tests {
         };
         assert!(shared(vec![of("agent")]).is_empty());
         assert_eq!(shared(vec![of("task")]).len(), 1);
+        let mut each = of("agent");
+        each.parts = vec![part("a", 0, 64, super::EACH_CPU)];
+        assert_eq!(shared(vec![each]).len(), 1, "aligned or not");
     }
 
     #[test]

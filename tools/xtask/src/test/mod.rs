@@ -19,13 +19,12 @@ use crate::cli::{SoakArgs, TestArgs};
 use crate::interrupt;
 use crate::list;
 use crate::setup;
+use crate::vm::Outcome;
 use guest::Guest;
 use host::Check;
 use nightly::Nightly;
 use report::Report;
 use scenario::Run;
-
-use crate::vm::Outcome;
 
 /// Runs what the arguments select. Returns the exit status: 1 if any failed.
 ///
