@@ -30,7 +30,5 @@ fn bpf() {
     let object = std::path::Path::new(&folder).join("bpf.bpf.o");
     let object = std::fs::read(object).expect("read the compiled object");
     let crc = crc32fast::hash(&object);
-    // It names a folder of bpffs, which has other plans for dots.
-    let version = env!("CARGO_PKG_VERSION").replace('.', "_");
-    println!("cargo:rustc-env=HALLOWS_BPF_BUILD={version}-{crc:08x}");
+    println!("cargo:rustc-env=HALLOWS_BPF_BUILD={crc:08x}");
 }

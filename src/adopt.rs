@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Takes over a BPF half that schedules already, pinned by an agent that died.
+//! Takes over a BPF half that schedules already, pinned by an agent that died or left.
 //!
 //! The skeleton is opened as ever, but its maps are the pinned ones, none of its
 //! programs is loaded but the one that the agent itself runs, and its images of
@@ -32,26 +32,57 @@ use crate::load::{Hold, Loaded};
 use crate::pins::{BUILD, Claim};
 use crate::service::schedules;
 
-/// Whether there is a scheduler to take over: one that is pinned, still has the
-/// kernel's tasks, and is what was asked for. One that the kernel ejected while it
-/// had no agent is told of here.
+/// What is pinned and still has the kernel's tasks.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// A scheduler to take over: it is what was asked for.
+    Same,
+    /// One that can't be taken over: what it is or how it was loaded.
+    Other(String),
+}
+
+impl Found {
+    /// Whether there is one to take over. What is another is to be replaced.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if there is another, and `replace` does not allow that.
+    pub fn fits(self, replace: bool) -> Result<bool, Error> {
+        match self {
+            Found::Nothing => Ok(false),
+            Found::Same => Ok(true),
+            Found::Other(what) if replace => {
+                info!("replacing the pinned scheduler, which {what}");
+                Ok(false)
+            }
+            Found::Other(what) => Err(Error::Unavailable(format!(
+                "the pinned scheduler {what}: end it by 'scx_hallows stop' first, or start with \
+                 --replace"
+            ))),
+        }
+    }
+}
+
+/// Looks for a pinned scheduler to take over. One that the kernel ejected while it had
+/// no agent is told of here.
 ///
 /// # Errors
-/// [`Error::Unavailable`] if it is another build or was loaded with other options.
-pub fn finds(claim: &Claim, options: &Options, watchdog_ms: u32) -> Result<bool> {
+/// What is pinned can't be read.
+pub fn find(claim: &Claim, options: &Options, watchdog_ms: u32) -> Result<Found> {
     let Some(build) = claim.find()? else {
-        return Ok(false);
+        return Ok(Found::Nothing);
     };
     if build != BUILD {
         if !schedules(Path::new("/")) {
-            warn!("removing what the scheduler of {build} left pinned");
-            return Ok(false);
+            warn!("removing what the scheduler of build {build} left pinned");
+            return Ok(Found::Nothing);
         }
-        return Err(other(&format!("is of build {build}, not {BUILD}")));
+        return Ok(Found::Other(format!("is of build {build}, not {BUILD}")));
     }
     if let Some(reason) = reason_of_end(&memory_of(claim, "bpf_bpf.data")?) {
         warn!("the pinned scheduler ended while it had no agent: {reason}");
-        return Ok(false);
+        return Ok(Found::Nothing);
     }
     let wanted = Fixed {
         partial: options.partial,
@@ -63,17 +94,9 @@ pub fn finds(claim: &Claim, options: &Options, watchdog_ms: u32) -> Result<bool>
         },
     };
     match Fixed::of(&memory_of(claim, "bpf_bpf.rodata")?).differs(&wanted) {
-        None => Ok(true),
-        Some(difference) => Err(other(&format!("was loaded {difference}"))),
+        None => Ok(Found::Same),
+        Some(difference) => Ok(Found::Other(format!("was loaded {difference}"))),
     }
-}
-
-/// The refusal of a scheduler of which `what` is true.
-fn other(what: &str) -> anyhow::Error {
-    Error::Unavailable(format!(
-        "the pinned scheduler {what}: 'scx_hallows stop' ends it, then start this one"
-    ))
-    .into()
 }
 
 /// A pinned map's only value.
@@ -153,12 +176,12 @@ fn bytes_at<const N: usize>(memory: &[u8], at: usize) -> [u8; N] {
     bytes.map_or([0; N], |bytes| bytes.try_into().unwrap_or([0; N]))
 }
 
-/// Becomes the agent of the scheduler that [`finds`] found, which goes by `params`
+/// Becomes the agent of the scheduler that [`find`] found, which goes by `params`
 /// from now on.
 ///
 /// # Errors
 /// The pins are incomplete, or the kernel does not let this process use them; the
-/// scheduler goes on as it was.
+/// scheduler goes on, at most by other parameters.
 pub fn adopt<'a>(
     options: &Options,
     params: &Params,
@@ -279,6 +302,17 @@ mod tests {
         watchdog_ms: 15_000,
         exit_dump_len: 32_768,
     };
+
+    #[test]
+    fn another_one_is_replaced_if_that_is_allowed() {
+        assert_eq!(Found::Nothing.fits(false), Ok(false));
+        assert_eq!(Found::Same.fits(true), Ok(true));
+        let other = || Found::Other("is of build 0".into());
+        assert_eq!(other().fits(true), Ok(false));
+        let refusal = other().fits(false).unwrap_err();
+        assert_eq!(refusal.code(), 69);
+        assert!(refusal.to_string().contains("scx_hallows stop"));
+    }
 
     #[test]
     fn what_differs_is_named() {

@@ -91,11 +91,16 @@ pub struct Cli {
     pub no_agent: bool,
 
     /// Pin the scheduler below /sys/fs/bpf/scx_hallows, so that it goes on when this
-    /// process crashes or is killed with SIGKILL; started with --pin again, it takes
-    /// over what is pinned. SIGINT and SIGTERM still end it, as does `scx_hallows
-    /// stop`.
+    /// process crashes, is killed with SIGKILL or told to leave by SIGUSR2; started with
+    /// --pin again, it takes over what is pinned. SIGINT and SIGTERM still end it, as
+    /// does `scx_hallows stop`.
     #[arg(long)]
     pub pin: bool,
+
+    /// With --pin, replace a pinned scheduler of another build, or one that was loaded
+    /// with other options, instead of refusing to start.
+    #[arg(long, requires = "pin")]
+    pub replace: bool,
 
     /// Count what tasks miss in the caches after moves, and let their moves cost by
     /// that: off, auto (cache-misses), or an event such as LLC-load-misses or 0x412e
@@ -139,6 +144,8 @@ pub struct Options {
     pub no_agent: bool,
     /// Let it outlive its agent.
     pub pin: bool,
+    /// End one that is pinned and can't be taken over.
+    pub replace: bool,
     /// What to count for footprints.
     pub pmu: Pmu,
     /// Where to leave a report after an ejection.
@@ -175,6 +182,7 @@ impl Cli {
             watchdog_ms: self.watchdog_ms,
             no_agent: self.no_agent,
             pin: self.pin,
+            replace: self.replace,
             pmu: self.pmu.clone(),
             report_dir: self.report_dir.clone().unwrap_or_else(default_folder),
             verbose: self.verbose,
@@ -280,6 +288,8 @@ mod tests {
         let options = parsed(&["-vvpd", "--no-agent", "--exit-dump-len", "65536"]).options();
         assert!(options.partial && options.debug && options.no_agent);
         assert!(!options.pin && parsed(&["--pin"]).options().pin);
+        assert!(parsed(&["--pin", "--replace"]).options().replace);
+        assert!(refused(&["--replace"]).contains("--pin"));
         assert_eq!((options.verbose, options.exit_dump_len), (2, 65_536));
     }
 

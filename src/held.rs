@@ -42,9 +42,18 @@ impl HeldCpus {
 
     /// Looks at `cpus`, if it is time, and logs what changed.
     pub fn look(&mut self, skel: &BpfSkel<'_>, memory: &Memory, cpus: impl Iterator<Item = usize>) {
-        if self.looked.is_some_and(|at| at.elapsed() < EVERY) {
-            return;
+        if self.looked.is_none_or(|at| at.elapsed() >= EVERY) {
+            self.look_now(skel, memory, cpus);
         }
+    }
+
+    /// The same, whether it is time or not.
+    pub fn look_now(
+        &mut self,
+        skel: &BpfSkel<'_>,
+        memory: &Memory,
+        cpus: impl Iterator<Item = usize>,
+    ) {
         self.looked = Some(Instant::now());
         let (mut newest_ns, mut holds) = (0, Vec::new());
         for cpu in cpus {
@@ -66,6 +75,13 @@ impl HeldCpus {
         if news.len() > LINES {
             warn!("so it is with {} more CPUs", news.len() - LINES);
         }
+    }
+
+    /// The CPUs that were held lately, a line each.
+    pub fn lately(&self) -> Vec<String> {
+        let mut lately = self.holds.lately();
+        lately.truncate(LINES);
+        lately
     }
 
     /// The CPUs that were held for long when this last looked, a line each.

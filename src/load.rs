@@ -9,8 +9,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use libbpf_rs::skel::{OpenSkel, Skel};
-use libbpf_rs::{Link, OpenObject};
+use libbpf_rs::skel::Skel;
+use libbpf_rs::{Link, MapCore, OpenObject};
 use scx_utils::{
     NR_CPU_IDS, compat, scx_ops_attach, scx_ops_load, scx_ops_open, try_set_rlimit_infinity,
 };
@@ -27,6 +27,7 @@ use crate::cli::Options;
 use crate::hotplug::write_places;
 use crate::pins::{Claim, FOLDER, Pins};
 use crate::pmu::{self, Counters};
+use crate::service::schedules;
 use crate::verified;
 use crate::watchdog;
 
@@ -46,14 +47,32 @@ pub struct Loaded<'a> {
     pub counters: Option<Counters>,
 }
 
-/// What keeps the kernel scheduling by it. Dropped, it ends that, unless the agent
-/// panicked and it is pinned.
+/// What keeps the kernel scheduling by it. Dropped, it ends that, unless it is pinned and
+/// the agent panicked, or took it over and did not come up.
 pub struct Hold {
     pub link: Link,
     pub pins: Option<Pins>,
 }
 
 impl Hold {
+    /// The agent is up. Until then, one that was taken over stays what it was.
+    pub fn own(&mut self) {
+        if let Some(pins) = &mut self.pins {
+            pins.own();
+        }
+    }
+
+    /// Leaves the scheduler to another agent. False, and nothing has changed, if it is
+    /// not pinned.
+    pub fn leave(&mut self) -> bool {
+        let pins = self.pins.take();
+        let pinned = pins.is_some();
+        if let Some(pins) = pins {
+            pins.leave();
+        }
+        pinned
+    }
+
     /// Lets the kernel's default scheduler take over, which it has when this returns.
     pub fn detach(self) {
         drop(self.pins);
@@ -82,17 +101,10 @@ pub fn start<'a>(
         false => load(options, params, watchdog_ms, open, counts, None)?,
         true => {
             let claim = Claim::take(Path::new(FOLDER))?;
-            if adopt::finds(&claim, options, watchdog_ms)? {
-                adopt::adopt(options, params, open, counts, claim)?
-            } else {
-                load(
-                    options,
-                    params,
-                    watchdog_ms,
-                    open,
-                    counts,
-                    Some(claim.renew()?),
-                )?
+            let found = adopt::find(&claim, options, watchdog_ms)?;
+            match found.fits(options.replace)? {
+                true => adopt::adopt(options, params, open, counts, claim)?,
+                false => load(options, params, watchdog_ms, open, counts, Some(claim))?,
             }
         }
     };
@@ -113,7 +125,7 @@ fn load<'a>(
     watchdog_ms: u32,
     open: &'a mut MaybeUninit<OpenObject>,
     counts: bool,
-    pins: Option<Pins>,
+    claim: Option<Claim>,
 ) -> Result<Loaded<'a>> {
     let builder = BpfSkelBuilder::default();
     let libbpf = options.libbpf.clone().into_bpf_open_opts();
@@ -127,16 +139,15 @@ fn load<'a>(
     let nr_cpu_ids = nr_cpu_ids(&map);
     configure(&mut skel, &map, options, watchdog_ms, nr_cpu_ids)?;
     skel.progs.hallows_refill.set_autoload(counts);
-    if let Some(pins) = &pins {
-        for mut map in skel.open_object_mut().maps_mut() {
-            map.set_pin_path(pins.claim().path(map.name()))?;
-        }
-    }
     let mut skel = scx_ops_load!(skel, hallows_ops, uei)?;
     verified::log(skel.object());
     // SAFETY: the memory goes into the same struct as the skeleton.
     let memory = unsafe { Memory::of(&mut skel)? };
     memory.tune(&Tunables::new(params, &price::static_ns(&map, params)));
+    let pins = match claim {
+        None => None,
+        Some(claim) => Some(pin_maps(&mut skel, claim)?),
+    };
     let mut link = scx_ops_attach!(skel, hallows_ops)?;
     if let Some(pins) = &pins {
         let pin = "pin what keeps the kernel scheduling";
@@ -156,6 +167,21 @@ fn load<'a>(
         since: Instant::now(),
         counters: None,
     })
+}
+
+/// Pins the maps of a loaded skeleton. A pinned scheduler that this one replaces ends only
+/// now, for the kernel's own to have the tasks no longer than it takes to pin and attach.
+fn pin_maps(skel: &mut BpfSkel<'_>, claim: Claim) -> Result<Pins> {
+    if schedules(Path::new("/")) {
+        claim.end().context("end the scheduler that is pinned")?;
+    }
+    let pins = claim.renew()?;
+    for mut map in skel.object_mut().maps_mut() {
+        let path = pins.claim().path(map.name());
+        map.pin(&path)
+            .with_context(|| format!("pin {}", path.display()))?;
+    }
+    Ok(pins)
 }
 
 /// Writes what is fixed while the program is loaded.

@@ -141,6 +141,14 @@ impl Claim {
         fs::metadata(self.link()).ok()?.modified().ok()
     }
 
+    /// Ends the scheduler that is pinned, of whatever build, and removes it.
+    ///
+    /// # Errors
+    /// Those of [`end`].
+    pub fn end(&self) -> anyhow::Result<()> {
+        end(&self.folder)
+    }
+
     /// Removes what is pinned, of whatever build, and makes room for this one.
     ///
     /// # Errors
@@ -149,34 +157,56 @@ impl Claim {
         clear(&self.folder)
             .and_then(|()| private(&self.folder.join(BUILD)))
             .map_err(|error| refused(&self.folder, &error))?;
-        Ok(Pins(self))
+        Ok(Pins {
+            claim: self,
+            end: true,
+        })
     }
 
-    /// Takes over what is pinned by this build.
+    /// Takes over what is pinned by this build. It goes on, whatever happens, until
+    /// [`Pins::own`].
     pub fn take_over(self) -> Pins {
-        Pins(self)
+        Pins {
+            claim: self,
+            end: false,
+        }
     }
 }
 
 /// What is pinned, as long as the agent lives; when it ends in good order, and
 /// only then, the pins end with it.
 #[derive(Debug)]
-pub struct Pins(Claim);
+pub struct Pins {
+    claim: Claim,
+    /// Whether they end with this.
+    end: bool,
+}
 
 impl Pins {
     /// Where they are.
     pub fn claim(&self) -> &Claim {
-        &self.0
+        &self.claim
+    }
+
+    /// The agent is up: from now on they end with it.
+    pub fn own(&mut self) {
+        self.end = true;
+    }
+
+    /// The agent goes, and they stay.
+    pub fn leave(mut self) {
+        self.end = false;
     }
 }
 
 impl Drop for Pins {
     fn drop(&mut self) {
-        if thread::panicking() {
+        if thread::panicking() || !self.end {
             return;
         }
-        if let Err(error) = clear(&self.0.folder) {
-            warn!("can't unpin all of {}: {error}", self.0.folder.display());
+        let folder = &self.claim.folder;
+        if let Err(error) = clear(folder) {
+            warn!("can't unpin all of {}: {error}", folder.display());
         }
     }
 }
@@ -255,7 +285,17 @@ mod tests {
         // A refusal leaves them, too.
         drop(Claim::take(&folder.0).unwrap());
         assert_eq!(find(&folder.0).unwrap(), Some(BUILD.into()));
+        // And an agent that does not come up.
         drop(Claim::take(&folder.0).unwrap().take_over());
+        assert_eq!(find(&folder.0).unwrap(), Some(BUILD.into()));
+        let take = || {
+            let mut pins = Claim::take(&folder.0).unwrap().take_over();
+            pins.own();
+            pins
+        };
+        take().leave();
+        assert_eq!(find(&folder.0).unwrap(), Some(BUILD.into()));
+        drop(take());
         assert_eq!(find(&folder.0).unwrap(), None);
     }
 
@@ -292,12 +332,12 @@ mod tests {
     #[test]
     fn what_another_build_left_goes_too() {
         let folder = folder("other");
-        let other = folder.0.join("0_0_1-00000000");
+        let other = folder.0.join("00000000");
         fs::create_dir_all(&other).unwrap();
         fs::write(other.join(LINK), "").unwrap();
         fs::write(other.join("cells"), "").unwrap();
         let claim = Claim::take(&folder.0).unwrap();
-        assert_eq!(claim.find(), Ok(Some("0_0_1-00000000".into())));
+        assert_eq!(claim.find(), Ok(Some("00000000".into())));
         let pins = claim.renew().unwrap();
         assert!(!other.exists());
         assert_eq!(pins.claim().find(), Ok(None));

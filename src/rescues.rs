@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Says that tasks had to be rescued, and from what: once when it begins, and once
-//! a minute while it goes on.
+//! That tasks had to be rescued, and from what: news once when it begins, and once a
+//! minute while it goes on.
 
 use std::time::{Duration, Instant};
 
-use tracing::warn;
-
 use crate::agent::memory::Memory;
 use crate::bpf_intf as intf;
-use crate::held::HeldCpus;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -24,40 +21,57 @@ const CAUSES: [(&str, intf::hallows_stat); 3] = [
     ("order", intf::hallows_stat_STAT_RESCUE_ORDER),
 ];
 
+/// Rescues by the causes above.
+type Counts = [u64; CAUSES.len()];
+
 /// What was told of rescues.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Rescues {
     looked: Option<Instant>,
     told: Option<Instant>,
-    /// Rescues by the causes above, when it was told.
-    seen: [u64; CAUSES.len()],
+    /// When it was told.
+    seen: Counts,
 }
 
 impl Rescues {
-    /// Looks at the counters of `cpus`, if it is time, and logs what is new.
-    pub fn look(&mut self, memory: &Memory, cpus: impl Iterator<Item = usize>, held: &HeldCpus) {
+    /// Tells of rescues from now on: those so far, on `cpus`, were an earlier agent's to tell.
+    pub fn since_now(memory: &Memory, cpus: impl Iterator<Item = usize>) -> Rescues {
+        Rescues {
+            looked: None,
+            told: None,
+            seen: counts(memory, cpus),
+        }
+    }
+
+    /// Looks at the counters of `cpus`, if it is time to, and returns what is new and is to
+    /// be told.
+    pub fn news(&mut self, memory: &Memory, cpus: impl Iterator<Item = usize>) -> Option<String> {
         let is_over = |since: Option<Instant>, time| since.is_none_or(|at| at.elapsed() >= time);
         if !is_over(self.looked, EVERY) || !is_over(self.told, REPEAT) {
-            return;
+            return None;
         }
         self.looked = Some(Instant::now());
-        let mut now = [0; CAUSES.len()];
-        for cpu in cpus {
-            let count = memory.stats(cpu).count;
-            for (sum, (_, stat)) in now.iter_mut().zip(CAUSES) {
-                *sum += count[stat as usize];
-            }
-        }
+        let now = counts(memory, cpus);
         let mut new = CAUSES.map(|(cause, _)| (cause, 0));
         for ((_, new), (now, seen)) in new.iter_mut().zip(now.iter().zip(self.seen)) {
             *new = now.saturating_sub(seen);
         }
-        let Some(rescues) = told(&new) else { return };
+        let rescues = told(&new)?;
         (self.told, self.seen) = (self.looked, now);
-        let why = held.long().join(", ");
-        let colon = if why.is_empty() { "" } else { "; " };
-        warn!("tasks that waited too long were rescued: {rescues}{colon}{why}");
+        Some(rescues)
     }
+}
+
+/// All rescues on `cpus` since the BPF half was loaded.
+fn counts(memory: &Memory, cpus: impl Iterator<Item = usize>) -> Counts {
+    let mut sums = Counts::default();
+    for cpu in cpus {
+        let count = memory.stats(cpu).count;
+        for (sum, (_, stat)) in sums.iter_mut().zip(CAUSES) {
+            *sum += count[stat as usize];
+        }
+    }
+    sums
 }
 
 /// Rescues by cause, those that there were.

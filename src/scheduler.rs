@@ -99,7 +99,7 @@ impl<'a> Scheduler<'a> {
         open: &'a mut MaybeUninit<OpenObject>,
     ) -> Result<Self> {
         let params = live.params();
-        let loaded = load::start(options, params, open)?;
+        let mut loaded = load::start(options, params, open)?;
         let (skel, map, memory) = (loaded.skel, loaded.map, loaded.memory);
         let agent = match options.no_agent {
             true => None,
@@ -109,6 +109,8 @@ impl<'a> Scheduler<'a> {
         let server = Server::launch(Path::new(SOCKET), live.reader()).inspect_err(|error| {
             warn!("no statistics: can't listen on {SOCKET}: {error}");
         });
+        let rescues = Rescues::since_now(&memory, loaded.roster.cpus());
+        loaded.hold.own();
         Ok(Scheduler {
             skel,
             hold: Some(loaded.hold),
@@ -124,7 +126,7 @@ impl<'a> Scheduler<'a> {
             history: History::default(),
             counters: loaded.counters,
             held: HeldCpus::new(Instant::now()),
-            rescues: Rescues::default(),
+            rescues,
             report_dir: options.report_dir.clone(),
         })
     }
@@ -159,7 +161,10 @@ impl<'a> Scheduler<'a> {
             self.remember(false);
             let cpus = || self.hotplug.cpus();
             self.held.look(&self.skel, &self.memory, cpus());
-            self.rescues.look(&self.memory, cpus(), &self.held);
+            if let Some(rescues) = self.rescues.news(&self.memory, cpus()) {
+                self.held.look_now(&self.skel, &self.memory, cpus());
+                tell(&rescues, &self.held.lately());
+            }
             let now = Instant::now();
             if let Some(agent) = &mut self.agent
                 && now >= self.next_round
@@ -184,8 +189,12 @@ impl<'a> Scheduler<'a> {
             service.stopping();
         }
         self.remember(true);
-        debug!("detaching");
-        if let Some(hold) = self.hold.take() {
+        if let Some(mut hold) = self.hold.take() {
+            if signals.is_leaving() && !uei_exited!(&self.skel, uei) && hold.leave() {
+                info!("leaving the scheduler to another agent");
+                return Ok(Next::End);
+            }
+            debug!("detaching");
             hold.detach();
         }
         self.account();
@@ -431,6 +440,13 @@ fn kernel_dump() -> String {
     // with a zero at the end; the map lasts as long as the skeleton.
     let dump = unsafe { CStr::from_ptr(dump) };
     dump.to_string_lossy().into_owned()
+}
+
+/// Says who was rescued, and who held CPUs lately.
+fn tell(rescues: &str, held: &[String]) {
+    let semicolon = if held.is_empty() { "" } else { "; " };
+    let held = held.join(", ");
+    warn!("tasks that waited too long were rescued: {rescues}{semicolon}{held}");
 }
 
 /// The changes in one line.

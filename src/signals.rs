@@ -9,7 +9,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGTERM, SIGUSR2};
 use signal_hook::flag;
 
 use crate::exit::Error;
@@ -19,6 +19,7 @@ use crate::exit::Error;
 pub struct Signals {
     shutdown: Arc<AtomicBool>,
     reload: Arc<AtomicBool>,
+    leave: Arc<AtomicBool>,
     terminal: bool,
 }
 
@@ -33,14 +34,17 @@ impl Signals {
         Ok(signals)
     }
 
-    /// From now on SIGINT and SIGTERM ask for the end, SIGHUP for the
-    /// configuration file to be read again.
+    /// From now on SIGINT and SIGTERM ask for the end, SIGHUP for the configuration file
+    /// to be read again, SIGUSR2 for the process to leave the scheduler to another.
     ///
     /// # Errors
     /// As [`ending`](Self::ending).
     pub fn reloading() -> Result<Signals, Error> {
         let signals = Signals::interrupting()?;
         catch(SIGHUP, &signals.reload)?;
+        // In this order: the second is what the main loop looks at.
+        catch(SIGUSR2, &signals.leave)?;
+        catch(SIGUSR2, &signals.shutdown)?;
         Ok(signals)
     }
 
@@ -48,6 +52,7 @@ impl Signals {
         let signals = Signals {
             shutdown: Arc::default(),
             reload: Arc::default(),
+            leave: Arc::default(),
             terminal: has_terminal(),
         };
         let shutdown = signals.shared_shutdown();
@@ -68,7 +73,13 @@ impl Signals {
 
     /// Whether the process should end.
     pub fn is_shutdown(&self) -> bool {
-        self.shutdown.load(Ordering::Relaxed)
+        // Who sees this flag set by SIGUSR2 sees the other one set, too.
+        self.shutdown.load(Ordering::Acquire)
+    }
+
+    /// Whether the process should end, and its scheduler go on if it can.
+    pub fn is_leaving(&self) -> bool {
+        self.leave.load(Ordering::Relaxed)
     }
 
     /// Whether SIGHUP came since this was asked last. When it came because the
@@ -108,6 +119,7 @@ mod tests {
     fn a_reload_is_asked_for_once() {
         let signals = Signals {
             shutdown: Arc::default(),
+            leave: Arc::default(),
             reload: Arc::new(true.into()),
             terminal: false,
         };
@@ -119,6 +131,7 @@ mod tests {
     fn without_its_terminal_a_reload_is_the_end() {
         let signals = Signals {
             shutdown: Arc::default(),
+            leave: Arc::default(),
             reload: Arc::new(true.into()),
             terminal: true,
         };

@@ -218,6 +218,8 @@ pub struct Metrics {
     pub fresh: u64,
     #[stat(desc = "decisions under static defaults")]
     pub stale: u64,
+    #[stat(desc = "decisions under a signal that no agent would write, obeyed within bounds")]
+    pub garbage: u64,
     #[stat(desc = "windows that the agent evaluated")]
     pub windows: u64,
     #[stat(desc = "changes of a CPU's state")]
@@ -322,6 +324,7 @@ impl Metrics {
             refills: of(intf::hallows_stat_STAT_REFILL),
             fresh: of(intf::hallows_stat_STAT_FRESH),
             stale: of(intf::hallows_stat_STAT_STALE),
+            garbage: of(intf::hallows_stat_STAT_GARBAGE),
             ..Metrics::default()
         }
     }

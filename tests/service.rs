@@ -75,14 +75,20 @@ fn it_waits_for_readiness_and_life_and_gives_up_where_it_is_hopeless() {
     assert_eq!(values("WatchdogSec"), ["10"]);
     assert_eq!(values("Restart"), ["on-failure"]);
     assert_eq!(values("RestartPreventExitStatus"), ["2 69 77"]);
+    assert_eq!(values("StartLimitIntervalSec"), ["60"]);
+    assert_eq!(values("StartLimitBurst"), ["3"]);
     assert_eq!(values("ExecReload"), ["/bin/kill -HUP $MAINPID"]);
     assert_eq!(values("Conflicts"), ["scx.service scx_loader.service"]);
 }
 
 #[test]
 fn it_is_pinned_and_a_stop_ends_it() {
-    assert_eq!(values("ExecStart"), ["/usr/bin/scx_hallows --pin"]);
-    assert_eq!(values("ExecStop"), ["/usr/bin/scx_hallows stop"]);
+    let starts = ["/usr/bin/scx_hallows --pin --replace"];
+    assert_eq!(values("ExecStart"), starts);
+    // It would run before a restart as well.
+    assert_eq!(values("ExecStop"), [""; 0]);
+    assert_eq!(values("RestartKillSignal"), ["SIGUSR2"]);
+    assert!(values("ExecStopPost")[0].contains("timeout"));
     // One for the tree around it, one for what is pinned, which only this user needs.
     assert_eq!(values("TemporaryFileSystem"), ["/sys/fs:ro"]);
     assert_eq!(values("BindPaths"), ["-/sys/fs/bpf/scx_hallows"]);

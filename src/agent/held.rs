@@ -11,6 +11,9 @@ use super::params::MS;
 /// short enough to be told before any watchdog bites.
 const LONG_NS: u64 = 500 * MS;
 
+/// What was over for so long is nobody's reason any more.
+const LATELY_NS: u64 = 2_000 * MS;
+
 /// Of one CPU it is told at most this often.
 const REPEAT_NS: u64 = 60_000 * MS;
 
@@ -86,6 +89,8 @@ pub struct Holds {
     told: Vec<Hold>,
     /// When each CPU was last told of.
     told_ns: BTreeMap<usize, u64>,
+    /// Each CPU's last hold, and when it was last seen.
+    lately: BTreeMap<usize, (Hold, u64)>,
 }
 
 impl Holds {
@@ -113,8 +118,21 @@ impl Holds {
             self.told.push(hold.clone());
             news.push(News::Held(hold.clone()));
         }
+        let seen = holds.iter().map(|hold| (hold.cpu, (hold.clone(), now_ns)));
+        self.lately.extend(seen);
+        self.lately
+            .retain(|_, (_, seen_ns)| now_ns.saturating_sub(*seen_ns) <= LATELY_NS);
         self.now = holds;
         news
+    }
+
+    /// The CPUs that were seen held in the last two seconds: a line each, by their ids.
+    pub fn lately(&self) -> Vec<String> {
+        let line = |(hold, seen_ns): &(Hold, u64)| {
+            let age = seconds(hold.age_ns(*seen_ns));
+            format!("CPU {} was held by {hold} for {age}", hold.cpu)
+        };
+        self.lately.values().map(line).collect()
     }
 
     /// The CPUs that have been held for long, as last observed: a line each, the
@@ -155,6 +173,18 @@ mod tests {
         let news = holds.observe(vec![], 9_500 * MS);
         assert_eq!(news, [News::Back(hold(1, 1_000), "8.5 s".into())]);
         assert_eq!(holds.observe(vec![], 9_600 * MS), []);
+    }
+
+    #[test]
+    fn shorter_holds_are_kept_for_two_seconds() {
+        let mut holds = Holds::default();
+        holds.observe(vec![hold(1, 1_000)], 1_100 * MS);
+        holds.observe(vec![hold(1, 1_000)], 1_200 * MS);
+        holds.observe(vec![], 3_200 * MS);
+        let told = "CPU 1 was held by real-time task hog (pid 7) for 0.2 s";
+        assert_eq!(holds.lately(), [told]);
+        holds.observe(vec![], 3_201 * MS);
+        assert_eq!(holds.lately(), [""; 0]);
     }
 
     #[test]

@@ -100,28 +100,33 @@ static __noinline int evacuate(s32 cpu, u64 now)
 }
 
 /*
- * A tick: looks at one track, another one each time, and lets the CPU's next
+ * A tick: looks at one CPU's track, another one each time, and lets the CPU's next
  * ops.dispatch(), which alone can move tasks, come at once if it is needed.
- * Returns whether it is.
+ * Returns whether it is. Who waits there, or on the express track of that LLC, for
+ * longer than anybody should is not stranded yet: the end of the slice looks there.
  */
 __noinline bool patrol(s32 cpu, u64 now)
 {
 	struct track_state *mine = track_of(cpu);
 	struct cell *cell = cell_of(cpu);
+	u32 llc;
 	u16 *at;
 
 	if (!mine || !cell)
 		return false;
 	at = ARRAY_ELEM_PTR(llc_cpus, cell->patrol, MAX_CPUS);
 	cell->patrol = cell->patrol + 1 < nr_placed ? cell->patrol + 1 : 0;
-	if (!at || !cell_taken(*at) || !nr_waiting(*at))
+	if (!at || !cell_taken(*at))
 		return false;
 	if (has_stranded(*at, now)) {
 		mine->evacuates = *at + 1;
 		return true;
 	}
-	if (nr_llcs > 1 && track_age(*at, now) > wait_max_ns())
+	if (nr_llcs > 1 && nr_waiting(*at) && track_age(*at, now) > wait_max_ns())
 		mine->invited_by = *at + 1;
+	llc = llc_of(*at);
+	if (llc != llc_of(cpu) && express_age(llc, now) > wait_max_ns())
+		mine->relieves = llc + 1;
 	return false;
 }
 
@@ -142,16 +147,23 @@ __noinline bool is_wanted(s32 cpu)
 	return false;
 }
 
-/* Evacuates the track that the tick found, and serves the emergency queue. */
+/* Does what the tick found to do elsewhere, and serves the emergency queue. */
 __noinline bool take_emergency(s32 cpu, u64 now)
 {
 	struct track_state *mine = track_of(cpu);
 	s32 from;
+	u32 llc;
 
 	if (mine && mine->evacuates) {
 		from = mine->evacuates - 1;
 		mine->evacuates = 0;
 		evacuate(from, now);
+	}
+	if (mine && mine->relieves) {
+		llc = mine->relieves - 1;
+		mine->relieves = 0;
+		if (take_far_express(cpu, llc, now))
+			return true;
 	}
 	if (!emergency)
 		return false;

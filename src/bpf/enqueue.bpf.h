@@ -85,14 +85,22 @@ static __always_inline bool go_home(struct task_struct *p, struct task_ctx *tctx
 	return true;
 }
 
+/* @p is the only runnable task of @cpu: it goes on, once that CPU looks again. */
+static __always_inline void go_on(struct task_struct *p, s32 cpu, u64 enq_flags, const struct orders *orders)
+{
+	scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, orders->slice_ns, enq_flags);
+	scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+}
+
 /* Queues a task that found no idle CPU, or whose slice is over. */
 static __always_inline void enqueue_movable(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
 					    u64 enq_flags, const struct orders *orders, u64 now)
 {
 	bool woke = enq_flags & SCX_ENQ_WAKEUP, moves = woke || (enq_flags & SCX_ENQ_REENQ);
+	bool last = enq_flags & SCX_ENQ_LAST;
 	s32 to;
 
-	if (!woke || !__COMPAT_is_enq_cpu_selected(enq_flags)) {
+	if (!last && (!woke || !__COMPAT_is_enq_cpu_selected(enq_flags))) {
 		tctx->near_wake = woke;
 		if (enqueue_idle(p, tctx, cpu, enq_flags, orders, now))
 			return;
@@ -101,9 +109,14 @@ static __always_inline void enqueue_movable(struct task_struct *p, struct task_c
 		count(STAT_NO_IDLE);
 	if (go_home(p, tctx, cpu, enq_flags, orders, now))
 		return;
-	to = push_target(p, tctx, cpu, orders, now);
+	if (last && !is_stray(p, cpu)) {
+		go_on(p, cpu, enq_flags, orders);
+		return;
+	}
+	to = is_stray(p, cpu) ? (s32)bpf_cpumask_any_distribute(p->cpus_ptr) :
+				push_target(p, tctx, cpu, orders, now);
 	if (to >= 0) {
-		queue_behind(p, tctx, to, orders->slice_ns, enq_flags);
+		queue_behind(p, tctx, to, orders->slice_ns, enq_flags & ~SCX_ENQ_LAST);
 		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
 		return;
 	}

@@ -31,14 +31,15 @@ static __always_inline void spans_put(s32 cpu, bool in)
 	span_put(&node_spans, place->node, cpu, in);
 }
 
-/* Hands all that waits in @dsq to the CPUs that the tasks are counted on. */
-static __always_inline void drain(u64 dsq)
+/* Hands what waits in @dsq to the CPUs that the tasks are counted on: of all, or of CPUs that are offline. */
+static __always_inline void drain(u64 dsq, bool all)
 {
 	struct task_struct *p;
 
 	bpf_rcu_read_lock();
 	bpf_for_each(scx_dsq, p, dsq, 0)
-		if (scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, SCX_DSQ_LOCAL_ON | scx_bpf_task_cpu(p), 0))
+		if ((all || cell_offline(scx_bpf_task_cpu(p))) &&
+		    scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, SCX_DSQ_LOCAL_ON | scx_bpf_task_cpu(p), 0))
 			count(STAT_RESCUE_OFFLINE);
 	bpf_rcu_read_unlock();
 }
@@ -60,9 +61,17 @@ static __noinline int drain_offline(s32 cpu)
 	u32 llc = llc_of(cpu);
 
 	if (nr_waiting(cpu))
-		drain(track_dsq(cpu));
+		drain(track_dsq(cpu), true);
 	if (llc < MAX_LLCS && nr_express(llc) && llc_offline(llc))
-		drain(express_dsq(llc));
+		drain(express_dsq(llc), true);
+	return 0;
+}
+
+/* The same for the emergency queue: who is counted on a CPU that left may have lost the last of its mask. */
+static __noinline int drain_emergency(void)
+{
+	if (emergency)
+		drain(EMERGENCY_DSQ, false);
 	return 0;
 }
 
@@ -87,6 +96,7 @@ static __always_inline void leave(s32 cpu, u64 now)
 	cell->offline = 1;
 	spans_put(cpu, false);
 	drain_offline(cpu);
+	drain_emergency();
 	sweep_at_ns = now + SWEEP_AFTER_NS;
 }
 
@@ -101,7 +111,7 @@ static __noinline int sweep(u64 now)
 	bpf_for(cpu, 0, nr_cpu_ids)
 		if (cell_offline(cpu))
 			drain_offline(cpu);
-	return 0;
+	return drain_emergency();
 }
 
 /*

@@ -182,7 +182,9 @@ struct OWNER("any-cpu") track_state {
 	u32 make_way;		/* whoever runs was asked to make way for one of the track */
 	u32 waits;		/* work came, and the CPU did not find the track empty since */
 	u32 evacuates;		/* 1 + the CPU whose track to evacuate, 0: none. Its own tick's. */
-	u64 _pad[5];
+	u32 relieves;		/* the same for the LLC whose express track waits too long */
+	u32 _pad0;
+	u64 _pad[4];
 };
 
 /*
@@ -266,6 +268,7 @@ enum hallows_stat {
 	STAT_RESCUE_PRICE,	/* over W_max: taken whatever the move costs */
 	STAT_RESCUE_ORDER,	/* starved by the order of its track: jumped the queue */
 	STAT_REFILL,		/* runs after a move of which a hardware counter told */
+	STAT_GARBAGE,		/* decisions under a signal that no agent would write */
 	NR_HALLOWS_STATS,
 	STATS_LINE = 48,
 };

@@ -124,23 +124,18 @@ void BPF_STRUCT_OPS(hallows_enqueue, struct task_struct *p, u64 enq_flags)
 		count(STAT_REENQ);
 	notice_held(cpu, now);
 	read_orders(cpu, &orders, now);
-	if ((enq_flags & SCX_ENQ_LAST) && !is_pinned(p) && go_home(p, tctx, cpu, enq_flags, &orders, now))
-		return;
-	if (enq_flags & SCX_ENQ_LAST) {
-		/* the only runnable task here: it goes on, once the CPU looks again */
-		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, orders.slice_ns, enq_flags);
-		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
-	} else if (is_pinned(p)) {
-		enqueue_pinned(p, tctx, cpu, enq_flags, &orders, now);
-	} else {
+	if (!is_pinned(p))
 		enqueue_movable(p, tctx, cpu, enq_flags, &orders, now);
-	}
+	else if (enq_flags & SCX_ENQ_LAST)
+		go_on(p, cpu, enq_flags, &orders);
+	else
+		enqueue_pinned(p, tctx, cpu, enq_flags, &orders, now);
 }
 
 /* A CPU needs work. @prev ran until now and may want to go on. */
 void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 {
-	bool prev_wants = prev && (prev->scx.flags & SCX_TASK_QUEUED);
+	bool prev_wants = prev && (prev->scx.flags & SCX_TASK_QUEUED) && !is_stray(prev, cpu);
 	struct cell *cell = cell_of(cpu);
 	struct task_ctx *tctx = prev_wants ? task_ctx_of(prev) : NULL;
 	u64 now = scx_bpf_now();

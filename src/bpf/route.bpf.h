@@ -212,6 +212,20 @@ __noinline bool take_route(s32 cpu, u64 now)
 	return false;
 }
 
+/* The express track of @llc, another one than @cpu's, if its wait pays for the way. */
+__noinline bool take_far_express(s32 cpu, u32 llc, u64 now)
+{
+	u64 age = express_age(llc, now);
+	bool too_long = age > wait_max_ns();
+
+	if (!age || !worth(age, price_between(cpu, cpu_in_slot(llc, 0))) ||
+	    !take_express(llc, too_long ? STAT_RESCUE : STAT_DETOUR, now))
+		return false;
+	if (too_long)
+		count(STAT_RESCUE_PRICE);
+	return true;
+}
+
 /* The first waiting track of @llc after @from whose wait pays for the way. */
 __noinline bool take_far(s32 cpu, u32 llc, u64 now)
 {
@@ -222,14 +236,8 @@ __noinline bool take_far(s32 cpu, u32 llc, u64 now)
 
 	if (!home || !yard || !home->nr_cpus)
 		return false;
-	from = cpu_in_slot(llc, 0);
-	age = since_ns(yard->express_since_ns, now);
-	if (worth(age, price_between(cpu, from)) &&
-	    take_express(llc, age > wait_max_ns() ? STAT_RESCUE : STAT_DETOUR, now)) {
-		if (age > wait_max_ns())
-			count(STAT_RESCUE_PRICE);
+	if (take_far_express(cpu, llc, now))
 		return true;
-	}
 	slot = yard_next(yard, YARD_WAITING, home->nr_cpus, bpf_get_prandom_u32() % home->nr_cpus);
 	if (slot < 0)
 		return false;

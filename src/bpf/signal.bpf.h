@@ -15,6 +15,7 @@
 #define DEFAULT_SCAN_K 4
 #define MAX_SCAN_K 16
 #define SIGNAL_MAX_NS 1000000000ULL	/* no signal holds longer, whatever it says */
+#define GARBAGE_GAP_NS 1000000000ULL	/* between two lines about garbage */
 
 struct signal signals[MAX_CPUS] __attribute__((aligned(64)));
 struct agent_word agent_word __attribute__((aligned(64)));
@@ -40,6 +41,22 @@ static __always_inline struct signal *signal_of(s32 cpu)
 static __always_inline bool signal_fresh(const volatile struct signal *signal, u64 now)
 {
 	return signal->expires_ns - now < SIGNAL_MAX_NS;
+}
+
+/* When it was last told of garbage. */
+u64 garbage_told_ns OWNER("rare");
+
+/* The signal of @cpu is nothing that an agent writes: counts that, and tells of it once a second. */
+__noinline int note_garbage(s32 cpu, u64 now)
+{
+	u64 told = garbage_told_ns;
+
+	count(STAT_GARBAGE);
+	if (told && time_before(now, told + GARBAGE_GAP_NS))
+		return 0;
+	if (__sync_val_compare_and_swap(&garbage_told_ns, told, now) == told)
+		bpf_printk("hallows: the signal of CPU %d is garbage: obeyed within bounds", cpu);
+	return 0;
 }
 
 /* Fills @orders for @cpu: the agent's if they are fresh and whole. */
@@ -76,6 +93,9 @@ __noinline int read_orders(s32 cpu, struct orders *orders, u64 now)
 	barrier();
 	if (signal->seq != seq)
 		return 0;
+	if (wish.scan_k > MAX_SCAN_K || wish.idle_lvl > NR_RINGS || wish.state > CELL_SATURATED ||
+	    wish.push_tok > MAX_TOKENS || wish.fair_tok > MAX_TOKENS)
+		note_garbage(cpu, now);
 	if (wish.slice_ns >= short_slice_ns() && wish.slice_ns <= long_slice_ns())
 		orders->slice_ns = wish.slice_ns;
 	orders->scan_k = wish.scan_k < MAX_SCAN_K ? wish.scan_k : MAX_SCAN_K;

@@ -74,6 +74,14 @@ __noinline u64 track_age(s32 cpu, u64 now)
 	return since && time_before(since, now) ? now - since : 0;
 }
 
+/* How long the express track of @llc has not moved, 0: nobody waits there. */
+static __always_inline u64 express_age(u32 llc, u64 now)
+{
+	struct yard *yard = yard_of(llc);
+
+	return yard && nr_express(llc) ? since_ns(yard->express_since_ns, now) : 0;
+}
+
 /* A track moved, or began to wait: its age starts again. */
 static __always_inline void track_moved(s32 cpu, u64 now)
 {

@@ -41,6 +41,7 @@ const NEEDED: &[&[&str]] = &[
     &["bpf_cpumask_clear_cpu"],
     &["bpf_cpumask_test_cpu"],
     &["bpf_cpumask_and"],
+    &["bpf_cpumask_any_distribute"],
     &["bpf_cpumask_subset"],
     &["bpf_cpumask_intersects"],
     &["bpf_cgroup_ancestor"],

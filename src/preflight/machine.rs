@@ -10,7 +10,7 @@ use flate2::read::GzDecoder;
 
 use super::btf::Kfuncs;
 use super::verdict::Verdict;
-use crate::pins;
+use crate::{pins, service};
 
 /// Where the kernel keeps its type information.
 const BTF: &str = "sys/kernel/btf/vmlinux";
@@ -76,10 +76,11 @@ impl Machine {
         self.root.join(relative).exists()
     }
 
-    /// Whether a scheduler of ours is pinned, as far as this user can see.
+    /// Whether a scheduler of ours is pinned and schedules, as far as this user can
+    /// see. The kernel may have ejected it since, and run another.
     pub fn pinned(&self) -> bool {
         let folder = pins::FOLDER.trim_start_matches('/');
-        matches!(pins::find(&self.root.join(folder)), Ok(Some(_)))
+        matches!(pins::find(&self.root.join(folder)), Ok(Some(_))) && service::schedules(&self.root)
     }
 
     /// The running kernel's configuration, from wherever it is first found.

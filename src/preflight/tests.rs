@@ -194,9 +194,14 @@ fn a_pinned_one_is_no_hindrance_to_who_takes_it_over() {
     fake.write("sys/kernel/sched_ext/root/ops", "hallows_0.1.0\n");
     let preflight = Preflight::at(&fake.root);
     assert!(preflight.check(true).is_err());
-    fake.write("sys/fs/bpf/scx_hallows/0_1_0-00000000/link", "");
+    fake.write("sys/fs/bpf/scx_hallows/00000000/link", "");
     assert_eq!(preflight.check(true), Ok(()));
     assert!(fake.refusal(69).contains("take it over with --pin"));
+    // Pins may be left of one that the kernel ejected.
+    fake.write("sys/kernel/sched_ext/root/ops", "bpfland_1.1.4\n");
+    let refusal = preflight.check(true).unwrap_err();
+    assert!(refusal.to_string().contains("another scheduler, bpfland"));
+    assert_eq!(refusal.code(), 69);
     fake.capabilities(0);
     assert_eq!(preflight.check(true).unwrap_err().code(), 77);
 }

@@ -158,11 +158,12 @@ impl Metrics {
             0 => write!(out, "agent       off")?,
             period => write!(
                 out,
-                "agent       period {period} ms  windows/s {}  flips/s {}  fresh {:.0} %  lapses {}  homes {}",
+                "agent       period {period} ms  windows/s {}  flips/s {}  fresh {:.0} %  lapses {}  garbage {}  homes {}",
                 self.per_second(self.windows),
                 self.per_second(self.flips),
                 percent(self.fresh, self.fresh + self.stale),
                 self.lapses,
+                self.garbage,
                 self.homes
             )?,
         }
@@ -298,7 +299,7 @@ queue/s     track 150  express 50  preempted 0  invited 0  reenqueued 0
 rescue/s    held 0  offline 0  price 0  order 0.5
 push/s      requested 5.0  applied 4.0  expired 0.5  mask 0  pinned 0  gone 0  gap 0.5  price 0
 price/us    smt 1.5 +-0.2 of 4000  llc 20.0 of 0
-agent       period 10 ms  windows/s 100  flips/s 0.5  fresh 99 %  lapses 1  homes 2  express 25 % of queued  longest wait beside an idle CPU 812 us
+agent       period 10 ms  windows/s 100  flips/s 0.5  fresh 99 %  lapses 1  garbage 0  homes 2  express 25 % of queued  longest wait beside an idle CPU 812 us
 guard       withheld 10 %  compared 3  hurt 1
 
 ";

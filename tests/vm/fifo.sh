@@ -39,6 +39,12 @@ grep -q '^LLC 0 *[.+?]*#' $STATS.raw || fail "no held CPU is saturated: $(head -
 say "$(head -n 1 $STATS.raw)"
 finish first late
 named 2
+# So it is with a deadline task.
+load deadline taskset -c 3 stress-ng --quiet --cpu 1 --sched deadline --sched-runtime 900000000 \
+	--sched-deadline 1000000000 --sched-period 1000000000 -t 2s
+within 2 grep -q 'CPU 3 is held by deadline task stress-ng' $LOG
+finish deadline
+say "$(grep 'by deadline task' $LOG)"
 load movable hallows-load --json hogs $((CPUS * 2)) --for 9s
 load bound hallows-load --json hogs 1 --cpu 1 --for 10500ms
 sleep 0.3

@@ -105,7 +105,7 @@ start() {
 		sleep 0.1
 	done
 	# The agent's first line comes after the attachment.
-	within 10 grep -q scheduling $LOG
+	within 60 grep -q scheduling $LOG
 }
 
 # Ends the scheduler as Ctrl-C does. It has a second for it by a clock that the

@@ -57,6 +57,8 @@ pid=$(main_pid)
 echo 'slice_us = 2000' >>$CONFIG
 dpkg -i $DEB
 active || { journal; fail "not active after the upgrade"; }
+# The BPF half is the same.
+[ "$(cat $SCX/enable_seq)" = 1 ] || fail "the kernel's own scheduler had the tasks meanwhile"
 [ "$(main_pid)" != "$pid" ] || fail "the upgrade left the old one running"
 [ "$(scx_hallows get slice_us)" = "slice_us = 2000" ] || fail "the configuration did not last"
 say "upgraded"

@@ -18,6 +18,24 @@ watch_state() {
 	done
 }
 
+# How many ms the kernel has no scheduler for: from when that begins until it is over.
+gap() {
+	give_up=$(($(now_ms) + 60000))
+	while read -r state <$SCX/state && [ "$state" = enabled ]; do
+		[ "$(now_ms)" -lt $give_up ] || return 1
+	done
+	begun=$(now_ms)
+	while read -r state <$SCX/state && [ "$state" != enabled ]; do
+		[ "$(now_ms)" -lt $give_up ] || return 1
+	done
+	echo $(($(now_ms) - begun))
+}
+
+# Has process $1 ended, or come as far as scheduling?
+ended_or_up() {
+	[ ! -e /proc/"$1"/exe ] || grep -q '\bscheduling [0-9]' /tmp/few
+}
+
 # The agent dies as in a crash.
 crash() {
 	kill -9 "$SCHEDULER"
@@ -51,8 +69,23 @@ refused 69 'loaded without --partial' scx_hallows $WATCHDOG --pin --partial
 refused 69 'with --watchdog-ms 5000, not 6000' scx_hallows --watchdog-ms 6000 --pin
 build=$(ls $PINS)
 mv $PINS/"$build" $PINS/another
-refused 69 "of build another, not $build: 'scx_hallows stop' ends it" scx_hallows $WATCHDOG --pin
+refused 69 "of build another, not $build: end it by 'scx_hallows stop'" scx_hallows $WATCHDOG --pin
 mv $PINS/another $PINS/"$build"
+
+# Whoever tries to take it over and fails, at whatever point, changes nothing.
+files=32 # enough, on any kernel so far
+failed=0
+while [ $failed -lt 12 ]; do
+	files=$((files - 1))
+	(ulimit -n "$files" && exec scx_hallows $WATCHDOG --pin) >/tmp/few 2>&1 &
+	few=$!
+	within 20 ended_or_up $few
+	grep -q '\bscheduling [0-9]' /tmp/few || failed=$((failed + 1))
+	kill -USR2 $few 2>/dev/null
+	wait $few
+	say "with $files open files: $(tail -n 1 /tmp/few | cut -c1-100)"
+	attached || fail "it ended with that"
+done
 
 start --pin
 told 'taking over the pinned scheduler'
@@ -73,6 +106,24 @@ check "starts" "$(cat $SCX/enable_seq)" == "$starts"
 : >/tmp/enough
 finish state
 check "times out" "$(grep -c out /tmp/state)" == 0
+! grep 'waited too long were rescued' $LOG || fail "told of rescues before it"
+
+# --- an agent leaves, another comes, a third replaces all ---
+
+kill -USR2 "$SCHEDULER"
+wait "$SCHEDULER" || fail "left: exit status $?"
+attached || fail "ended by who should leave it"
+start --pin --replace
+told 'taking over the pinned scheduler'
+check "starts" "$(cat $SCX/enable_seq)" == "$starts"
+kill -USR2 "$SCHEDULER"
+wait "$SCHEDULER"
+load gap gap
+start --pin --replace --exit-dump-len 65536
+told 'replacing the pinned scheduler, which was loaded with --exit-dump-len 32768, not 65536'
+finish gap
+check "the default scheduler had the tasks for ms" "$(cat /tmp/gap)" '<' 1000
+check "starts" "$(cat $SCX/enable_seq)" == $((starts + 1))
 stop
 unpinned
 

@@ -7,16 +7,16 @@
 # mode: vtime
 # timeout: 600
 #
-# CPU 1 is held; those who wait there may use it and CPU 3, which is busy and in
-# another LLC.
+# In the end CPU 1 is held; those who wait there may use it and CPU 3, which is busy and
+# in another LLC.
 
 . /vm/lib.sh
 
 echo -1 >/proc/sys/kernel/sched_rt_runtime_us
 
-# What waits behind many is worth any price to a CPU that goes idle.
-start --no-agent
-load hogs hallows-load hogs 12 --cpu 0-1 --for 1200ms
+# What waits for over 4 ms is worth any price to a CPU that goes idle, here 16 ms.
+start --no-agent --price static --price-us 0,0,1000,1000 --kappa 16
+load hogs hallows-load hogs 8 --cpu 0-1 --for 1200ms
 load periodic taskset -c 2-3 hallows-load periodic --threads 8 --for 1200ms
 for turn in 1 2 3 4 5; do
 	sleep 0.1
@@ -27,6 +27,17 @@ done
 totals
 check "hogs that another LLC took at any price, a second" "$(stat rescue.price)" '>' 0
 finish hogs periodic
+
+# Four that sleep, and wake up where real-time hogs have both CPUs by then; the others
+# have enough to do.
+load busy hallows-load hogs 6 --cpu 2-3 --for 2500ms
+load sleepers taskset -c 0-1 hallows-load --json periodic --threads 4 --period-us 700000 --work-us 200 --for 2s
+sleep 0.2
+taskset -a -p -c 0-3 "$pid_sleepers" >/dev/null
+load first hallows-load fifo --cpu 0 --for 1500ms
+load second hallows-load fifo --cpu 1 --for 1500ms
+finish busy sleepers first second
+check "longest wait for an LLC whose CPUs are all held, us" "$(field max_us /tmp/sleepers)" '<' 200000
 stop
 
 start
@@ -50,7 +61,7 @@ totals
 check "tasks rescued from the CPU of the hog, a second" "$(stat rescue.held)" '>' 0
 check "rescues, a second" "$(stat dispatch.rescue)" '>' 0
 finish fifo busy confined
-within 2 grep -q 'waited too long were rescued: held [1-9]' $LOG
+within 2 grep -q 'were rescued: held [1-9].*; CPU 1 was held by real-time task load-0 (pid' $LOG
 say "$(grep 'were rescued' $LOG)"
 check "CPU seconds of the confined hog that got the least" "$(lowest cpu_seconds /tmp/confined)" '>' 0.05
 stop

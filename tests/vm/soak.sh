@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # what: everything that disturbs a scheduler, at once: nobody is ejected or lost
-# kernels: 6.18
+# kernels: 6.16 6.18 7
 # cpus: 4
 # topo: flat llc2 smt2 numa2
 # mode: vtime:250:80
@@ -13,7 +13,7 @@
 
 . /vm/lib.sh
 
-SOAK_S=${SOAK_S:-20}
+SOAK_S=${SOAK_S:-15}
 # The clocks of CPUs may be a quantum apart. By the real clock an emulated CPU waits for
 # the host's, now and then for tens of ms.
 BOUND_MS=10
@@ -55,6 +55,13 @@ groups() {
 	hogs=$!
 	echo $hogs >$group/cgroup.procs
 	while again 0.1; do
+		# One comes, has the hogs for a moment, and goes.
+		mkdir $group-2 || return 1
+		echo 9000 >$group-2/cpu.weight
+		echo $hogs >$group-2/cgroup.procs || return 1
+		sleep 0.05
+		echo $hogs >$group/cgroup.procs || return 1
+		rmdir $group-2 || return 1
 		for setting in 0:1 1-3:10000 0-3:100; do
 			echo "${setting%:*}" >$group/cpuset.cpus || return 1
 			echo "${setting#*:}" >$group/cpu.weight || return 1

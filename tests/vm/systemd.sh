@@ -54,6 +54,8 @@ systemctl status --no-pager $UNIT || fail "status: exit status $?"
 pid=$(main_pid)
 uid=$(awk '/^Uid:/ {print $2}' /proc/$pid/status)
 check "its user" "$uid" '>=' 61184
+socket=$(command stat -L -c '%a %u' /run/scx/root/stats)
+[ "$socket" = "660 $uid" ] || fail "mode and owner of its socket: $socket"
 # CAP_PERFMON is bit 38, CAP_BPF bit 39.
 for set in CapEff CapPrm CapBnd CapAmb; do
 	grep -q "^$set:.*000000c000000000$" /proc/$pid/status || fail "$set: $(grep $set /proc/$pid/status)"
@@ -107,7 +109,36 @@ told 'Watchdog timeout' || fail "no word of a watchdog"
 [ "$(cat $SCX/enable_seq)" = 1 ] || fail "loaded $(cat $SCX/enable_seq) times"
 say "hung, it came back, and the kernel scheduled by it all the while"
 
-# --- stop ---
+# --- restart, as an upgrade does it ---
+
+systemctl reset-failed $UNIT # it counts starts
+pid=$(main_pid)
+systemctl restart $UNIT || { journal; fail "restart: exit status $?"; }
+[ "$(main_pid)" != "$pid" ] || fail "restart was none"
+[ "$(cat $SCX/enable_seq)" = 1 ] || fail "loaded $(cat $SCX/enable_seq) times"
+told 'leaving the scheduler to another agent' || fail "no word of it"
+say "restarted, and the kernel scheduled by it all the while"
+mkdir -p /run/systemd/system/$UNIT.d
+printf '[Service]\nExecStart=\nExecStart=/usr/bin/scx_hallows --pin --replace --exit-dump-len 65536\n' \
+	>/run/systemd/system/$UNIT.d/flags.conf
+systemctl daemon-reload
+systemctl restart $UNIT || { journal; fail "restart with other flags: exit status $?"; }
+attached || fail "not attached with other flags"
+told 'replacing the pinned scheduler, which was loaded with --exit-dump-len' || fail "no word of it"
+say "restarted with what can't be changed while it is loaded, it was replaced"
+
+# --- ejected: a report, though it is nobody in particular, and another start ---
+
+systemctl reset-failed $UNIT
+pid=$(main_pid)
+echo S >/proc/sysrq-trigger
+within $SOON another_than "$pid"
+told '^/var/lib/scx_hallows/.*' || fail "no report's path"
+report=$(grep '^/var/lib/scx_hallows/' $LOG | tail -n 1)
+grep -q '[sS]ys[rR]q' "$report" || fail "no reason in $report"
+say "ejected, it left $report and came back"
+
+# --- stop, and another one with an agent that hangs ---
 
 before=$(now_ms)
 systemctl stop $UNIT || fail "stop: exit status $?"
@@ -116,6 +147,25 @@ check "stop, ms" $(($(now_ms) - before)) '<' 10000
 [ "$(property ActiveState)/$(property Result)" = inactive/success ] || { journal; fail "not a clean end: $(property Result)"; }
 [ -z "$(ls /sys/fs/bpf/scx_hallows)" ] || fail "something is pinned still"
 say "stopped, the default scheduler is back"
+# Its parent, which alone is asked to end, does not pass that on.
+cat >/run/systemd/system/$UNIT.d/flags.conf <<'END'
+[Service]
+ExecStart=
+ExecStart=/bin/sh -c 'trap "" INT; /usr/bin/scx_hallows --pin; :'
+NotifyAccess=all
+KillMode=mixed
+SystemCallFilter=
+END
+systemctl daemon-reload
+systemctl start $UNIT || { journal; fail "start: exit status $?"; }
+systemctl stop $UNIT
+[ "$(property Result)" = timeout ] || fail "it did not hang: $(property Result)"
+detached || { journal; fail "stopped while its agent hung, and the kernel still schedules by it"; }
+[ -z "$(ls /sys/fs/bpf/scx_hallows)" ] || fail "something is pinned still"
+say "its agent hung, and the stop ended it"
+rm -r /run/systemd/system/$UNIT.d
+systemctl daemon-reload
+systemctl reset-failed $UNIT
 
 # --- as the choice of scx.service ---
 
@@ -127,7 +177,8 @@ END
 cat >/etc/systemd/system/scx.service <<'END'
 [Service]
 EnvironmentFile=/etc/default/scx
-ExecStart=/bin/sh -c 'exec $SCX_SCHEDULER $SCX_FLAGS'
+ExecStart=/bin/sh -c 'exec ${SCX_SCHEDULER_OVERRIDE:-$SCX_SCHEDULER} ${SCX_FLAGS_OVERRIDE:-$SCX_FLAGS}'
+Restart=on-failure
 END
 systemctl daemon-reload
 systemctl start scx.service

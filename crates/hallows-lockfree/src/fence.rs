@@ -123,26 +123,35 @@ impl Fence {
 
     /// The heavy side: about a microsecond when it is a system call.
     ///
-    /// # Panics
-    /// When `membarrier` worked at first and later does not, as a seccomp filter
-    /// installed in between can do: nothing that goes on without it is sound.
+    /// Ends the process when `membarrier` worked at first and later does not, as a seccomp
+    /// filter installed in between can do: nothing that goes on without it is sound, nor
+    /// would be what a panic leaves half done.
     pub fn heavy(self) {
         match self.kind {
             #[cfg(not(any(loom, miri)))]
             Kind::Asymmetric => {
                 // Orders the compiler's accesses around the call, as on the other side.
                 compiler_fence(Ordering::SeqCst);
-                let done = membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+                if membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0 {
+                    forbidden();
+                }
                 compiler_fence(Ordering::SeqCst);
-                assert!(
-                    done == 0,
-                    "membarrier(2) was allowed and no longer is: {}; install seccomp filters before the first fence",
-                    std::io::Error::last_os_error()
-                );
             }
             Kind::Sequential => full_fence("fence.heavy"),
         }
     }
+}
+
+#[cfg(not(any(loom, miri)))]
+#[cold]
+fn forbidden() -> ! {
+    use std::io::Write;
+    let error = std::io::Error::last_os_error();
+    let _ = writeln!(
+        std::io::stderr(),
+        "membarrier(2) was allowed and no longer is: {error}; install seccomp filters before the first fence"
+    );
+    std::process::abort();
 }
 
 #[cfg(not(any(loom, miri)))]

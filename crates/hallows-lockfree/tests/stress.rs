@@ -142,8 +142,7 @@ fn epochs_keep_to_their_limit(threads: usize, fence: Fence) {
                 refused += usize::from(cell.swap(Counted::new(alive)).is_err());
                 drop(guard);
                 collector.collect();
-                // A refused reservation is counted for a moment.
-                assert!(collector.stats().pending <= LIMIT + threads);
+                assert!(collector.stats().pending <= LIMIT);
             }
             refused
         }

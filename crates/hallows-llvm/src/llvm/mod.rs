@@ -2,6 +2,8 @@
 //! The side of the plugin that LLVM sees: version 2 of its plugin interface,
 //! which LLVM 22 brought, whose call before code generation needs no C++.
 
+#![allow(unsafe_code)]
+
 mod fixup;
 mod function;
 mod instrumented;

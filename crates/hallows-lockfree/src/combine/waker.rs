@@ -34,7 +34,7 @@ impl WakerCell {
     /// Leaves `waker` in place of what was left before. By the slot's owner only.
     pub(super) fn leave(&self, waker: &Waker) {
         if self.replace(Some(waker.clone())) {
-            wake(waker);
+            wake(waker.clone());
         }
     }
 
@@ -69,12 +69,14 @@ impl WakerCell {
         let release = order("combine.woken", Ordering::Release);
         self.state.fetch_and(!WAKING, release);
         if let Some(waker) = waker {
-            wake(&waker);
+            wake(waker);
         }
     }
 }
 
-/// Calls a waker. Its panic is of no request and must keep nobody else from being woken.
-fn wake(waker: &Waker) {
-    drop(catch_unwind(AssertUnwindSafe(|| waker.wake_by_ref())));
+/// Calls a waker. Its panic is of no request and must keep nobody else from being woken,
+/// nor must that of its destructor, or of what it panicked with, which is leaked.
+fn wake(waker: Waker) {
+    let woken = catch_unwind(AssertUnwindSafe(move || waker.wake()));
+    woken.unwrap_or_else(mem::forget);
 }

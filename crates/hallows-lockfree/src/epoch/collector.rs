@@ -162,12 +162,12 @@ impl fmt::Debug for Collector {
 impl Shared {
     /// Makes room for one more retired value; false: there is none.
     pub(super) fn reserve(&self) -> bool {
-        let pending = self.garbage.pending.fetch_add(1, Ordering::Relaxed);
-        let room = pending < self.policy.max_pending;
-        if !room {
-            self.unreserve();
-        }
-        room
+        let most = self.policy.max_pending;
+        let more = |pending| (pending < most).then_some(pending + 1);
+        let pending = &self.garbage.pending;
+        pending
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .is_ok()
     }
 
     /// Makes room whether there is or not.

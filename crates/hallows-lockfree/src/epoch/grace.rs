@@ -28,7 +28,9 @@ struct Period {
     batch: List,
     /// What hazards held when that was last looked at.
     kept: List,
-    /// The number of those, and their size.
+    /// The size of all that was retired when the period began.
+    batch_bytes: usize,
+    /// The number of those that were kept, and their size.
     kept_count: usize,
     kept_bytes: usize,
     /// What hazards hold: addresses, sorted. Read when the period had ended.
@@ -60,6 +62,7 @@ impl Grace {
             period: Turn::new(Period {
                 batch: List::default(),
                 kept: List::default(),
+                batch_bytes: 0,
                 kept_count: 0,
                 kept_bytes: 0,
                 held: Vec::new(),
@@ -100,8 +103,8 @@ impl Grace {
 
     /// Begins a period if the policy wants one; whether it did.
     fn begin(&self, period: &mut Period, collector: &Shared, now: Duration) -> bool {
-        let bytes = collector.garbage.bytes.load(Ordering::Relaxed);
-        let bytes = bytes.saturating_sub(period.kept_bytes);
+        let all_bytes = collector.garbage.bytes.load(Ordering::Relaxed);
+        let bytes = all_bytes.saturating_sub(period.kept_bytes);
         if collector.garbage.stack.is_empty() {
             period.garbage_since = None;
             return false;
@@ -113,6 +116,7 @@ impl Grace {
             return false;
         }
         period.garbage_since = None;
+        period.batch_bytes = all_bytes;
         period.take_kept(collector.garbage.stack.take());
         collector.fence.heavy();
         // Only who has the turn writes it. No model misses the release, nor the acquire
@@ -142,11 +146,9 @@ impl Grace {
                 period.look_at_hazards(collector);
                 self.holder.store(0, Ordering::Relaxed);
                 self.advances.fetch_add(1, Ordering::Relaxed);
-                let left = if collector.garbage.stack.is_empty() {
-                    0
-                } else {
-                    collector.garbage.bytes.load(Ordering::Relaxed)
-                };
+                // Nothing of the batch has been freed yet.
+                let all_bytes = collector.garbage.bytes.load(Ordering::Relaxed);
+                let left = all_bytes.saturating_sub(period.batch_bytes);
                 let threshold = self.threshold.load(Ordering::Relaxed);
                 let threshold = collector.policy.adapt(threshold, left, period.held_up);
                 self.threshold.store(threshold, Ordering::Relaxed);

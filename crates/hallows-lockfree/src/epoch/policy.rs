@@ -5,18 +5,18 @@ use std::time::Duration;
 
 /// How a [`Collector`](super::Collector) works.
 ///
-/// A grace period is begun when the garbage has grown to a threshold, or its oldest
-/// part is `max_age` old, and never when there is none. The threshold adapts, between
-/// `min_bytes` and `max_bytes`: it halves after a grace period that left more than
-/// `min_bytes` behind (garbage comes fast), and doubles after one that left less, or
-/// that some reader held up (asking often would not help).
+/// A grace period is begun when the garbage has grown to a threshold, or `max_age` has
+/// passed since [`collect`](super::Collector::collect) first met it, and never when there
+/// is none. The threshold adapts, between `min_bytes` and `max_bytes`: it halves after a
+/// grace period in which more than `min_bytes` were retired (garbage comes fast), and
+/// doubles after one with less, or that some reader held up (asking often would not help).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// The lowest threshold, in bytes of garbage.
     pub min_bytes: usize,
     /// The highest threshold, in bytes of garbage; not below `min_bytes`.
     pub max_bytes: usize,
-    /// Garbage that is older is enough by itself.
+    /// Garbage that was met longer ago is enough by itself.
     pub max_age: Duration,
     /// Participants that a call of `collect` looks at, at most; at least 1.
     pub scan_budget: usize,
@@ -58,7 +58,7 @@ impl Policy {
         bytes > 0 && (bytes >= threshold || age >= self.max_age)
     }
 
-    /// The threshold after a grace period that left that much garbage, and that a
+    /// The threshold after a grace period in which that much was retired, and that a
     /// reader held up or not.
     pub(super) fn adapt(&self, threshold: usize, bytes_left: usize, held_up: bool) -> usize {
         let next = if held_up || bytes_left <= self.min_bytes {

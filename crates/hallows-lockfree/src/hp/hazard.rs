@@ -84,11 +84,13 @@ impl HazardPointer {
     pub fn protect<'h, T: Send + Sync>(&'h mut self, cell: &Atomic<T>) -> Option<&'h T> {
         self.check(cell);
         let mut node = cell.node(Ordering::Relaxed);
-        while let Err(now) = self.announce(cell, node) {
-            node = now;
+        loop {
+            match self.announce(cell, node) {
+                // SAFETY: just announced, and 'h borrows the hazard exclusively.
+                Ok(node) => return unsafe { reference(node) },
+                Err(now) => node = now,
+            }
         }
-        // SAFETY: just announced, and 'h borrows the hazard exclusively.
-        unsafe { reference(node) }
     }
 
     /// As [`protect`](HazardPointer::protect), but a single attempt (wait-free): Err
@@ -106,9 +108,15 @@ impl HazardPointer {
     ) -> Result<Option<&'h T>, Changed> {
         self.check(cell);
         let node = cell.node(Ordering::Relaxed);
-        self.announce(cell, node).map_err(|_| Changed)?;
-        // SAFETY: just announced, and 'h borrows the hazard exclusively.
-        Ok(unsafe { reference(node) })
+        match self.announce(cell, node) {
+            // SAFETY: just announced, and 'h borrows the hazard exclusively.
+            Ok(node) => Ok(unsafe { reference(node) }),
+            Err(_) => {
+                // What it announces it does not protect.
+                self.reset();
+                Err(Changed)
+            }
+        }
     }
 
     /// Protects nothing any more.
@@ -134,18 +142,24 @@ impl HazardPointer {
         );
     }
 
-    /// Announces `node`. Ok if `cell` still has it after that, else what it has.
+    /// Announces `node`. Ok if `cell` still has it after that; either way what it has
+    /// then. That is the one to use: `node` was loaded before it was announced, so it may
+    /// be of a value that is gone, whose address another one has got.
     #[inline]
     fn announce<T: Send + Sync>(
         &self,
         cell: &Atomic<T>,
         node: *mut Node<T>,
-    ) -> Result<(), *mut Node<T>> {
+    ) -> Result<*mut Node<T>, *mut Node<T>> {
         let release = order("hp.protect", Ordering::Release);
         self.slot().store(node.cast(), release);
         self.fence.light();
         let now = cell.node(order("hp.load", Ordering::Acquire));
-        if ptr::eq(now, node) { Ok(()) } else { Err(now) }
+        if ptr::addr_eq(now, node) {
+            Ok(now)
+        } else {
+            Err(now)
+        }
     }
 }
 

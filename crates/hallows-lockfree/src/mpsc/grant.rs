@@ -55,8 +55,7 @@ impl<'s, T> Grant<'s, T> {
     /// # Errors
     /// The value, when all slots have one.
     pub fn push(&mut self, value: T) -> Result<(), T> {
-        let filled = self.filled;
-        match self.as_uninit().get_mut(filled) {
+        match self.as_uninit().first_mut() {
             Some(slot) => {
                 slot.write(value);
                 self.filled += 1;
@@ -66,9 +65,15 @@ impl<'s, T> Grant<'s, T> {
         }
     }
 
-    /// All slots, for filling them in place. The first [`filled`](Grant::filled) hold
-    /// what was pushed.
+    /// The slots that nothing was pushed into, for filling them in place: those after the
+    /// first [`filled`](Grant::filled), which are out of reach.
     pub fn as_uninit(&mut self) -> &mut [MaybeUninit<T>] {
+        let filled = self.filled;
+        &mut self.slots()[filled..]
+    }
+
+    /// All slots. What the first `filled` hold must stay.
+    fn slots(&mut self) -> &mut [MaybeUninit<T>] {
         // SAFETY: the claim is the grant's, which is borrowed exclusively.
         unsafe { &mut *self.ring.claimed(&self.claim) }
     }
@@ -81,7 +86,8 @@ impl<'s, T> Grant<'s, T> {
         unsafe { self.commit_filled(filled) }
     }
 
-    /// Sends the first `n` slots, whatever was pushed.
+    /// Sends the first `n` slots: what was pushed, and what was put into the slots after
+    /// that by [`as_uninit`](Grant::as_uninit).
     ///
     /// # Safety
     /// They are initialised. Values pushed beyond are forgotten.
@@ -100,8 +106,7 @@ impl<'s, T> Grant<'s, T> {
 impl<T: Copy> Grant<'_, T> {
     /// Puts as many of `values` into the next slots as there are; how many.
     pub fn push_slice(&mut self, values: &[T]) -> usize {
-        let filled = self.filled;
-        let free = &mut self.as_uninit()[filled..];
+        let free = self.as_uninit();
         let n = free.len().min(values.len());
         for (slot, value) in free.iter_mut().zip(values) {
             slot.write(*value);
@@ -123,7 +128,7 @@ impl<T> Drop for Grant<'_, T> {
             }
         }
         let filled = self.filled;
-        let slots = &raw mut self.as_uninit()[..filled];
+        let slots = &raw mut self.slots()[..filled];
         let _abort = Abort(self);
         // SAFETY: that many were pushed, and nobody else sees them.
         unsafe { ptr::drop_in_place(slots as *mut [T]) };

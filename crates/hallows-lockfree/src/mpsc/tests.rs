@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 use std::collections::VecDeque;
+use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread;
@@ -49,6 +50,20 @@ fn a_grant_is_contiguous_and_may_be_committed_in_part() {
         assert_eq!(receiver.recv_batch(9).expect("two").as_slice(), [7, 8]);
     }
     assert_eq!(receiver.stats().used, 0);
+}
+
+#[test]
+fn what_was_pushed_is_out_of_reach() {
+    let (sender, mut receiver) = queue(8);
+    let mut grant = sender.reserve(3).expect("room");
+    grant.push(Box::new(1)).expect("room");
+    assert_eq!(grant.as_uninit().len(), 2);
+    grant.as_uninit().fill_with(MaybeUninit::uninit);
+    grant.as_uninit()[0].write(Box::new(2));
+    // SAFETY: one was pushed, and the slot after it written.
+    unsafe { grant.commit_filled(2) };
+    let batch = receiver.recv_batch(9).expect("two");
+    assert!(batch.eq([Box::new(1), Box::new(2)]));
 }
 
 #[test]

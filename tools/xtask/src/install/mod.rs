@@ -180,7 +180,7 @@ mod tests {
         let starts: Vec<_> = unit
             .lines()
             .filter(|line| {
-                ["ExecStart=", "ExecStop="]
+                ["ExecStart=", "ExecStopPost="]
                     .iter()
                     .any(|key| line.starts_with(key))
             })
@@ -188,8 +188,9 @@ mod tests {
         assert_eq!(
             starts,
             [
-                "ExecStart=/opt/hallows/bin/scx_hallows --pin",
-                "ExecStop=/opt/hallows/bin/scx_hallows stop"
+                "ExecStart=/opt/hallows/bin/scx_hallows --pin --replace",
+                "ExecStopPost=+/bin/sh -c '[ \"$$SERVICE_RESULT\" != timeout ] || \
+                 exec /opt/hallows/bin/scx_hallows stop'"
             ]
         );
     }

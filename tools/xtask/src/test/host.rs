@@ -27,7 +27,7 @@ pub struct Check {
 }
 
 /// What all but the VM scenarios is tested by, the quick ones first.
-pub const CHECKS: [Check; 9] = [
+pub const CHECKS: [Check; 10] = [
     Check {
         name: "host/fmt",
         what: "the code is formatted",
@@ -70,6 +70,19 @@ pub const CHECKS: [Check; 9] = [
         what: "unit and property tests",
         needs: None,
         args: &["test", "--workspace"],
+    },
+    Check {
+        name: "host/fuzz",
+        what: "the fuzz targets compile",
+        needs: Some("c++"),
+        args: &[
+            "check",
+            "--locked",
+            "--manifest-path",
+            "fuzz/Cargo.toml",
+            "--target-dir",
+            "target/fuzz",
+        ],
     },
     Check {
         name: "host/loom",

@@ -25,7 +25,26 @@ pub struct Nightly {
 const SOURCE: &str = "lib/rustlib/src/rust/library/std/Cargo.toml";
 
 /// All of them, the quick one first.
-pub const CHECKS: [Nightly; 2] = [
+pub const CHECKS: [Nightly; 3] = [
+    Nightly {
+        check: Check {
+            name: "host/misuse",
+            needs: None,
+            what: "what must not compile fails for the reason that is given",
+            args: &[
+                "test",
+                "--doc",
+                "--package",
+                "hallows-lockfree",
+                "--target-dir",
+                "target/misuse",
+            ],
+        },
+        // Only there rustdoc looks at the error's number.
+        needs: &[],
+        missing: "rustup toolchain install nightly",
+        env: &[],
+    },
     Nightly {
         check: Check {
             name: "host/tsan",

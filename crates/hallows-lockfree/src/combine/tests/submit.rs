@@ -231,23 +231,39 @@ fn no_future_holds_up_another() {
 
 #[test]
 fn a_panic_of_a_waker_keeps_nobody_asleep() {
-    struct Bad;
+    /// Panics when it is called, and so do its destructor and what it panics with.
+    struct Bad {
+        when_called: bool,
+    }
     impl Wake for Bad {
         fn wake(self: Arc<Bad>) {
-            panic_any("a waker's");
+            if self.when_called {
+                panic_any(Bad { when_called: true });
+            }
         }
     }
-    let combiner = FlatCombiner::new(Log::default(), 2, 2);
-    let [mut a, mut b] = handles(&combiner);
-    let (busy, task) = (turn(&combiner), Task::new());
-    let (mut a, mut b) = (a.submit(nothing()), b.submit(nothing()));
-    let bad = Waker::from(Arc::new(Bad));
-    let polled = std::pin::Pin::new(&mut a).poll(&mut Context::from_waker(&bad));
-    assert!(polled.is_pending());
-    assert_eq!(task.poll(&mut b), None);
-    serve(busy);
-    assert_eq!(task.rings(), 1);
-    assert_eq!(task.poll(&mut a), Some(0));
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                panic_any("a destructor's");
+            }
+        }
+    }
+    for when_called in [true, false] {
+        let combiner = FlatCombiner::new(Log::default(), 2, 2);
+        let [mut a, mut b] = handles(&combiner);
+        let (busy, task) = (turn(&combiner), Task::new());
+        let (mut a, mut b) = (a.submit(nothing()), b.submit(nothing()));
+        let bad = Waker::from(Arc::new(Bad { when_called }));
+        let polled = std::pin::Pin::new(&mut a).poll(&mut Context::from_waker(&bad));
+        assert!(polled.is_pending());
+        // The one that was left is the last.
+        drop(bad);
+        assert_eq!(task.poll(&mut b), None);
+        serve(busy);
+        assert_eq!(task.rings(), 1);
+        assert_eq!(task.poll(&mut a), Some(0));
+    }
 }
 
 #[test]

@@ -122,6 +122,44 @@ fn what_would_be_too_much_is_refused() {
     assert_eq!(cell.take().expect("room").map(|v| *v), Some(3));
 }
 
+/// After a period in which so many values of 1 KiB were retired, in times of what it was.
+fn threshold_after(retired: usize) -> f64 {
+    let policy = Policy {
+        min_bytes: 8 << 10,
+        max_bytes: 1 << 20,
+        max_age: Duration::MAX,
+        scan_budget: 1,
+        ..EAGER
+    };
+    let collector = Collector::new(policy);
+    let _participants = [(); 3].map(|()| collector.register());
+    let cell = Atomic::new(&collector, [0u8; 1024]);
+    let retire = |count| (0..count).for_each(|_| drop(cell.swap([0; 1024]).expect("room")));
+    let run = |during| {
+        let threshold = collector.stats().threshold_bytes;
+        retire(threshold >> 10);
+        assert_eq!(
+            collector.collect().freed,
+            0,
+            "the period takes three more calls"
+        );
+        retire(during);
+        while collector.collect().freed == 0 {}
+        collector.stats().threshold_bytes as f64 / threshold as f64
+    };
+    assert_eq!(run(0), 2.0);
+    assert_eq!(run(0), 2.0);
+    run(retired)
+}
+
+#[test]
+fn garbage_of_the_period_moves_the_threshold() {
+    assert_eq!(threshold_after(0), 2.0);
+    // What the period was for does not count.
+    assert_eq!(threshold_after(1), 2.0);
+    assert_eq!(threshold_after(20), 0.5);
+}
+
 #[test]
 fn a_call_does_no_more_than_its_budgets() {
     let policy = Policy {
