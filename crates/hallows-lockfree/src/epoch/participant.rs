@@ -53,6 +53,7 @@ impl Participant {
     #[inline]
     pub fn pin(&mut self) -> Guard<'_> {
         let shared = &*self.collector.shared;
+        // No model misses the acquire: see where the epoch is raised.
         let epoch = shared.epoch.load(Ordering::Acquire);
         let release = order("epoch.announce", Ordering::Release);
         self.slot().epoch.store(epoch, release);
@@ -63,7 +64,8 @@ impl Participant {
 
 impl Drop for Participant {
     fn drop(&mut self) {
-        // A guard that was forgotten pins no longer: its borrow is over.
+        // A guard that was forgotten pins no longer: its borrow is over. No model forgets
+        // one, and a guard that was dropped has released already.
         self.slot().epoch.store(0, Ordering::Release);
         // SAFETY: ours, of this collector, and as new.
         unsafe { self.collector.shared.participants.release(self.link) };

@@ -40,6 +40,8 @@ impl Sweep {
     }
 
     pub(super) fn freed(&self) -> usize {
+        // Acquire, of the release where it is stored: who counts what was retired after
+        // this finds all that was freed in it. For statistics alone, so no model asks.
         self.freed.load(Ordering::Acquire)
     }
 

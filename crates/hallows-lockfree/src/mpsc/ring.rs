@@ -329,6 +329,8 @@ impl<T> Ring<T> {
 
     /// Slots claimed and not free yet.
     pub(super) fn used(&self) -> usize {
+        // Acquire: the claims that it passed are in `tail` then. For statistics alone, so no
+        // model asks.
         let head = self.consumer.head.load(Ordering::Acquire);
         (self.producers.tail.load(Ordering::Relaxed) - head) as usize
     }
