@@ -14,7 +14,7 @@
 
 echo -1 >/proc/sys/kernel/sched_rt_runtime_us
 
-# What waits for over 4 ms is worth any price to a CPU that goes idle, here 16 ms.
+# What waits behind many is worth any price to a CPU that goes idle, be it high.
 start --no-agent --price static --price-us 0,0,1000,1000 --kappa 16
 load hogs hallows-load hogs 8 --cpu 0-1 --for 1200ms
 load periodic taskset -c 2-3 hallows-load periodic --threads 8 --for 1200ms
