@@ -13,11 +13,11 @@ const EVERY: Duration = Duration::from_secs(1);
 /// At most one line in that time.
 const REPEAT: Duration = Duration::from_secs(60);
 
-/// Causes by name. That a long wait was worth its price is no trouble, so nobody is
-/// told; statistics count it.
-const CAUSES: [(&str, intf::hallows_stat); 3] = [
+/// Causes by name.
+const CAUSES: [(&str, intf::hallows_stat); 4] = [
     ("held", intf::hallows_stat_STAT_RESCUE_HELD),
     ("offline", intf::hallows_stat_STAT_RESCUE_OFFLINE),
+    ("price", intf::hallows_stat_STAT_RESCUE_PRICE),
     ("order", intf::hallows_stat_STAT_RESCUE_ORDER),
 ];
 

@@ -206,7 +206,7 @@ pub struct Metrics {
     pub rescued_held: u64,
     #[stat(desc = "tasks taken from the track of a CPU that went offline")]
     pub rescued_offline: u64,
-    #[stat(desc = "tasks taken whatever the move costs, after more than wait_max_us")]
+    #[stat(desc = "tasks taken though the move costs more than they waited, after wait_max_us")]
     pub rescued_price: u64,
     #[stat(desc = "tasks that jumped the queue, after more than starved_ms in it")]
     pub rescued_order: u64,

@@ -237,7 +237,7 @@ enum hallows_stat {
 	STAT_DETOUR,		/* a stop of the static route */
 	STAT_FAIR,		/* pulled at the end of a slice, as the agent granted */
 	STAT_LAG,		/* pulled at the end of a slice from a peer that lags */
-	STAT_RESCUE,		/* waited longer than W_max, taken at any price */
+	STAT_RESCUE,		/* waited too long: taken out of order, or at any price */
 	STAT_KEPT,		/* the task that ran before goes on */
 	STAT_NONE,		/* nothing: the CPU goes idle */
 	/* where a wake-up, or a task that has to queue again, found an idle CPU */
@@ -265,7 +265,7 @@ enum hallows_stat {
 	/* who waited too long, and why */
 	STAT_RESCUE_HELD,	/* a higher class has the CPU: moved to the emergency queue */
 	STAT_RESCUE_OFFLINE,	/* the CPU went offline */
-	STAT_RESCUE_PRICE,	/* over W_max: taken whatever the move costs */
+	STAT_RESCUE_PRICE,	/* over W_max: taken though the move costs more */
 	STAT_RESCUE_ORDER,	/* starved by the order of its track: jumped the queue */
 	STAT_REFILL,		/* runs after a move of which a hardware counter told */
 	STAT_GARBAGE,		/* decisions under a signal that no agent would write */

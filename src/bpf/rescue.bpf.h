@@ -72,7 +72,7 @@ static __always_inline bool take_invited(s32 cpu, u64 now)
 	from = mine->invited_by - 1;
 	mine->invited_by = 0;
 	age = track_age(from, now);
-	if (!take_aged(from, STAT_PEER, age, now))
+	if (!take_aged(cpu, from, STAT_PEER, age, now))
 		return false;
 	if (nr_waiting(from))
 		hand_off(from, age, RING_SMT, now);

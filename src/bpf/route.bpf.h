@@ -26,18 +26,6 @@ static __always_inline bool take_track(s32 from, enum hallows_stat stat, u64 now
 	return take_track_at(from, stat, 0, now);
 }
 
-/* The same after @age; what is too long of that is a rescue. */
-static __always_inline bool take_aged(s32 from, enum hallows_stat stat, u64 age, u64 now)
-{
-	bool too_long = age > wait_max_ns();
-
-	if (!take_track(from, too_long ? STAT_RESCUE : stat, now))
-		return false;
-	if (too_long)
-		count(STAT_RESCUE_PRICE);
-	return true;
-}
-
 static __always_inline bool take_express(u32 llc, enum hallows_stat stat, u64 now)
 {
 	struct yard *yard = yard_of(llc);
@@ -80,10 +68,28 @@ static __always_inline bool take_head(struct task_struct *prev, struct task_ctx 
 	return true;
 }
 
-/* Did work on a track wait long enough to pay for its way over @ring? */
+/* Did work on a track wait long enough to pay for its way, or longer than anybody should? */
 static __always_inline bool worth(u64 age, u64 price)
 {
 	return age > price || age > wait_max_ns();
+}
+
+/* Of what is worth() its way: did it wait too long, without paying for it? */
+static __always_inline bool overrules(u64 age, u64 price)
+{
+	return age <= price && age > wait_max_ns();
+}
+
+/* Takes from the track of @from, far away, what waited for @age there. */
+static __always_inline bool take_aged(s32 cpu, s32 from, enum hallows_stat stat, u64 age, u64 now)
+{
+	bool rescue = overrules(age, price_between(cpu, from));
+
+	if (!take_track(from, rescue ? STAT_RESCUE : stat, now))
+		return false;
+	if (rescue)
+		count(STAT_RESCUE_PRICE);
+	return true;
 }
 
 /*
@@ -172,12 +178,19 @@ __noinline bool take_peer(s32 cpu, u32 llc, u32 scan_k, u64 now)
 /* Takes work from a stop of the agent's route, verified live before it is believed. */
 static __always_inline s32 take_stop(s32 cpu, s32 from, u32 stop, u64 now)
 {
+	u64 age, price;
+
 	if (from >= nr_cpu_ids || from == cpu || !nr_waiting(from))
 		return REJECT_GONE;
-	if (!worth(track_age(from, now), price_between(cpu, from)))
+	age = track_age(from, now);
+	price = price_between(cpu, from);
+	if (!worth(age, price))
 		return REJECT_PRICE;
-	if (take_track_at(from, STAT_ROUTE, stop, now))
+	if (take_track_at(from, STAT_ROUTE, stop, now)) {
+		if (overrules(age, price))
+			count(STAT_RESCUE_PRICE);
 		return PULLED;
+	}
 	return nr_waiting(from) ? REJECT_MASK : REJECT_GONE;
 }
 
@@ -215,13 +228,12 @@ __noinline bool take_route(s32 cpu, u64 now)
 /* The express track of @llc, another one than @cpu's, if its wait pays for the way. */
 __noinline bool take_far_express(s32 cpu, u32 llc, u64 now)
 {
-	u64 age = express_age(llc, now);
-	bool too_long = age > wait_max_ns();
+	u64 age = express_age(llc, now), price = price_between(cpu, cpu_in_slot(llc, 0));
+	bool rescue = overrules(age, price);
 
-	if (!age || !worth(age, price_between(cpu, cpu_in_slot(llc, 0))) ||
-	    !take_express(llc, too_long ? STAT_RESCUE : STAT_DETOUR, now))
+	if (!age || !worth(age, price) || !take_express(llc, rescue ? STAT_RESCUE : STAT_DETOUR, now))
 		return false;
-	if (too_long)
+	if (rescue)
 		count(STAT_RESCUE_PRICE);
 	return true;
 }
@@ -243,7 +255,7 @@ __noinline bool take_far(s32 cpu, u32 llc, u64 now)
 		return false;
 	from = cpu_in_slot(llc, slot);
 	age = track_age(from, now);
-	return from >= 0 && worth(age, price_between(cpu, from)) && take_aged(from, STAT_DETOUR, age, now);
+	return from >= 0 && worth(age, price_between(cpu, from)) && take_aged(cpu, from, STAT_DETOUR, age, now);
 }
 
 /* The static route: other LLCs, nearest ring first, written before load. */

@@ -14,9 +14,11 @@
 
 echo -1 >/proc/sys/kernel/sched_rt_runtime_us
 
-# What waits behind many is worth any price to a CPU that goes idle, be it high.
-start --no-agent --price static --price-us 0,0,1000,1000 --kappa 16
-load hogs hallows-load hogs 8 --cpu 0-1 --for 1200ms
+# A move to the other LLC costs what nobody waits for: 10 to 20 ms, by the task. Two hogs on
+# a CPU take turns of 2 ms. What waits for over 1 ms is moved all the same, by who goes idle
+# there in between.
+start --no-agent --price static --price-us 0,0,1000,1000 --kappa 16 --wait-max-us 1000
+load hogs hallows-load hogs 4 --cpu 0-1 --for 1200ms
 load periodic taskset -c 2-3 hallows-load periodic --threads 8 --for 1200ms
 for turn in 1 2 3 4 5; do
 	sleep 0.1
@@ -27,6 +29,7 @@ done
 totals
 check "hogs that another LLC took at any price, a second" "$(stat rescue.price)" '>' 0
 finish hogs periodic
+within 2 grep -q 'were rescued: price [1-9]' $LOG
 
 # Four that sleep, and wake up where real-time hogs have both CPUs by then; the others
 # have enough to do.
