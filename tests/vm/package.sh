@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# what: the .deb installs, starts, upgrades in place, and leaves nothing behind
+# what: the .deb and the .rpm install, start, upgrade in place, and leave nothing behind
 # kernels: 6.18
 # cpus: 2
 # init: systemd
-# install: deb
+# install: packages
 # timeout: 600
 
 . /vm/lib.sh
 
 UNIT=scx_hallows.service
-DEB=/vm/scx_hallows.deb
 CONFIG=/etc/scx_hallows/config.toml
 LOG=/tmp/journal
 
@@ -20,10 +19,14 @@ mkdir -p $db/info $db/updates $db/triggers
 : >$db/status
 : >$db/available
 
-# By its path, for busybox has one as well. The guest has no package to depend on.
+# By its path, for busybox has one of each as well. The guest has no package to depend on.
 dpkg() {
 	/usr/bin/dpkg --force-depends --force-bad-path "$@" >/tmp/dpkg 2>&1 ||
 		fail "dpkg $*: $(cat /tmp/dpkg)"
+}
+
+rpm() {
+	/usr/bin/rpm "$@" >/tmp/rpm 2>&1 || fail "rpm $*: $(cat /tmp/rpm)"
 }
 
 active() {
@@ -38,38 +41,60 @@ journal() {
 	journalctl -q -o cat -u $UNIT >$LOG
 }
 
+# installed FILE...: all are there, nothing runs yet, and the service can.
+installed() {
+	for file in /usr/bin/scx_hallows $CONFIG /usr/lib/systemd/system/$UNIT "$@"; do
+		[ -f "$file" ] || fail "$file is not there"
+	done
+	detached || fail "it was started by being installed"
+	systemctl start $UNIT || { journal; fail "start: exit status $?"; }
+	active || { journal; fail "not active"; }
+	say "installed and started"
+}
+
+# upgraded COMMAND...: the user's configuration outlives it, and the service goes through it.
+upgraded() {
+	pid=$(main_pid)
+	starts=$(cat $SCX/enable_seq)
+	echo 'slice_us = 2000' >>$CONFIG
+	"$@"
+	active || { journal; fail "not active after the upgrade"; }
+	# The BPF half is the same.
+	[ "$(cat $SCX/enable_seq)" = "$starts" ] || fail "the kernel's own scheduler had the tasks meanwhile"
+	[ "$(main_pid)" != "$pid" ] || fail "the upgrade left the old one running"
+	[ "$(scx_hallows get slice_us)" = "slice_us = 2000" ] || fail "the configuration did not last"
+	say "upgraded"
+}
+
+removed() {
+	detached || fail "removed, and the kernel still schedules by it"
+	[ ! -e /usr/bin/scx_hallows ] || fail "the program is still there"
+	say "removed"
+}
+
 # The package's program, not the one that every guest has.
 rm /vm/bin/scx_hallows
 
-dpkg -i $DEB
-for file in /usr/bin/scx_hallows $CONFIG /usr/lib/systemd/system/$UNIT \
-	/usr/share/man/man8/scx_hallows.8.gz /usr/share/bash-completion/completions/scx_hallows; do
-	[ -f $file ] || fail "$file is not there"
-done
+dpkg -i /vm/scx_hallows.deb
 grep -q '^Depends:.*procps' $db/status || fail "it depends on no procps"
-detached || fail "it was started by being installed"
-systemctl start $UNIT || { journal; fail "start: exit status $?"; }
-active || { journal; fail "not active"; }
-say "installed and started"
-
-# The user's configuration outlives an upgrade, which the service goes through.
-pid=$(main_pid)
-echo 'slice_us = 2000' >>$CONFIG
-dpkg -i $DEB
-active || { journal; fail "not active after the upgrade"; }
-# The BPF half is the same.
-[ "$(cat $SCX/enable_seq)" = 1 ] || fail "the kernel's own scheduler had the tasks meanwhile"
-[ "$(main_pid)" != "$pid" ] || fail "the upgrade left the old one running"
-[ "$(scx_hallows get slice_us)" = "slice_us = 2000" ] || fail "the configuration did not last"
-say "upgraded"
-
+installed /usr/share/man/man8/scx_hallows.8.gz /usr/share/bash-completion/completions/scx_hallows
+upgraded dpkg -i /vm/scx_hallows.deb
 dpkg -r scx-hallows
-detached || fail "removed, and the kernel still schedules by it"
-[ ! -e /usr/bin/scx_hallows ] || fail "the program is still there"
+removed
 [ -f $CONFIG ] || fail "the user's configuration is gone"
 dpkg -P scx-hallows
 for left in /etc/scx_hallows /var/lib/scx_hallows /var/lib/private/scx_hallows; do
 	[ ! -e $left ] || fail "$left is still there"
 done
-say "removed"
+
+rpm -i --nodeps /vm/scx_hallows.rpm
+rpm -q --requires scx_hallows
+grep -q '^procps-ng' /tmp/rpm || fail "it requires no procps-ng"
+installed /usr/share/man/man8/scx_hallows.8 /usr/share/bash-completion/completions/scx_hallows
+# The same version again, as one that is newer would come.
+upgraded rpm -U --nodeps --force /vm/scx_hallows.rpm
+rpm -e scx_hallows
+removed
+grep -q 'slice_us = 2000' $CONFIG.rpmsave || fail "the user's configuration is gone"
+[ ! -e $CONFIG ] || fail "$CONFIG is still there"
 clean_dmesg

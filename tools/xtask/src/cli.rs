@@ -234,7 +234,7 @@ exits 0. Comments at its head say how to boot; a list makes a run of each:
   # timeout: 120  (wall seconds)     # mode: rr|mttcg|vtime  [default: rr]
   # init: systemd                    # mem: 2G               [default: 2G]
   # install: files (what `cargo xtask install` installs, in its place)
-  # install: deb (the package of `cargo xtask package`, as /vm/scx_hallows.deb)
+  # install: packages (those of `cargo xtask package`, as /vm/scx_hallows.deb and .rpm)
 The guest has /vm/lib.sh (tests/vm/lib.sh) and the release binaries in its PATH.
 When it prints the line `vm: freeze`, as freeze of lib.sh does, its machine stops and
 goes on after so many seconds: # freeze: 60 [default: 10]";

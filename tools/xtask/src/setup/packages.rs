@@ -29,7 +29,7 @@ enum Brings {
 use Brings::{Library, Program};
 use Need::{Build, Profiles, Vm};
 
-const PACKAGES: [(Need, &str, Brings); 20] = [
+const PACKAGES: [(Need, &str, Brings); 22] = [
     (Build, "build-essential", Program("make")),
     (Build, "build-essential", Program("cc")),
     (Build, "pkg-config", Program("pkg-config")),
@@ -47,6 +47,8 @@ const PACKAGES: [(Need, &str, Brings); 20] = [
     // It brings no init: that would be systemd-sysv.
     (Vm, "systemd", Program("systemd-analyze")),
     (Vm, "procps", Program("kill")),
+    (Vm, "dpkg", Program("dpkg-deb")),
+    (Vm, "rpm", Program("rpm")),
     (Vm, "zstd", Program("zstd")),
     (Vm, "xz-utils", Program("xz")),
     (Profiles, "clang-22", Program("clang-22")),

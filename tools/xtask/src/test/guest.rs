@@ -20,16 +20,19 @@ const PROGRAM: &str = "scx_hallows";
 /// What else of the release build the guest has in its `PATH`.
 const TOOLS: [&str; 2] = ["hallows-load", "hallows-oracle"];
 
-/// dpkg and what it calls; the rest is busybox's.
-const DPKG: [&str; 4] = ["dpkg", "dpkg-deb", "dpkg-split", "tar"];
+/// dpkg and what it calls, and rpm; the rest is busybox's.
+const INSTALLERS: [&str; 5] = ["dpkg", "dpkg-deb", "dpkg-split", "tar", "rpm"];
+
+/// What rpm knows of systems and their folders.
+const RPM_FOLDER: &str = "/usr/lib/rpm";
 
 /// How a guest gets what a user installs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Install {
     /// As files in their places below `/usr`, as `cargo xtask install` puts them.
     Files,
-    /// As `/vm/scx_hallows.deb`, with dpkg to install it.
-    Deb,
+    /// As `/vm/scx_hallows.deb` and `/vm/scx_hallows.rpm`, with what installs them.
+    Packages,
 }
 
 impl FromStr for Install {
@@ -38,8 +41,8 @@ impl FromStr for Install {
     fn from_str(text: &str) -> Result<Self> {
         match text {
             "files" => Ok(Self::Files),
-            "deb" => Ok(Self::Deb),
-            other => bail!("unknown install {other}: there are files, deb"),
+            "packages" => Ok(Self::Packages),
+            other => bail!("unknown install {other}: there are files, packages"),
         }
     }
 }
@@ -85,7 +88,7 @@ impl Guest {
         match install {
             None => {}
             Some(Install::Files) => files.extend(self.installed()?),
-            Some(Install::Deb) => files.extend(self.package()?),
+            Some(Install::Packages) => files.extend(self.packages()?),
         }
         Ok(files)
     }
@@ -101,16 +104,24 @@ impl Guest {
         Ok(files.collect())
     }
 
-    fn package(&self) -> Result<Vec<GuestFile>> {
-        let host = package::deb(&self.program, self.stage.path())?;
-        let guest = "vm/scx_hallows.deb".to_owned();
-        let mut files = vec![GuestFile { host, guest }];
-        for name in DPKG {
+    fn packages(&self) -> Result<Vec<GuestFile>> {
+        let mut files = Vec::new();
+        for make in [package::deb, package::rpm] {
+            let host = make(&self.program, self.stage.path())?;
+            let name = host.file_name().unwrap_or_default().to_string_lossy();
+            let guest = format!("vm/{name}");
+            files.push(GuestFile { host, guest });
+        }
+        for name in INSTALLERS {
             let host = cmd::find(name)
-                .with_context(|| format!("no {name} for the guest: it needs Debian's dpkg"))?;
+                .with_context(|| format!("no {name} for the guest: run `cargo xtask setup`"))?;
             let guest = format!("usr/bin/{name}");
             files.push(GuestFile { host, guest });
         }
+        files.push(GuestFile {
+            host: RPM_FOLDER.into(),
+            guest: RPM_FOLDER.trim_start_matches('/').to_owned(),
+        });
         Ok(files)
     }
 }
