@@ -22,10 +22,12 @@ use tracing::{info, warn};
 
 use crate::agent::memory::{Memory, Tunables};
 use crate::agent::params::Params;
+use crate::agent::place::Map;
 use crate::agent::roster::Roster;
 use crate::agent::{price, sysfs};
 use crate::bpf_skel::{BpfSkel, BpfSkelBuilder, types};
 use crate::cli::Options;
+use crate::ejection::orphan;
 use crate::exit::Error;
 use crate::hotplug::read_places;
 use crate::load::{Hold, Loaded};
@@ -65,7 +67,7 @@ impl Found {
 }
 
 /// Looks for a pinned scheduler to take over. One that the kernel ejected while it had
-/// no agent is told of here.
+/// no agent is told of here, and leaves a report.
 ///
 /// # Errors
 /// What is pinned can't be read.
@@ -80,8 +82,14 @@ pub fn find(claim: &Claim, options: &Options, watchdog_ms: u32) -> Result<Found>
         }
         return Ok(Found::Other(format!("is of build {build}, not {BUILD}")));
     }
+    let fixed = Fixed::of(&memory_of(claim, "bpf_bpf.rodata")?);
     if let Some(reason) = reason_of_end(&memory_of(claim, "bpf_bpf.data")?) {
         warn!("the pinned scheduler ended while it had no agent: {reason}");
+        let folder = &options.report_dir;
+        match orphan::report(claim, options, fixed.exit_dump_len, &reason, folder) {
+            Ok(report) => warn!("what it knew is in {}", report.display()),
+            Err(error) => warn!("no report of that: {error:#}"),
+        }
         return Ok(Found::Nothing);
     }
     let wanted = Fixed {
@@ -93,7 +101,7 @@ pub fn find(claim: &Claim, options: &Options, watchdog_ms: u32) -> Result<Found>
             len => len,
         },
     };
-    match Fixed::of(&memory_of(claim, "bpf_bpf.rodata")?).differs(&wanted) {
+    match fixed.differs(&wanted) {
         None => Ok(Found::Same),
         Some(difference) => Ok(Found::Other(format!("was loaded {difference}"))),
     }
@@ -185,19 +193,20 @@ fn bytes_at<const N: usize>(memory: &[u8], at: usize) -> [u8; N] {
 pub fn adopt<'a>(
     options: &Options,
     params: &Params,
-    open: &'a mut MaybeUninit<OpenObject>,
+    object: &'a mut MaybeUninit<OpenObject>,
     counts: bool,
     claim: Claim,
 ) -> Result<Loaded<'a>> {
-    let mut skel = open_pinned(options, open, counts, &claim)?;
-    // SAFETY: the memory goes into the same struct as the skeleton.
-    let memory = unsafe { Memory::of(&mut skel)? };
-    let rodata = skel.maps.rodata_data.context("no .rodata is mapped")?;
-    let nr_cpu_ids = rodata.nr_cpu_ids as usize;
-    let (_, nodes) = sysfs::read()?;
-    let roster = Roster::resume(read_places(&skel)?, nodes);
-    let map = roster.map(|cpu| memory.cell(cpu).offline == 0)?;
-    map.fits_memory()?;
+    let dump_len = options.exit_dump_len;
+    let pinned = open(options, dump_len, object, counts, &claim)?;
+    let Pinned {
+        skel,
+        memory,
+        roster,
+        map,
+    } = pinned;
+    let rodata = skel.maps.rodata_data.as_deref();
+    let nr_cpu_ids = rodata.context("no .rodata is mapped")?.nr_cpu_ids as usize;
     memory.watch(0);
     memory.tune(&Tunables::new(params, &price::static_ns(&map, params)));
     let link = Link::open(claim.link()).context("open the pinned link")?;
@@ -222,9 +231,46 @@ pub fn adopt<'a>(
     })
 }
 
-/// A skeleton over the pinned maps.
-fn open_pinned<'a>(
+/// A pinned scheduler, as this process sees it.
+pub struct Pinned<'a> {
+    pub skel: BpfSkel<'a>,
+    pub memory: Memory,
+    pub roster: Roster,
+    /// Of the CPUs that are online.
+    pub map: Map,
+}
+
+/// Opens the scheduler of `claim`, which has no part in that: whatever becomes of this
+/// process and the result, it goes on, or has ended, as before.
+///
+/// # Errors
+/// The pins are incomplete, or the kernel does not let this process use them.
+pub fn open<'a>(
     options: &Options,
+    exit_dump_len: u32,
+    object: &'a mut MaybeUninit<OpenObject>,
+    counts: bool,
+    claim: &Claim,
+) -> Result<Pinned<'a>> {
+    let mut skel = skeleton(options, exit_dump_len, object, counts, claim)?;
+    // SAFETY: the memory goes into the same struct as the skeleton.
+    let memory = unsafe { Memory::of(&mut skel)? };
+    let (_, nodes) = sysfs::read()?;
+    let roster = Roster::resume(read_places(&skel)?, nodes);
+    let map = roster.map(|cpu| memory.cell(cpu).offline == 0)?;
+    map.fits_memory()?;
+    Ok(Pinned {
+        skel,
+        memory,
+        roster,
+        map,
+    })
+}
+
+/// A skeleton over the pinned maps.
+fn skeleton<'a>(
+    options: &Options,
+    exit_dump_len: u32,
     open: &'a mut MaybeUninit<OpenObject>,
     counts: bool,
     claim: &Claim,
@@ -232,7 +278,7 @@ fn open_pinned<'a>(
     let builder = BpfSkelBuilder::default();
     let libbpf = options.libbpf.clone().into_bpf_open_opts();
     let mut skel = scx_ops_open!(builder, open, hallows_ops, libbpf)?;
-    skel.struct_ops.hallows_ops_mut().exit_dump_len = options.exit_dump_len;
+    skel.struct_ops.hallows_ops_mut().exit_dump_len = exit_dump_len;
     uei_set_size!(skel, hallows_ops, uei);
     for mut program in skel.open_object_mut().progs_mut() {
         program.set_autoload(false);

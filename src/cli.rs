@@ -14,7 +14,7 @@ use scx_utils::libbpf_clap_opts::LibbpfOpts;
 
 use crate::commands::Command;
 use crate::config::Sources;
-use crate::ejection::store::default_folder;
+use crate::ejection::default_folder;
 use crate::exit::Error;
 use crate::pmu::{self, Pmu};
 use tunables::Tunables;

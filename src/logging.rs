@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
@@ -46,6 +46,35 @@ pub fn init(verbose: u8) -> Result<(), Error> {
     Ok(())
 }
 
+/// Lines of one kind in [`PERIOD`].
+const LINES: u32 = 10;
+
+const PERIOD: Duration = Duration::from_secs(60);
+
+/// Keeps lines that others cause, as often as they like, from filling the log.
+#[derive(Debug, Default)]
+pub struct Limit {
+    /// Since when lines are counted.
+    since: Option<Instant>,
+    lines: u32,
+}
+
+impl Limit {
+    /// What a line of `now` ends with, or `None` if it is one too many. The last one
+    /// tells that more will be missing.
+    pub fn pass(&mut self, now: Instant) -> Option<&'static str> {
+        if self.since.is_none_or(|since| now - since >= PERIOD) {
+            (self.since, self.lines) = (Some(now), 0);
+        }
+        self.lines = self.lines.saturating_add(1);
+        match self.lines {
+            ..LINES => Some(""),
+            LINES => Some(" (further changes are not told of for up to a minute)"),
+            _ => None,
+        }
+    }
+}
+
 /// Stamps a line with the seconds since an instant, to the millisecond.
 struct Uptime(Instant);
 
@@ -71,6 +100,24 @@ mod tests {
     fn every_verbosity_has_a_filter() {
         for verbose in [0, 1, 2, u8::MAX] {
             assert!(filter(verbose, None).is_ok(), "{verbose}");
+        }
+    }
+
+    #[test]
+    fn ten_lines_a_minute_and_the_last_says_so() {
+        let (start, mut limit) = (Instant::now(), Limit::default());
+        for minute in [0u64, 60, 150] {
+            let at = |second| start + Duration::from_secs(minute + second);
+            for second in 0u64..9 {
+                assert_eq!(limit.pass(at(second)), Some(""), "{minute} {second}");
+            }
+            assert!(
+                limit
+                    .pass(at(9))
+                    .is_some_and(|end| end.contains("not told"))
+            );
+            assert_eq!(limit.pass(at(10)), None);
+            assert_eq!(limit.pass(at(59)), None);
         }
     }
 

@@ -3,19 +3,15 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
-use std::fs;
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::PoisonError;
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use libbpf_rs::OpenObject;
-use scx_utils::{UEI_DUMP_PTR_MUTEX, build_id, uei_exited, uei_report};
+use scx_utils::{uei_exited, uei_report};
 use tracing::{debug, info, warn};
 
 use crate::agent::group_maps::GroupMaps;
@@ -24,19 +20,19 @@ use crate::agent::params::Params;
 use crate::agent::place::Map;
 use crate::agent::price;
 use crate::agent::steer::Agent;
-use crate::bpf_intf;
 use crate::bpf_skel::BpfSkel;
 use crate::cli::Options;
 use crate::config::Live;
 use crate::config::change::Change;
 use crate::control::Request;
 use crate::ejection::Report;
+use crate::ejection::dump::kernel_dump;
 use crate::ejection::history::History;
-use crate::ejection::store;
 use crate::exit::Error;
 use crate::held::HeldCpus;
 use crate::hotplug::Hotplug;
 use crate::load::{self, Hold};
+use crate::logging::Limit;
 use crate::pmu::Counters;
 use crate::recording::Header;
 use crate::rescues::{self, Rescues};
@@ -44,13 +40,8 @@ use crate::service::Service;
 use crate::signals::Signals;
 use crate::standstill::Standstill;
 use crate::stats::tape::{Buffer, Piece};
-use crate::stats::{
-    CellView, Metrics, NR_STATS, Reply, SOCKET, Server, Snapshot, Totals, WAIT_BUCKETS,
-};
+use crate::stats::{CellView, Metrics, Reply, SOCKET, Server, Snapshot, Totals};
 use crate::why::watch::Watch;
-
-const MOVE_PUSH: usize = bpf_intf::hallows_move_MOVE_PUSH as usize;
-const MOVE_FAIR: usize = bpf_intf::hallows_move_MOVE_FAIR as usize;
 
 /// No wait of the loop is longer, so that a signal ends it soon.
 const MAX_WAIT: Duration = Duration::from_millis(100);
@@ -84,6 +75,8 @@ pub struct Scheduler<'a> {
     counters: Option<Counters>,
     held: HeldCpus,
     rescues: Rescues,
+    /// Of lines about changed parameters.
+    limit: Limit,
     report_dir: PathBuf,
 }
 
@@ -127,6 +120,7 @@ impl<'a> Scheduler<'a> {
             counters: loaded.counters,
             held: HeldCpus::new(Instant::now()),
             rescues,
+            limit: Limit::default(),
             report_dir: options.report_dir.clone(),
         })
     }
@@ -255,23 +249,17 @@ impl<'a> Scheduler<'a> {
             reason = format!("{reason}; {longest}");
         }
         let metrics = Metrics::between(&Snapshot::default(), &self.snapshot());
-        let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let version = build_id::full_version(env!("CARGO_PKG_VERSION"));
-        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        let text = Report {
-            time: &time,
+        let report = Report {
             reason: &reason,
-            versions: [("scx_hallows", &version), ("kernel", kernel.trim())],
             map: &self.map,
-            params,
+            params: Some(params),
             history: &self.history,
             held: &held,
             metrics: &metrics,
             dump: &kernel_dump(),
         }
-        .text();
-        let stamp = format!("{}-{}", time.replace(':', ""), process::id());
-        let report = store::keep(&self.report_dir, &stamp, &text)
+        .keep(&self.report_dir);
+        let report = report
             .inspect_err(|error| warn!("no report of the ejection: {error:#}"))
             .ok();
         Error::Ejected { reason, report }
@@ -308,7 +296,9 @@ impl<'a> Scheduler<'a> {
     fn reload(&mut self, live: &mut Live) {
         match live.reload() {
             Ok(changes) => {
-                info!("configuration read again: {}", told(&changes));
+                if let Some(end) = self.limit.pass(Instant::now()) {
+                    info!("configuration read again: {}{end}", told(&changes));
+                }
                 self.apply(live.params());
             }
             Err(error) => warn!("the old values stay: {error}"),
@@ -358,7 +348,9 @@ impl<'a> Scheduler<'a> {
             Request::Set(settings) => {
                 let outcome = live.set(settings);
                 if let Ok(changes) = &outcome {
-                    info!("set: {}", told(changes));
+                    if let Some(end) = self.limit.pass(Instant::now()) {
+                        info!("set: {}{end}", told(changes));
+                    }
                     self.apply(live.params());
                 }
                 Reply::Set(outcome)
@@ -368,25 +360,7 @@ impl<'a> Scheduler<'a> {
 
     /// Everything counted so far, and the cells as they are now.
     pub fn snapshot(&self) -> Snapshot {
-        let mut totals = Totals {
-            lapses: self.memory.lapses(),
-            ..Totals::default()
-        };
-        for cpu in self.hotplug.cpus() {
-            let (cell, stats) = (self.memory.cell(cpu), self.memory.stats(cpu));
-            totals.idle_wait_max_ns = totals.idle_wait_max_ns.max(cell.idle_wait_max_ns);
-            for stat in 0..NR_STATS {
-                totals.count[stat] += stats.count[stat];
-            }
-            for bucket in 0..WAIT_BUCKETS {
-                totals.idle_wait[bucket] += stats.idle_wait[bucket];
-            }
-            for (sum, moves) in totals.moves.iter_mut().zip(&stats.moves) {
-                sum.add(moves);
-            }
-            totals.moves[MOVE_PUSH].open += u64::from(cell.push_left);
-            totals.moves[MOVE_FAIR].open += u64::from(cell.fair_left);
-        }
+        let mut totals = Totals::counted(&self.memory, self.hotplug.cpus());
         let cells = 0..self.map.cells().len();
         let cells = cells.map(|index| view(&self.map, &self.memory, &self.agent, index));
         if let Some(agent) = &self.agent {
@@ -415,31 +389,8 @@ impl<'a> Scheduler<'a> {
 
 /// The CPU at `index` of the map, as it is now.
 fn view(map: &Map, memory: &Memory, agent: &Option<Agent>, index: usize) -> CellView {
-    let place = &map.cells()[index];
-    let cell = memory.cell(place.cpu.into());
     let order = agent.as_ref().and_then(|agent| agent.orders().get(index));
-    CellView {
-        cpu: place.cpu.into(),
-        llc: map.llcs()[usize::from(place.llc)].id as usize,
-        state: order.map(|order| order.state),
-        queued: cell.nr_queued.into(),
-        busy_ns: cell.busy_ns,
-    }
-}
-
-/// What the kernel dumped when it ejected the scheduler that is still loaded.
-fn kernel_dump() -> String {
-    let dump = UEI_DUMP_PTR_MUTEX
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .ptr;
-    if dump.is_null() {
-        return String::new();
-    }
-    // SAFETY: loading pointed it to the map that the kernel copied its dump to,
-    // with a zero at the end; the map lasts as long as the skeleton.
-    let dump = unsafe { CStr::from_ptr(dump) };
-    dump.to_string_lossy().into_owned()
+    CellView::of(map, memory, index, order.map(|order| order.state))
 }
 
 /// Says who was rescued, and who held CPUs lately.

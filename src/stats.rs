@@ -27,6 +27,8 @@ use serde::{Deserialize, Serialize};
 use crate::agent::estimator::Estimate;
 use crate::agent::guard;
 use crate::agent::hysteresis::CellState;
+use crate::agent::memory::Memory;
+use crate::agent::place::Map;
 use crate::bpf_intf as intf;
 
 pub use client::SOCKET;
@@ -40,6 +42,9 @@ pub const NR_STATS: usize = intf::hallows_stat_NR_HALLOWS_STATS as usize;
 
 /// Number of buckets in [`Totals::idle_wait`].
 pub const WAIT_BUCKETS: usize = intf::WAIT_BUCKETS as usize;
+
+const MOVE_PUSH: usize = intf::hallows_move_MOVE_PUSH as usize;
+const MOVE_FAIR: usize = intf::hallows_move_MOVE_FAIR as usize;
 
 /// Everything counted since the scheduler was loaded, summed over the CPUs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +89,32 @@ impl Default for Totals {
     }
 }
 
+impl Totals {
+    /// What BPF counted on `cpus`; nothing is known of the agent.
+    pub fn counted(memory: &Memory, cpus: impl Iterator<Item = usize>) -> Totals {
+        let mut totals = Totals {
+            lapses: memory.lapses(),
+            ..Totals::default()
+        };
+        for cpu in cpus {
+            let (cell, stats) = (memory.cell(cpu), memory.stats(cpu));
+            totals.idle_wait_max_ns = totals.idle_wait_max_ns.max(cell.idle_wait_max_ns);
+            for stat in 0..NR_STATS {
+                totals.count[stat] += stats.count[stat];
+            }
+            for bucket in 0..WAIT_BUCKETS {
+                totals.idle_wait[bucket] += stats.idle_wait[bucket];
+            }
+            for (sum, moves) in totals.moves.iter_mut().zip(&stats.moves) {
+                sum.add(moves);
+            }
+            totals.moves[MOVE_PUSH].open += u64::from(cell.push_left);
+            totals.moves[MOVE_FAIR].open += u64::from(cell.fair_left);
+        }
+        totals
+    }
+}
+
 /// One CPU at the moment of a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CellView {
@@ -97,6 +128,21 @@ pub struct CellView {
     pub queued: u64,
     /// Time spent running tasks since the scheduler was loaded.
     pub busy_ns: u64,
+}
+
+impl CellView {
+    /// The CPU at `index` of the map, as BPF has it now, and what the agent last signalled.
+    pub fn of(map: &Map, memory: &Memory, index: usize, state: Option<CellState>) -> CellView {
+        let place = &map.cells()[index];
+        let cell = memory.cell(place.cpu.into());
+        CellView {
+            cpu: place.cpu.into(),
+            llc: map.llcs()[usize::from(place.llc)].id as usize,
+            state,
+            queued: cell.nr_queued.into(),
+            busy_ns: cell.busy_ns,
+        }
+    }
 }
 
 /// All that the statistics need to know of the scheduler at one moment.

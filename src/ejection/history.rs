@@ -50,8 +50,12 @@ impl History {
     }
 
     /// A line for each CPU, a column for each interval: state, tasks on its
-    /// track, and the share of the interval that it ran tasks.
-    pub fn table(&self) -> String {
+    /// track, and the share of the interval that it ran tasks. `None` before the first
+    /// interval is over.
+    pub fn table(&self) -> Option<String> {
+        if self.samples.len() < 2 {
+            return None;
+        }
         let mut rows: BTreeMap<usize, (usize, String)> = BTreeMap::new();
         let mut head = String::from(" cpu  llc");
         let pairs = self.samples.iter().zip(self.samples.iter().skip(1));
@@ -80,7 +84,7 @@ impl History {
         for (cpu, (llc, row)) in rows {
             push(&mut text, format_args!("{cpu:>4} {llc:>4}{row}\n"));
         }
-        text
+        Some(text)
     }
 }
 
@@ -120,7 +124,7 @@ mod tests {
             history.keep(Duration::from_millis(at_ms), cells.into_iter());
         }
         assert_eq!(
-            history.table(),
+            history.table().unwrap(),
             " cpu  llc     -0.5 s     -0.0 s\n   \
                 0    0  #   7  50  #   7 100\n   \
                 3    1  #   0   0  #   0   0\n"
@@ -136,7 +140,7 @@ mod tests {
             history.keep(at, [cell(0, half, 0)].into_iter());
             assert!(!history.is_due(at + Duration::from_millis(499)));
         }
-        let table = history.table();
+        let table = history.table().unwrap();
         assert_eq!(table.matches(" s").count(), INTERVALS);
         assert!(table.contains("-4.5 s") && table.contains("#  90") && table.contains("#  99"));
         assert!(!table.contains("#  89"));
@@ -144,6 +148,9 @@ mod tests {
 
     #[test]
     fn nothing_seen_is_no_table() {
-        assert_eq!(History::default().table(), " cpu  llc\n");
+        let mut history = History::default();
+        assert_eq!(history.table(), None);
+        history.keep(Duration::ZERO, [cell(0, 1, 0)].into_iter());
+        assert_eq!(history.table(), None);
     }
 }

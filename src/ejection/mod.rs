@@ -2,11 +2,19 @@
 //! What is left behind when the kernel ejects the scheduler: a file that tells
 //! what it knew.
 
+pub mod dump;
 pub mod history;
-pub mod store;
+pub mod orphan;
+mod store;
 
 use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::time::SystemTime;
 
+use anyhow::Result;
+use scx_utils::build_id;
 use serde_json::Value;
 
 use crate::agent::params::Params;
@@ -14,20 +22,17 @@ use crate::agent::place::Map;
 use crate::config::{KEYS, file};
 use crate::stats::Metrics;
 use history::History;
+pub use store::default_folder;
 
 /// All that a report tells.
 #[derive(Debug)]
 pub struct Report<'a> {
-    /// When it is written, for the reader.
-    pub time: &'a str,
     /// The kernel's reason, in a line.
     pub reason: &'a str,
-    /// Versions of the scheduler and of the kernel.
-    pub versions: [(&'static str, &'a str); 2],
     /// The machine.
     pub map: &'a Map,
-    /// The parameters that held.
-    pub params: &'a Params,
+    /// The parameters that held, as far as they are known.
+    pub params: Option<&'a Params>,
     /// The cells of late.
     pub history: &'a History,
     /// The CPUs that a higher class held for long, a line each.
@@ -39,28 +44,45 @@ pub struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// The report, section by section. The dump, which may be long, comes last.
-    pub fn text(&self) -> String {
+    /// Writes it into `folder`, where few are kept, and returns the file.
+    ///
+    /// # Errors
+    /// The folder or the file can't be written.
+    pub fn keep(&self, folder: &Path) -> Result<PathBuf> {
+        let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        let version = build_id::full_version(env!("CARGO_PKG_VERSION"));
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let versions = [("scx_hallows", version.as_str()), ("kernel", kernel.trim())];
+        let stamp = format!("{}-{}", time.replace(':', ""), process::id());
+        store::keep(folder, &stamp, &self.text(&time, versions))
+    }
+
+    /// The report of `time`, section by section. The dump, which may be long, comes last.
+    fn text(&self, time: &str, versions: [(&str, &str); 2]) -> String {
         let mut text = format!(
-            "scx_hallows was ejected by the kernel\n\ntime: {}\nreason: {}\n",
-            self.time, self.reason
+            "scx_hallows was ejected by the kernel\n\ntime: {time}\nreason: {}\n",
+            self.reason
         );
-        for (what, version) in self.versions {
+        for (what, version) in versions {
             let _ = writeln!(text, "{what}: {version}");
         }
         section(&mut text, "topology", &topology(self.map));
-        section(
-            &mut text,
-            "cells: state and queue length, busy percent   \
-             . hungry  + balanced  # saturated  ? unknown",
-            &self.history.table(),
-        );
+        if let Some(table) = self.history.table() {
+            section(
+                &mut text,
+                "cells: state and queue length, busy percent   \
+                 . hungry  + balanced  # saturated  ? unknown",
+                &table,
+            );
+        }
         if !self.held.is_empty() {
             let lines = self.held.join("\n");
             section(&mut text, "CPUs that a higher class held for long", &lines);
         }
         section(&mut text, "counters since loading", &counters(self.metrics));
-        section(&mut text, "parameters", &file::settings(self.params, KEYS));
+        if let Some(params) = self.params {
+            section(&mut text, "parameters", &file::settings(params, KEYS));
+        }
         let dump = match self.dump {
             "" => "the kernel left none\n",
             dump => dump,
@@ -147,18 +169,18 @@ mod tests {
             ..Metrics::default()
         };
         let mut report = Report {
-            time: "today",
             reason: "runnable task stall",
-            versions: [("scx_hallows", "0.1.0"), ("kernel", "6.18.1")],
             map: &map,
-            params: &Params::default(),
+            params: Some(&Params::default()),
             history: &history,
             held: &["CPU 1 is held by task hog (pid 7) for 8.0 s".into()],
             metrics: &metrics,
             dump: "CPU states\n",
         };
-        let text = report.text();
+        let versions = [("scx_hallows", "0.1.0"), ("kernel", "6.18.1")];
+        let text = report.text("today", versions);
         for line in [
+            "time: today",
             "reason: runnable task stall",
             "kernel: 6.18.1",
             "LLC 1 on node 0: CPUs 2 3",
@@ -170,7 +192,8 @@ mod tests {
             assert!(text.lines().any(|it| it == line), "{line} in {text}");
         }
         assert!(text.ends_with("\n=== kernel dump\n\nCPU states\n"));
-        report.dump = "";
-        assert!(report.text().ends_with("the kernel left none\n"));
+        (report.dump, report.params) = ("", None);
+        let text = report.text("today", versions);
+        assert!(text.ends_with("the kernel left none\n") && !text.contains("slice_us"));
     }
 }

@@ -135,6 +135,11 @@ echo S >/proc/sysrq-trigger
 within 5 detached
 start --pin
 told 'ended while it had no agent: .*[sS]ys[rR]q'
+report=$(sed -n 's/.*what it knew is in //p' $LOG)
+cat "$report"
+for line in '^reason: .*[sS]ys[rR]q' '^LLC 0 on node 0: CPUs 0 1 2 3$' '^dispatch_own [1-9]'; do
+	grep -qE "$line" "$report" || fail "the report has no line like '$line'"
+done
 kill -STOP "$SCHEDULER"
 scx_hallows stop >/tmp/stop 2>&1 || fail "stop: exit status $?: $(cat /tmp/stop)"
 cat /tmp/stop

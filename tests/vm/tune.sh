@@ -71,6 +71,14 @@ within 5 grep -q "$FILE:2: unknown key 'slise_us', did you mean 'slice_us'" $LOG
 grep 'old values' $LOG
 check "lines about it" "$(grep -c slise_us $LOG)" == 1
 holds period_ms 30
+
+# Whoever sets it all the time does not fill the log.
+for slice_us in 2000 3000 2000 3000 2000 3000 2000 3000 2000 3000 2000 3000; do
+	scx_hallows set slice_us=$slice_us >/dev/null || fail "set"
+done
+holds slice_us 3000
+check "lines about changes" "$(grep -cE ' (set|configuration read again): ' $LOG)" == 10
+grep -q 'further changes are not told of' $LOG || fail "no word that lines are missing"
 stop
 
 # BPF goes by what was set, not the agent alone.
