@@ -92,6 +92,26 @@ static __always_inline void go_on(struct task_struct *p, s32 cpu, u64 enq_flags,
 	scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
 }
 
+/*
+ * Sends a stray to the track of a CPU that it may use. False if there is none now; then
+ * it has to stay. Its own CPU may still take it from there, for the kernel asks nobody
+ * for the mask whom that CPU has already; a local DSQ would be safe from that, but a mask
+ * that changes before the kernel gets it there is the end of us.
+ */
+static __always_inline bool send_away(struct task_struct *p, struct task_ctx *tctx, u64 enq_flags,
+				      const struct orders *orders)
+{
+	s32 to = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+
+	if (to < 0)
+		to = bpf_cpumask_any_distribute(p->cpus_ptr);
+	if (to >= nr_cpu_ids || cell_taken(to))
+		return false;
+	queue_behind(p, tctx, to, orders->slice_ns, enq_flags & ~SCX_ENQ_LAST);
+	scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
+	return true;
+}
+
 /* Queues a task that found no idle CPU, or whose slice is over. */
 static __always_inline void enqueue_movable(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
 					    u64 enq_flags, const struct orders *orders, u64 now)
@@ -109,14 +129,13 @@ static __always_inline void enqueue_movable(struct task_struct *p, struct task_c
 		count(STAT_NO_IDLE);
 	if (go_home(p, tctx, cpu, enq_flags, orders, now))
 		return;
-	if (last && !is_stray(p, cpu)) {
+	if (last) {
 		go_on(p, cpu, enq_flags, orders);
 		return;
 	}
-	to = is_stray(p, cpu) ? (s32)bpf_cpumask_any_distribute(p->cpus_ptr) :
-				push_target(p, tctx, cpu, orders, now);
+	to = push_target(p, tctx, cpu, orders, now);
 	if (to >= 0) {
-		queue_behind(p, tctx, to, orders->slice_ns, enq_flags & ~SCX_ENQ_LAST);
+		queue_behind(p, tctx, to, orders->slice_ns, enq_flags);
 		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
 		return;
 	}

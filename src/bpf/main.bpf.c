@@ -124,6 +124,8 @@ void BPF_STRUCT_OPS(hallows_enqueue, struct task_struct *p, u64 enq_flags)
 		count(STAT_REENQ);
 	notice_held(cpu, now);
 	read_orders(cpu, &orders, now);
+	if (is_stray(p, cpu) && send_away(p, tctx, enq_flags, &orders))
+		return;
 	if (!is_pinned(p))
 		enqueue_movable(p, tctx, cpu, enq_flags, &orders, now);
 	else if (enq_flags & SCX_ENQ_LAST)

@@ -68,7 +68,7 @@ static __always_inline bool is_pinned(const struct task_struct *p)
  */
 static __always_inline bool is_stray(const struct task_struct *p, s32 cpu)
 {
-	return !is_pinned(p) && !bpf_cpumask_test_cpu(cpu, p->cpus_ptr);
+	return !is_migration_disabled(p) && !bpf_cpumask_test_cpu(cpu, p->cpus_ptr);
 }
 
 static __always_inline bool is_pcpu_kthread(const struct task_struct *p)
