@@ -205,7 +205,7 @@ pub fn adopt<'a>(
         roster,
         map,
     } = pinned;
-    let rodata = skel.maps.rodata_data.as_deref();
+    let rodata = skel.maps.rodata_data;
     let nr_cpu_ids = rodata.context("no .rodata is mapped")?.nr_cpu_ids as usize;
     memory.watch(0);
     memory.tune(&Tunables::new(params, &price::static_ns(&map, params)));

@@ -30,6 +30,8 @@ pub mod load;
 #[cfg(feature = "bpf")]
 pub mod logging;
 #[cfg(feature = "bpf")]
+pub mod objects;
+#[cfg(feature = "bpf")]
 pub mod pins;
 #[cfg(feature = "bpf")]
 pub mod pmu;

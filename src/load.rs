@@ -25,6 +25,7 @@ use crate::agent::{price, sysfs};
 use crate::bpf_skel::{BpfSkel, BpfSkelBuilder, OpenBpfSkel};
 use crate::cli::Options;
 use crate::hotplug::write_places;
+use crate::objects;
 use crate::pins::{Claim, FOLDER, Pins};
 use crate::pmu::{self, Counters};
 use crate::service::schedules;
@@ -201,6 +202,7 @@ fn configure(
         .context("the BPF object has no .rodata")?;
     rodata.debug = options.debug;
     rodata.partial = options.partial;
+    rodata.laid_out = objects::is_laid_out();
     rodata.watchdog_ms = watchdog_ms;
     rodata.nr_cpu_ids = nr_cpu_ids as u32;
     rodata.nr_llcs = map.llcs().len() as u32;

@@ -11,6 +11,7 @@ use scx_hallows::commands::print;
 use scx_hallows::config::Live;
 use scx_hallows::exit::Error;
 use scx_hallows::logging;
+use scx_hallows::objects;
 use scx_hallows::preflight::Preflight;
 use scx_hallows::scheduler::{Next, Scheduler};
 use scx_hallows::service::Service;
@@ -38,7 +39,11 @@ fn run() -> Result<(), Error> {
     let cli = Cli::read()?;
     if cli.version {
         let version = build_id::full_version(env!("CARGO_PKG_VERSION"));
-        return print(format!("scx_hallows {version}\n").as_bytes());
+        let forms = match objects::has_both() {
+            true => " (BPF half laid out along profiles, and plain for kernels that refuse that)",
+            false => "",
+        };
+        return print(format!("scx_hallows {version}{forms}\n").as_bytes());
     }
     if cli.help_stats {
         let mut text = Vec::new();
@@ -74,8 +79,18 @@ fn schedule(options: &Options, live: &mut Live, signals: &Signals) -> Result<(),
     let mut standstill = Standstill::default();
     loop {
         let mut object = MaybeUninit::uninit();
-        let mut scheduler = Scheduler::init(options, live, &mut object)
-            .map_err(|error| hint(error, options.verbose))?;
+        let mut scheduler = match Scheduler::init(options, live, &mut object) {
+            Ok(scheduler) => scheduler,
+            Err(error) => {
+                let error = hint(error, options.verbose);
+                if matches!(error, Error::Failed(_)) && objects::fall_back() {
+                    warn!("the BPF half laid out along profiles does not load: {error}");
+                    info!("loading the plain one");
+                    continue;
+                }
+                return Err(error);
+            }
+        };
         let next = scheduler.run(live, signals, &mut service, &mut standstill)?;
         match next {
             _ if signals.is_shutdown() => return Ok(()),

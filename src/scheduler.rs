@@ -375,6 +375,12 @@ impl<'a> Scheduler<'a> {
             uptime: self.started.elapsed(),
             totals,
             cells: cells.collect(),
+            laid_out: self
+                .skel
+                .maps
+                .rodata_data
+                .as_ref()
+                .is_some_and(|rodata| rodata.laid_out),
             prices: self.agent.as_ref().map_or_else(Vec::new, |agent| {
                 let estimates = agent.estimates().iter().copied();
                 agent.prices_ns().into_iter().zip(estimates).collect()

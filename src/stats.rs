@@ -160,6 +160,8 @@ pub struct Snapshot {
     pub prices: Vec<(u64, Estimate)>,
     /// Processes that have a home.
     pub homes: u64,
+    /// Whether the BPF half is the form that is laid out along profiles.
+    pub laid_out: bool,
 }
 
 /// One CPU over an interval.
@@ -284,6 +286,8 @@ pub struct Metrics {
     pub guard_hurt: u64,
     #[stat(desc = "the agent's period now, ms; 0 without an agent")]
     pub period_ms: u64,
+    #[stat(desc = "1 if the BPF half runs in the form that is laid out along profiles")]
+    pub laid_out: u64,
 
     #[stat(desc = "longest wait while an allowed CPU idled, since loading, us")]
     pub idle_wait_max_us: u64,
@@ -321,6 +325,7 @@ impl Metrics {
             guard_hurt: after.guard.hurt.saturating_sub(before.guard.hurt),
             prices: price::by_ring(&now.prices),
             period_ms: after.period_ms,
+            laid_out: now.laid_out.into(),
             idle_wait_max_us: after.idle_wait_max_ns / 1000,
             idle_wait: differences(&before.idle_wait, &after.idle_wait),
             moves: ledger::between(&before.moves, &after.moves),

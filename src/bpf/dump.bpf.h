@@ -9,6 +9,8 @@ static __always_inline void dump_queues(u64 now)
 {
 	u32 llc, nr;
 
+	if (laid_out)
+		scx_bpf_dump("code laid out along profiles\n");
 	if (alone_since_ns)
 		scx_bpf_dump("no agent since %llu us\n", since_ns(alone_since_ns, now) / 1000);
 	if (emergency)

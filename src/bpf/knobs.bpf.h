@@ -11,6 +11,7 @@ const volatile u32 nr_llcs = 1;		/* those known at load: for more it has to load
 const volatile bool many_nodes;		/* more than one node has CPUs */
 const volatile bool partial;		/* tasks of other policies are not ours */
 const volatile bool debug;
+const volatile bool laid_out;		/* this code lies along profiles */
 
 /* A line in the trace pipe for each decision, with --debug. */
 #define decision(fmt, args...)				\

@@ -57,6 +57,7 @@ fn each_counter_has_its_field() {
         "windows",
         "flips",
         "period_ms",
+        "laid_out",
         "idle_wait_max_us",
         "homes",
         "home_switches",

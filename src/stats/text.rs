@@ -167,9 +167,13 @@ impl Metrics {
                 self.homes
             )?,
         }
+        let code = match self.laid_out {
+            0 => "",
+            _ => "  code laid out",
+        };
         writeln!(
             out,
-            "  express {:.0} % of queued  longest wait beside an idle CPU {} us",
+            "  express {:.0} % of queued  longest wait beside an idle CPU {} us{code}",
             self.express_pct, self.idle_wait_max_us
         )
     }
@@ -272,6 +276,7 @@ mod tests {
             guard_compared: 3,
             guard_hurt: 1,
             period_ms: 10,
+            laid_out: 1,
             idle_wait_max_us: 812,
             homes: 2,
             prices: [("smt".to_string(), smt), ("llc".to_string(), llc)].into(),
@@ -299,7 +304,7 @@ queue/s     track 150  express 50  preempted 0  invited 0  reenqueued 0
 rescue/s    held 0  offline 0  price 0  order 0.5
 push/s      requested 5.0  applied 4.0  expired 0.5  mask 0  pinned 0  gone 0  gap 0.5  price 0
 price/us    smt 1.5 +-0.2 of 4000  llc 20.0 of 0
-agent       period 10 ms  windows/s 100  flips/s 0.5  fresh 99 %  lapses 1  garbage 0  homes 2  express 25 % of queued  longest wait beside an idle CPU 812 us
+agent       period 10 ms  windows/s 100  flips/s 0.5  fresh 99 %  lapses 1  garbage 0  homes 2  express 25 % of queued  longest wait beside an idle CPU 812 us  code laid out
 guard       withheld 10 %  compared 3  hurt 1
 
 ";

@@ -3,6 +3,7 @@
 //! every test, tests for hours, tests the tests, measures beside others, builds along
 //! profiles, says who writes what, installs, makes packages.
 
+mod built;
 mod cli;
 mod cmd;
 mod install;
@@ -50,6 +51,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Mutants(args) => mutants::command(&args),
         Task::Bench(args) => lab::command(&args),
         Task::Pgo(args) => pgo::command(&args),
+        Task::Dist(args) => pgo::dist(&args),
         Task::Owners => owners::command(),
         Task::Install(args) => install::command(&args),
         Task::Package(args) => package::command(&args),

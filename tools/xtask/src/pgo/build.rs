@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use hallows_prof::profile::Profile;
 
+use crate::built;
 use crate::cmd;
 use crate::paths;
 use crate::setup::profiles as tools;
@@ -97,6 +98,18 @@ impl Workshop {
         self.scheduler(&settings, "optimised")
     }
 
+    /// The scheduler with both BPF halves, the plain one and that of
+    /// [`Workshop::optimised`].
+    ///
+    /// # Errors
+    /// When it does not build, or the halves are of different sources.
+    pub fn both(&self) -> Result<PathBuf> {
+        let object = self.optimised_object();
+        let settings = [("HALLOWS_BPF_LAID_OUT", text(&object)?)];
+        self.scheduler(&settings, "both")?;
+        Ok(self.file("both"))
+    }
+
     /// Makes of a profile what clang reads in [`Workshop::optimised`].
     ///
     /// # Errors
@@ -113,27 +126,35 @@ impl Workshop {
     }
 
     fn scheduler(&self, settings: &[(&str, &str)], name: &str) -> Result<()> {
-        self.cargo(&["-p", "scx_hallows"], settings)?;
-        let program = self.release("scx_hallows");
-        fs::copy(&program, self.file(name))
-            .with_context(|| format!("cannot copy {}", program.display()))?;
+        let built = self.cargo(&["-p", "scx_hallows"], settings)?;
+        let object = built::object(&built).context("cargo does not say where the BPF object is")?;
+        for (from, to) in [
+            (self.release("scx_hallows"), self.file(name)),
+            (object, self.object(name)),
+        ] {
+            fs::copy(&from, to).with_context(|| format!("cannot copy {}", from.display()))?;
+        }
         Ok(())
     }
 
-    fn cargo(&self, packages: &[&str], settings: &[(&str, &str)]) -> Result<()> {
+    /// Returns what cargo said.
+    fn cargo(&self, packages: &[&str], settings: &[(&str, &str)]) -> Result<String> {
         let mut cargo = host::cargo(&paths::root());
-        cargo.args(["build", "--release"]).args(packages);
+        cargo
+            .args(["build", "--release"])
+            .args(["--message-format", "json-render-diagnostics"])
+            .args(packages);
         cargo
             .env("CARGO_TARGET_DIR", &self.folder)
             .envs(settings.iter().copied());
         // Its profile and its plugin are of this version.
         cargo.env("BPF_CLANG", tools::CLANG);
         let built = host::capture(cargo)?;
-        if built.ok {
-            return Ok(());
-        }
         let said = String::from_utf8_lossy(&built.output);
-        let lines: Vec<&str> = said.lines().collect();
+        if built.ok {
+            return Ok(said.into_owned());
+        }
+        let lines: Vec<&str> = said.lines().filter(|line| !line.starts_with('{')).collect();
         bail!(
             "cargo failed:\n{}",
             lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
@@ -155,6 +176,16 @@ impl Workshop {
     /// A file beside the builds.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+
+    /// The BPF object of a build.
+    fn object(&self, name: &str) -> PathBuf {
+        self.file(&format!("{name}.bpf.o"))
+    }
+
+    /// That of [`Workshop::optimised`].
+    pub fn optimised_object(&self) -> PathBuf {
+        self.object("optimised")
     }
 
     /// What the counters of the instrumented build count.

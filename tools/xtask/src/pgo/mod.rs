@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! `cargo xtask pgo`: scx_hallows with its BPF half laid out along profiles,
-//! as far as the kernel's verifier bears it.
+//! `cargo xtask pgo` and `dist`: scx_hallows with its BPF half laid out along
+//! profiles, as far as the kernel's verifier bears it, alone or beside the plain one.
 
 mod build;
 mod guest;
@@ -8,14 +8,15 @@ mod profiles;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use hallows_prof::gate::{self, Refused};
 use hallows_prof::profile::{self, Profile};
 use hallows_prof::report;
 
-use crate::cli::PgoArgs;
+use crate::cli::{DistArgs, PgoArgs};
+use crate::paths;
 use crate::setup;
 use build::Workshop;
 
@@ -30,23 +31,64 @@ const ROUNDS: u32 = 3;
 /// the result or takes too long over it even after functions were given back
 /// what they were.
 pub fn command(args: &PgoArgs) -> Result<u8> {
-    setup::for_build()?;
-    setup::for_vm()?;
-    setup::for_profiles()?;
-    let workshop = Workshop::open()?;
-    say("building scx_hallows as it is");
-    workshop.plain()?;
+    let workshop = open()?;
     if args.train {
         say("building it with counters");
         workshop.instrumented()?;
         say("running it under the workloads of tools/vm/train.sh");
         profiles::write(&guest::train(&workshop, &args.kernel[0])?)?;
     }
-    let profile = profile::merge(profiles::all()?, true)?;
-    let keep = settle(&workshop, profile, &args.kernel)?;
-    print_report(&workshop, &keep)?;
+    lay_out(&workshop, &args.kernel)?;
     say(&format!("done: {}", workshop.optimised_program().display()));
     Ok(0)
+}
+
+/// Builds scx_hallows with both BPF halves and prints where it is. Returns the exit
+/// status, which is 0.
+///
+/// # Errors
+/// As [`command`].
+pub fn dist(args: &DistArgs) -> Result<u8> {
+    let workshop = open()?;
+    lay_out(&workshop, &args.kernel)?;
+    say("building it with both");
+    let folder = paths::target()?.join("dist");
+    paths::make(&folder)?;
+    let program = folder.join("scx_hallows");
+    fs::copy(workshop.both()?, &program).context("cannot copy the program")?;
+    println!("{}", program.display());
+    Ok(0)
+}
+
+/// The program of [`dist`] and the object in it that is laid out, which no verifier was
+/// asked about.
+///
+/// # Errors
+/// When something that it needs is missing, or a build fails.
+pub fn unjudged() -> Result<(PathBuf, PathBuf)> {
+    setup::for_profiles()?;
+    let workshop = Workshop::open()?;
+    workshop.profile(&profile::merge(profiles::all()?, true)?)?;
+    workshop.optimised(&BTreeSet::new())?;
+    Ok((workshop.both()?, workshop.optimised_object()))
+}
+
+/// The workshop, with the plain build.
+fn open() -> Result<Workshop> {
+    setup::for_build()?;
+    setup::for_vm()?;
+    setup::for_profiles()?;
+    let workshop = Workshop::open()?;
+    say("building scx_hallows as it is");
+    workshop.plain()?;
+    Ok(workshop)
+}
+
+/// The build along the profiles that all kernels bear; prints what it is worth.
+fn lay_out(workshop: &Workshop, kernels: &[String]) -> Result<()> {
+    let profile = profile::merge(profiles::all()?, true)?;
+    let keep = settle(workshop, profile, kernels)?;
+    print_report(workshop, &keep)
 }
 
 /// Builds until the verifiers of all kernels let the result through, with more

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What the guests of scenarios have of this repository.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -12,6 +13,8 @@ use crate::cmd;
 use crate::install::layout::Layout;
 use crate::package;
 use crate::paths;
+use crate::pgo;
+use crate::setup::profiles;
 use crate::vm::initramfs::GuestFile;
 
 /// The program under test.
@@ -23,6 +26,9 @@ const TOOLS: [&str; 2] = ["hallows-load", "hallows-oracle"];
 /// dpkg and what it calls, and rpm; the rest is busybox's.
 const INSTALLERS: [&str; 5] = ["dpkg", "dpkg-deb", "dpkg-split", "tar", "rpm"];
 
+/// The text in the section of an object's licence.
+const LICENCE: &[u8] = b"GPL\0";
+
 /// What rpm knows of systems and their folders.
 const RPM_FOLDER: &str = "/usr/lib/rpm";
 
@@ -33,6 +39,20 @@ pub enum Install {
     Files,
     /// As `/vm/scx_hallows.deb` and `/vm/scx_hallows.rpm`, with what installs them.
     Packages,
+    /// As `/vm/both`, the program of `cargo xtask dist`, and `/vm/refused`, the same with
+    /// an object laid out along profiles that no kernel loads.
+    Dist,
+}
+
+impl Install {
+    /// The program that it needs and this machine lacks.
+    pub fn lacks(self) -> Option<&'static str> {
+        let needed = [profiles::CLANG, profiles::PROFDATA];
+        let lacking = |name: &&str| cmd::find(name).is_none();
+        needed
+            .into_iter()
+            .find(|name| self == Self::Dist && lacking(name))
+    }
 }
 
 impl FromStr for Install {
@@ -42,7 +62,8 @@ impl FromStr for Install {
         match text {
             "files" => Ok(Self::Files),
             "packages" => Ok(Self::Packages),
-            other => bail!("unknown install {other}: there are files, packages"),
+            "dist" => Ok(Self::Dist),
+            other => bail!("unknown install {other}: there are files, packages, dist"),
         }
     }
 }
@@ -89,6 +110,7 @@ impl Guest {
             None => {}
             Some(Install::Files) => files.extend(self.installed()?),
             Some(Install::Packages) => files.extend(self.packages()?),
+            Some(Install::Dist) => files.extend(self.dist()?),
         }
         Ok(files)
     }
@@ -123,5 +145,48 @@ impl Guest {
             guest: RPM_FOLDER.trim_start_matches('/').to_owned(),
         });
         Ok(files)
+    }
+
+    /// Made once: building it takes minutes, and it goes to one guest for each kernel.
+    fn dist(&self) -> Result<Vec<GuestFile>> {
+        let [both, refused] = ["both", "refused"].map(|name| self.stage.path().join(name));
+        if !refused.exists() {
+            let (program, object) = pgo::unjudged()?;
+            fs::copy(&program, &both).context("cannot copy the program of two forms")?;
+            let mut bytes = fs::read(&program).context("cannot read the program of two forms")?;
+            spoil(
+                &mut bytes,
+                &fs::read(object).context("cannot read its object")?,
+            )?;
+            fs::write(&refused, bytes).context("cannot write the program that is refused")?;
+        }
+        let guest = |host: PathBuf, guest: &str| GuestFile {
+            host,
+            guest: guest.to_owned(),
+        };
+        Ok(vec![guest(both, "vm/both"), guest(refused, "vm/refused")])
+    }
+}
+
+/// Takes the licence away from `object` where it lies in `program`: no kernel loads a
+/// scheduler without.
+fn spoil(program: &mut [u8], object: &[u8]) -> Result<()> {
+    let find = |bytes: &[u8], what: &[u8]| bytes.windows(what.len()).position(|it| it == what);
+    let at = find(program, object).context("the object is not in the program")?;
+    let licence = find(object, LICENCE).context("the object has no licence")?;
+    program[at + licence..][..LICENCE.len()].fill(b'-');
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spoil;
+
+    #[test]
+    fn only_one_object_loses_its_licence() {
+        let mut program = *b"..plain GPL\0....laid GPL\0..";
+        spoil(&mut program, b"laid GPL\0").unwrap();
+        assert_eq!(&program, b"..plain GPL\0....laid ----..");
+        assert!(spoil(&mut program, b"laid GPL\0").is_err());
     }
 }

@@ -67,6 +67,13 @@ pub fn command(args: &TestArgs) -> Result<u8> {
     let mut report = Report::new(args.verbose);
     run_checks(&checks, &mut report)?;
     run_nightly(&nightly, &mut report)?;
+    runs.retain(|run| match run.lacks() {
+        None => true,
+        Some(program) => {
+            report.skipped(&run.name(), &format!("there is no {program}"));
+            false
+        }
+    });
     if !runs.is_empty() && !interrupt::seen() {
         run_scenarios(&runs, args.jobs, &mut report, |_, _| {})?;
     }

@@ -233,6 +233,11 @@ impl Run {
         )
     }
 
+    /// The program that its guest's files need and this machine lacks.
+    pub fn lacks(&self) -> Option<&'static str> {
+        self.scenario.install.and_then(Install::lacks)
+    }
+
     /// The kernel, as the scenario names it.
     pub fn kernel(&self) -> &str {
         &self.kernel
