@@ -3,6 +3,7 @@
 
 #![allow(unsafe_code)]
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -13,7 +14,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
 
 use super::kernel;
 
@@ -22,10 +23,13 @@ pub const DEFAULT: &str = "eevdf";
 /// What this scheduler is called.
 pub const OURS: &str = "scx_hallows";
 
+/// Programs that are called as schedulers are.
+const NO_SCHEDULERS: [&str; 2] = ["scx_loader", "scx_loader_ctl"];
+
 /// The verifier may need that long for large programs on slow machines.
 const LOADING: Duration = Duration::from_secs(120);
 /// To detach after SIGINT, and again to be gone after SIGKILL.
-const ENDING: Duration = Duration::from_secs(10);
+pub(super) const ENDING: Duration = Duration::from_secs(10);
 /// To say why it was ejected.
 const PARTING: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -111,6 +115,7 @@ impl Candidate {
             return Ok(Running {
                 child: None,
                 ops: None,
+                starts: kernel::starts(),
                 log: log.to_owned(),
                 begun: 0,
             });
@@ -126,6 +131,7 @@ impl Candidate {
         let mut running = Running {
             child: Some(spawn(&mut command, Signal::INT)?),
             ops: None,
+            starts: None,
             log: log.to_owned(),
             begun,
         };
@@ -159,11 +165,26 @@ fn which(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+/// The schedulers in `PATH`, by name: programs that begin with `scx_`, but for those that
+/// start or load others.
+pub fn installed() -> Vec<String> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).filter_map(|folder| fs::read_dir(folder).ok());
+    let names: BTreeSet<String> = folders
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.starts_with("scx_") && !NO_SCHEDULERS.contains(&name.as_str()))
+        .collect();
+    names.into_iter().collect()
+}
+
 /// A scheduler that schedules; ended when this is dropped.
 #[derive(Debug)]
 pub struct Running {
     child: Option<Child>,
     ops: Option<String>,
+    /// Starts of schedulers until it had the tasks.
+    starts: Option<u64>,
     log: PathBuf,
     /// Where its output begins in the log.
     begun: u64,
@@ -188,6 +209,11 @@ impl Running {
             }
             self.ops = kernel::loaded();
             if self.ops.is_some() {
+                self.starts = kernel::starts();
+                ensure!(
+                    !kernel::is_partial(),
+                    "it leaves ordinary tasks to the default scheduler"
+                );
                 return Ok(());
             }
             ensure!(!stop(), "interrupted");
@@ -210,6 +236,10 @@ impl Running {
                 kernel::is_default(),
                 "another scheduler was loaded meanwhile"
             );
+            ensure!(
+                kernel::starts() == self.starts,
+                "another scheduler came and went meanwhile"
+            );
             return Ok(());
         }
         let unloaded = kernel::loaded() != self.ops;
@@ -220,6 +250,10 @@ impl Running {
             bail!("{}", self.last_words(status));
         }
         ensure!(!unloaded, "it was unloaded");
+        ensure!(
+            kernel::starts() == self.starts,
+            "it was loaded again meanwhile: the default scheduler had the tasks in between"
+        );
         Ok(())
     }
 
@@ -255,10 +289,10 @@ impl Running {
         };
         let ends = |child: &mut Child| within(ENDING, || !matches!(child.try_wait(), Ok(None)));
         let pid = Pid::from_child(&child);
-        // A process that has ended already can't be told; that is no failure.
-        let _ = kill_process(pid, Signal::INT);
+        // Its group, for it may be a script; none of that is left is no failure.
+        let _ = kill_process_group(pid, Signal::INT);
         if !ends(&mut child) {
-            let _ = child.kill();
+            let _ = kill_process_group(pid, Signal::KILL);
             ensure!(ends(&mut child), "process {} does not end", child.id());
         }
         match within(ENDING, kernel::is_default) {
@@ -277,7 +311,7 @@ impl Drop for Running {
 }
 
 /// Whether `is_so` comes true in time.
-fn within(time: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+pub(super) fn within(time: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + time;
     loop {
         if is_so() {

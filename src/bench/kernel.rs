@@ -18,6 +18,18 @@ pub fn loaded() -> Option<String> {
     }
 }
 
+/// How often any sched_ext scheduler was started since the boot: whoever reads the same
+/// twice had the same scheduler all the time.
+pub fn starts() -> Option<u64> {
+    let text = fs::read_to_string(Path::new(FOLDER).join("enable_seq")).ok()?;
+    text.trim().parse().ok()
+}
+
+/// Whether the scheduler that is loaded leaves ordinary tasks to the default one.
+pub fn is_partial() -> bool {
+    fs::read_to_string(Path::new(FOLDER).join("switch_all")).is_ok_and(|it| it.trim() == "0")
+}
+
 /// Whether the default scheduler has all tasks and nobody is about to change that.
 pub fn is_default() -> bool {
     match fs::read_to_string(Path::new(FOLDER).join("state")) {

@@ -23,6 +23,7 @@ pub mod plot;
 pub mod ratios;
 pub mod report;
 pub mod results;
+pub mod service;
 pub mod session;
 pub mod stats;
 pub mod sum;

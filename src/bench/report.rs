@@ -38,6 +38,9 @@ pub struct Head {
     pub noise: Vec<String>,
     /// Why moves between CPUs were not counted, if they were not.
     pub moves_missing: Option<String>,
+    /// Tests that were not run, and why.
+    #[serde(default)]
+    pub left_out: Vec<String>,
     /// The candidates: the default scheduler comes first, and again last.
     pub candidates: Vec<Named>,
 }
@@ -98,6 +101,21 @@ pub struct FigureReport {
     pub aa_spread: Option<f64>,
     /// What it was under each candidate that has values.
     pub entries: Vec<Entry>,
+    /// The best of the others beside the first candidate after the default scheduler,
+    /// which is this one.
+    #[serde(default)]
+    pub rival: Option<Rival>,
+}
+
+/// How this scheduler is beside the best of the others, the default one aside.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Rival {
+    /// Index of that candidate.
+    pub candidate: usize,
+    /// This scheduler's median over that one's, unless that is 0.
+    pub ratio: Option<f64>,
+    /// What may be said of this scheduler beside it.
+    pub verdict: Verdict,
 }
 
 /// A figure under a candidate.
@@ -176,6 +194,11 @@ impl Report {
         }
     }
 
+    /// Whether there are others than the default scheduler and this one.
+    pub fn has_rivals(&self) -> bool {
+        self.head.candidates.len() > 3
+    }
+
     /// Failures: whose, and what the last was, with how many there were.
     pub fn failures(&self) -> Vec<(&str, &str, usize)> {
         let of = |name: &str| {
@@ -244,14 +267,42 @@ pub(super) fn compared(figure: &Figure, values: &[Vec<f64>]) -> FigureReport {
         values: values.clone(),
     };
     let measured = values.iter().enumerate().filter(|(_, it)| !it.is_empty());
+    let entries = measured.map(entry).collect();
     FigureReport {
         name: figure.name.clone(),
         unit: figure.unit.clone(),
         better: figure.better,
         resolution: figure.resolution,
-        entries: measured.map(entry).collect(),
+        rival: rival(values, &yardstick, &mut rng),
+        entries,
         aa_spread: spread.is_finite().then_some(spread),
     }
+}
+
+/// The best of the candidates after the second, the last aside, and what may be said of
+/// the second beside it: by the yardstick that they were measured with, laid to its values.
+fn rival(values: &[Vec<f64>], yardstick: &Yardstick<'_>, rng: &mut Rng) -> Option<Rival> {
+    let ours = values.get(1).filter(|it| !it.is_empty())?;
+    let others = values.iter().enumerate().take(values.len() - 1).skip(2);
+    let medians = others
+        .filter(|(_, it)| !it.is_empty())
+        .map(|(at, it)| (at, median(it)));
+    let (candidate, best) = medians.reduce(|best, other| {
+        let beats = match yardstick.better {
+            Better::Lower => other.1 < best.1,
+            Better::Higher => other.1 > best.1,
+        };
+        if beats { other } else { best }
+    })?;
+    let beside = Yardstick {
+        base: &values[candidate],
+        ..*yardstick
+    };
+    Some(Rival {
+        candidate,
+        ratio: (best != 0.0).then(|| median(ours) / best),
+        verdict: beside.judge(ours, rng),
+    })
 }
 
 /// Each candidate with runs, and something made of them.
@@ -345,6 +396,7 @@ pub mod tests {
             machine: Facts::default(),
             noise: Vec::new(),
             moves_missing: None,
+            left_out: vec!["build: needs cc".into()],
             candidates: ["eevdf", "scx_hallows", "scx_broken", "eevdf again"]
                 .map(named)
                 .into(),
@@ -382,6 +434,35 @@ pub mod tests {
         assert!((figure.entry(1).unwrap().ratio.unwrap() - 0.0319).abs() < 1e-3);
         assert!(figure.entry(2).is_none());
         assert!(figure.aa_spread.unwrap() <= 3.0);
+    }
+
+    #[test]
+    fn this_scheduler_is_judged_beside_the_best_other() {
+        let rows = |shift: f64| [1.0, 2.0, 3.0].map(|it| it + shift).to_vec();
+        let rival = |better: Better, ours: f64| {
+            let figure = Figure {
+                name: String::new(),
+                unit: "us".into(),
+                better,
+                resolution: 1.0,
+                value: 0.0,
+            };
+            let base = rows(1000.0);
+            let values = [
+                base.clone(),
+                rows(ours),
+                rows(500.0),
+                Vec::new(),
+                rows(300.0),
+                base,
+            ];
+            let rival = compared(&figure, &values).rival.unwrap();
+            (rival.candidate, rival.verdict)
+        };
+        assert_eq!(rival(Better::Lower, 100.0), (4, Verdict::Better));
+        assert_eq!(rival(Better::Lower, 400.0), (4, Verdict::Worse));
+        assert_eq!(rival(Better::Higher, 500.0), (2, Verdict::Same));
+        assert!(example().tests[0].figures[0].rival.is_none());
     }
 
     #[test]

@@ -119,7 +119,13 @@ impl Bench<'_> {
             match run {
                 Ok(run) => results.runs.push(run),
                 Err(error) if (self.stop)() => return Err(error),
-                Err(error) => session.failure = Some(format!("{}: {error:#}", test.name)),
+                Err(error) => {
+                    let before = session
+                        .failure
+                        .take()
+                        .map_or_else(String::new, |it| it + "; ");
+                    session.failure = Some(format!("{before}{}: {error:#}", test.name));
+                }
             }
         }
         running.stop()

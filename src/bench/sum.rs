@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use hallows_load::suite::Figure;
 
+use super::facts::Facts;
 use super::moves::Moves;
 use super::report::{
     Activity, Curve, FigureReport, Head, Named, Report, SCHEMA, TestReport, compared,
@@ -61,14 +62,32 @@ fn same(first: &Report, other: &Report) -> Result<()> {
         right.join(", ")
     );
     let machine = |it: &Head| {
-        let facts = &it.machine;
-        format!("Linux {}, {} CPUs", facts.kernel, facts.cpus)
+        let Facts {
+            kernel,
+            cpus,
+            llcs,
+            nodes,
+            ..
+        } = &it.machine;
+        format!("Linux {kernel}, {cpus} CPUs, {llcs} LLCs, {nodes} nodes")
     };
     ensure!(
         machine(a) == machine(b),
         "reports of other machines: {} and {}",
         machine(a),
         machine(b)
+    );
+    let commands = |it: &Head| {
+        it.candidates
+            .iter()
+            .map(|it| it.command.clone())
+            .collect::<Vec<_>>()
+    };
+    ensure!(
+        a.version == b.version && commands(a) == commands(b),
+        "reports of other versions: {} and {}",
+        commands(a).join(", "),
+        commands(b).join(", ")
     );
     let tests = |it: &Report| {
         it.tests
@@ -231,6 +250,12 @@ mod tests {
             "{words}"
         );
         assert!(error(|it| it.head.machine.cpus = 9).contains("9 CPUs"));
+        assert!(error(|it| it.head.machine.llcs = 9).contains("9 LLCs"));
+        let words = error(|it| it.head.candidates[1].command = "/opt/x".into());
+        assert!(
+            words.contains("versions") && words.contains("/opt/x"),
+            "{words}"
+        );
         assert!(error(|it| it.tests.clear()).contains("tests"));
         assert!(error(|it| it.head.schema = 1).contains("format 1"));
         assert!(error(|it| it.tests[0].figures[0].unit = "x".into()).contains("figures"));

@@ -23,12 +23,15 @@ pub fn text(report: &Report) -> String {
             head.push("beside it".into());
         }
     }
+    if report.has_rivals() {
+        head.push("beside the best other".into());
+    }
     head.push("A/A".into());
     let width = head.len();
     table.set_header(head);
     for test in &report.tests {
         for figure in &test.figures {
-            table.add_row(row(test, figure, again));
+            table.add_row(row(report, test, figure));
         }
         if test.figures.is_empty() {
             let mut cells = vec![test.name.to_owned()];
@@ -47,7 +50,8 @@ pub fn text(report: &Report) -> String {
     lines.join("\n") + "\n" + &notes(report)
 }
 
-fn row(test: &TestReport, figure: &FigureReport, again: usize) -> Vec<String> {
+fn row(report: &Report, test: &TestReport, figure: &FigureReport) -> Vec<String> {
+    let again = report.head.candidates.len() - 1;
     let mut cells = vec![title(test, figure), figure.unit.clone()];
     for candidate in 0..again {
         let entry = figure.entry(candidate);
@@ -55,6 +59,9 @@ fn row(test: &TestReport, figure: &FigureReport, again: usize) -> Vec<String> {
         if candidate > 0 {
             cells.push(entry.map_or_else(String::new, beside));
         }
+    }
+    if report.has_rivals() {
+        cells.push(rival(report, figure));
     }
     cells.push(spread(figure));
     cells
@@ -76,8 +83,19 @@ pub fn value(entry: &Entry) -> String {
 
 /// A verdict with the ratio of medians.
 pub fn beside(entry: &Entry) -> String {
-    let word = entry.verdict.map_or("", |it| it.word());
-    match entry.ratio {
+    judged(entry.ratio, entry.verdict.map_or("", |it| it.word()))
+}
+
+/// How this scheduler is beside the best of the others, and who that is.
+pub fn rival(report: &Report, figure: &FigureReport) -> String {
+    figure.rival.as_ref().map_or_else(String::new, |rival| {
+        let name = &report.head.candidates[rival.candidate].name;
+        format!("{}, {name}", judged(rival.ratio, rival.verdict.word()))
+    })
+}
+
+fn judged(ratio: Option<f64>, word: &str) -> String {
+    match ratio {
         Some(ratio) if ratio < 0.1 => format!("{ratio:.3}x {word}"),
         Some(ratio) => format!("{ratio:.2}x {word}"),
         None => word.into(),
@@ -118,6 +136,9 @@ fn notes(report: &Report) -> String {
     }
     if !report.finished {
         let _ = writeln!(text, "interrupted: not all rounds were run");
+    }
+    for test in &report.head.left_out {
+        let _ = writeln!(text, "not run: {test}");
     }
     for noise in &report.head.noise {
         let _ = writeln!(text, "noisy: {noise}");

@@ -15,11 +15,13 @@ use scx_utils::build_id;
 
 use super::print;
 use crate::agent::sysfs;
-use crate::bench::candidate::{Candidate, DEFAULT, OURS};
+use crate::bench::candidate::{Candidate, DEFAULT, OURS, installed};
 use crate::bench::facts::Facts;
+use crate::bench::kernel;
 use crate::bench::moves::Counter;
 use crate::bench::noise::Sample;
 use crate::bench::report::{Head, Named, Report, SCHEMA};
+use crate::bench::service::Paused;
 use crate::bench::session::Bench as Session;
 use crate::bench::{html, markdown, measure, ratios, sum, table};
 use crate::exit::Error;
@@ -33,7 +35,8 @@ use crate::signals::Signals;
 /// Prints a table, and writes report.json, report.html, which needs no other
 /// file, and report.md with report.svg, for a page on the web. Everything is measured twice under the default scheduler: what that
 /// differs from itself by is no difference. Ends with the default scheduler in
-/// charge. Ctrl-C ends it sooner, with a report of what there is. Needs a quiet
+/// charge; a service that had loaded another one (scx_hallows, scx, scx_loader) is
+/// stopped for it, and started again. Ctrl-C ends it sooner, with a report of what there is. Needs a quiet
 /// machine: close what you don't need.
 #[derive(Args, Clone, Debug)]
 pub struct Bench {
@@ -46,8 +49,8 @@ pub struct Bench {
     pub full: bool,
 
     /// Others to measure, separated by commas: names of programs such as
-    /// scx_bpfland or paths, with arguments if need be. The default scheduler
-    /// (eevdf) and scx_hallows are always measured.
+    /// scx_bpfland or paths, with arguments if need be; all means each scx_ program in
+    /// PATH. The default scheduler (eevdf) and scx_hallows are always measured.
     #[arg(long, value_name = "SCHEDULERS", value_delimiter = ',')]
     pub against: Vec<String>,
 
@@ -112,8 +115,10 @@ impl Bench {
             .map_err(|error| Error::Failed(format!("cannot find this program: {error}")))?;
         let candidates = self.candidates(&program)?;
         logging::init(0)?;
-        Preflight::default().check(false)?;
         let out = self.folder()?;
+        // Until the end of this function.
+        let _paused = Paused::stop()?;
+        Preflight::default().check(false)?;
         let signals = Signals::ending()?;
         self.compare(program, candidates, tests, &out, &signals)
     }
@@ -157,6 +162,11 @@ impl Bench {
         };
         let report = Report::new(head, &results, &session.tests, finished, command);
         publish(&report, out)?;
+        if let Some(name) = kernel::loaded() {
+            return Err(Error::Failed(format!(
+                "the default scheduler is not back: {name} is loaded"
+            )));
+        }
         match finished {
             true => Ok(()),
             false => Err(Error::Failed(
@@ -217,6 +227,7 @@ impl Bench {
             machine,
             noise,
             moves_missing,
+            left_out: self.left_out(),
             candidates: candidates.iter().map(named).collect(),
         }
     }
@@ -224,9 +235,12 @@ impl Bench {
     /// The default scheduler, this one, the others, and the default one again.
     fn candidates(&self, program: &Path) -> Result<Vec<Candidate>, Error> {
         let mut candidates: Vec<Candidate> = Vec::new();
-        let always = [DEFAULT, OURS].into_iter();
-        for text in always.chain(self.against.iter().map(String::as_str)) {
-            let candidate = Candidate::parse(text, program)
+        let named = self.against.iter().flat_map(|it| match it.as_str() {
+            "all" => installed(),
+            name => vec![name.to_owned()],
+        });
+        for text in [DEFAULT, OURS].map(str::to_owned).into_iter().chain(named) {
+            let candidate = Candidate::parse(&text, program)
                 .map_err(|error| Error::Usage(format!("--against: {error:#}")))?;
             if candidates.iter().all(|it| it.name != candidate.name) {
                 candidates.push(candidate);
@@ -242,7 +256,11 @@ impl Bench {
             let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
             format!("{OURS}-bench-{}", time.replace(':', "")).into()
         });
-        let made = fs::create_dir_all(&out).and_then(|()| fs::write(out.join("report.json"), ""));
+        // Not a report's name: what is there stays until there is another.
+        let probe = out.join(".report.partial");
+        let made = fs::create_dir_all(&out)
+            .and_then(|()| fs::write(&probe, ""))
+            .and_then(|()| fs::remove_file(&probe));
         match made {
             Ok(()) => Ok(out),
             Err(error) => Err(Error::Usage(format!(
@@ -266,6 +284,15 @@ impl Bench {
             false => self.only.iter().any(|it| it.name == test.name),
         };
         Ok(TESTS.iter().filter(wanted).collect())
+    }
+
+    /// Tests that would be run if their programs were installed.
+    fn left_out(&self) -> Vec<String> {
+        let wanted = TESTS
+            .iter()
+            .filter(|it| self.only.is_empty() && !it.is_available());
+        let told = |it: &Test| format!("{}: needs {}", it.name, it.needs.unwrap_or_default());
+        wanted.map(told).collect()
     }
 
     fn scale(&self) -> Scale {

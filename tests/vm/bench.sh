@@ -87,6 +87,27 @@ grep -q 'no luck today' $OUT/scx_unlucky.log || fail "no log"
 [ -e /sys/kernel/tracing/instances/scx_hallows_bench ] && fail "it still traces"
 check "moves of a candidate's tasks are counted" "$(grep -c '"moves_per_s": {' $OUT/report.json)" == 6
 
+# A script that passes no signal on is ended as well; who is loaded anew, or leaves tasks to
+# the default scheduler, was not measured.
+printf '#!/bin/sh\nscx_hallows\nexit\n' >$BIN/scx_wrapped
+cat >$BIN/scx_again <<'END'
+#!/bin/sh
+until [ "$(cat /sys/kernel/sched_ext/state)" = disabled ]; do
+	sleep 0.01
+done
+timeout -s INT 1 scx_hallows
+exec scx_hallows
+END
+chmod +x $BIN/*
+scx_hallows bench --quick --rounds 1 --only wakeup --against scx_wrapped,scx_again,"scx_hallows --partial" \
+	--noisy-ok --out $OUT.odd >/tmp/table 2>$LOG || fail "exit status $?"
+cat /tmp/table
+detached || fail "the state is $(cat $SCX/state) after the end"
+grep -q '^scx_wrapped failed' /tmp/table && fail "a script is no scheduler"
+grep -q '^scx_again failed, 1 of 1 rounds: it was .*loaded' /tmp/table || fail "it was loaded twice, unseen"
+grep -q '^scx_hallows --partial failed, .*: it leaves ordinary tasks' /tmp/table || fail "partial is measured"
+ls -l /proc/[0-9]*/exe 2>/dev/null | grep scx_hallows && fail "a process is left"
+
 # What was measured apart is judged together.
 scx_hallows bench --sum $OUT/report.json $OUT/report.json --out $OUT.sum >/tmp/table || fail "no sum"
 grep -q '^scx_unlucky failed, 4 of 4 rounds' /tmp/table || fail "four rounds are not told"
@@ -106,6 +127,7 @@ grep -q '"finished": false' $OUT/report.json || fail "no report"
 
 load hogs hallows-load hogs 2 --for 4s
 refused 69 'too noisy.*of 4 CPUs.*hallows-load' scx_hallows bench --quick --out $OUT
+grep -q '"finished": false' $OUT/report.json || fail "the report before that is gone"
 finish hogs
 refused 2 'no program scx_nothing in PATH' scx_hallows bench --against scx_nothing
 refused 2 'cannot write' scx_hallows bench --out /proc/nowhere

@@ -138,6 +138,16 @@ report=$(grep '^/var/lib/scx_hallows/' $LOG | tail -n 1)
 grep -q '[sS]ys[rR]q' "$report" || fail "no reason in $report"
 say "ejected, it left $report and came back"
 
+# --- a benchmark, for which it makes way ---
+
+systemctl reset-failed $UNIT
+pid=$(main_pid)
+scx_hallows bench --quick --rounds 1 --only pipe-1 --noisy-ok --out /tmp/bench >/tmp/table 2>&1 ||
+	fail "bench: exit status $?: $(tail -n 3 /tmp/table)"
+grep -q '^ *pipe-1' /tmp/table || fail "no figure"
+within $SOON another_than "$pid"
+say "it made way for a benchmark and came back"
+
 # --- stop, and another one with an agent that hangs ---
 
 before=$(now_ms)

@@ -19,6 +19,12 @@ load messages hackbench -g 6 -l 100
 finish messages
 profile hackbench
 
+# The same with threads of a process, and pipes.
+start
+load messages hackbench -T -p -g 6 -l 100
+finish messages
+profile messaging
+
 # Short periodic work beside hogs.
 start
 load hogs hallows-load hogs $((CPUS * 2)) --for 1200ms

@@ -23,15 +23,17 @@ pub fn spin(iterations: u64) {
 /// meanwhile hardly matters.
 pub fn iterations_per_us() -> u64 {
     const ROUND_NS: u64 = 1_000_000;
+    // A look at the clock is no work, and may take a microsecond.
+    const STRIDE: u64 = 32 * CHUNK;
     let best_round = || {
         let start = sys::thread_cpu_ns();
         let mut done = 0;
         loop {
-            spin(CHUNK);
-            done += CHUNK;
+            spin(STRIDE);
+            done += STRIDE;
             let spent = sys::thread_cpu_ns() - start;
             if spent >= ROUND_NS {
-                return done * 1000 / spent;
+                return (done * 1000 + spent / 2) / spent;
             }
         }
     };

@@ -30,6 +30,7 @@ pub enum Task {
     Mutants(MutantsArgs),
     Bench(BenchArgs),
     Pgo(PgoArgs),
+    Dist(DistArgs),
     /// Print who writes which cache line of the BPF half's memory, by the tags in its
     /// source; exit with 1 if two owners share one
     Owners,
@@ -235,6 +236,7 @@ exits 0. Comments at its head say how to boot; a list makes a run of each:
   # init: systemd                    # mem: 2G               [default: 2G]
   # install: files (what `cargo xtask install` installs, in its place)
   # install: packages (those of `cargo xtask package`, as /vm/scx_hallows.deb and .rpm)
+  # install: dist (the program of `cargo xtask dist`, and one that falls back)
 The guest has /vm/lib.sh (tests/vm/lib.sh) and the release binaries in its PATH.
 When it prints the line `vm: freeze`, as freeze of lib.sh does, its machine stops and
 goes on after so many seconds: # freeze: 60 [default: 10]";
@@ -337,10 +339,10 @@ pub struct BenchArgs {
     pub only: Vec<String>,
 
     /// How long each test measures: half a second, two, or five
-    #[arg(long, value_name = "quick|normal|full", default_value = "quick", value_parser = scale)]
+    #[arg(long, value_name = "quick|normal|full", default_value = "normal", value_parser = scale)]
     pub scale: Scale,
 
-    /// Where the reports go [default: docs/bench of the checkout]
+    /// Where the reports go [default: docs/bench of the checkout, or target/bench with --only]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
@@ -375,8 +377,8 @@ fn scale(text: &str) -> Result<Scale, String> {
 }
 
 const BENCH_HELP: &str = "\
-The virtual clock is slow: a round of 16 tests under EEVDF and four others, on 4 CPUs,
-took 17 minutes on two cores that had other work, too. Building the others for the first
+The virtual clock is slow: a quick round of 16 tests under EEVDF and four others, on 4 CPUs,
+took 17 minutes on two cores that had other work, too. By default it runs for days. Building the others for the first
 time takes some minutes each. Ctrl-C keeps the rounds that were measured.
 
 Examples:
@@ -398,6 +400,18 @@ pub struct PgoArgs {
     #[arg(long)]
     pub train: bool,
 
+    /// Kernels that must load it, as `cargo xtask vm` names them; may be repeated
+    #[arg(long, value_name = "SERIES|FILE", default_values = ["6.18", "6.16", "7"])]
+    pub kernel: Vec<String>,
+}
+
+/// Build scx_hallows with both forms of its BPF half, for others to run
+///
+/// That is the one laid out along the profiles in profiles/, as `pgo` makes it, which is
+/// loaded first, and the plain one for kernels that refuse that: `scx_hallows -V` and
+/// statistics tell. Boots kernels that load both, and prints the path of the program.
+#[derive(Args, Debug)]
+pub struct DistArgs {
     /// Kernels that must load it, as `cargo xtask vm` names them; may be repeated
     #[arg(long, value_name = "SERIES|FILE", default_values = ["6.18", "6.16", "7"])]
     pub kernel: Vec<String>,

@@ -297,7 +297,7 @@ pub const TESTS: [Test; 28] = [
         "hackbench",
         test(
             "hackbench",
-            "hackbench -g 3: groups of 40 processes that pass messages over sockets",
+            "hackbench: 1, 4 and 16 groups of 40 processes that pass messages over sockets",
             program::hackbench,
         ),
     ),

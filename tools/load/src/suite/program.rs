@@ -17,16 +17,23 @@ pub fn which(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// hackbench (rt-tests): groups of 20 senders and 20 receivers, processes, over
-/// sockets.
+/// hackbench (rt-tests): 1, 4 and 16 groups of 20 senders and 20 receivers, processes,
+/// over sockets.
 ///
 /// # Errors
 /// There is no such program, or it fails.
 pub fn hackbench(setting: &Setting) -> Result<Measurement> {
-    let loops = setting.scale.pick("150", "500", "1500");
-    let text = output("hackbench", &["-g", "3", "-l", loops])?;
-    let time = hackbench_time(&text).context("hackbench printed no time")?;
-    Ok(Measurement::of(vec![Figure::lower("", "s", 1e-3, time)]))
+    let loops: u32 = setting.scale.pick(240, 800, 2400);
+    let time = |groups: u32| {
+        // About as many messages each.
+        let loops = (loops / groups).max(1).to_string();
+        let text = output("hackbench", &["-g", &groups.to_string(), "-l", &loops])?;
+        let time = hackbench_time(&text).context("hackbench printed no time")?;
+        let name = format!("-g {groups}");
+        Ok(Figure::lower(name, "s", 1e-3, time))
+    };
+    let figures = [1, 4, 16].map(time).into_iter().collect::<Result<_>>()?;
+    Ok(Measurement::of(figures))
 }
 
 /// A stressor of stress-ng, n of them: operations a second.

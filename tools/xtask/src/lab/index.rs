@@ -8,9 +8,14 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+/// The file beside a report that says what was run.
+pub const ORIGIN: &str = "origin";
+
 /// What the list takes from a `report.json`.
 #[derive(Deserialize)]
 struct Report {
+    #[serde(skip)]
+    origin: String,
     rounds: usize,
     scale: String,
     version: String,
@@ -68,8 +73,9 @@ pub fn write(out: &Path) -> Result<()> {
         let Ok(text) = fs::read_to_string(&file) else {
             continue;
         };
-        let report: Report = serde_json::from_str(&text)
+        let mut report: Report = serde_json::from_str(&text)
             .with_context(|| format!("{} is no report", file.display()))?;
+        report.origin = fs::read_to_string(file.with_file_name(ORIGIN)).unwrap_or_default();
         let name = file.parent().and_then(Path::file_name).unwrap_or_default();
         machines.insert(name.to_string_lossy().into_owned(), report);
     }
@@ -84,6 +90,9 @@ fn page(machines: &BTreeMap<String, Report>) -> String {
             "- [{name}]({name}/report.md): {} rounds of scale {}, {}\n",
             report.rounds, report.scale, report.version
         );
+        if !report.origin.is_empty() {
+            text += &format!("  by {}\n", report.origin.trim());
+        }
         let others = 1..report.candidates.len().saturating_sub(1);
         for candidate in others {
             let [better, same, worse] =
@@ -137,16 +146,22 @@ mod tests {
         for name in ["7-flat-4", "6.18-flat-4"] {
             fs::write(out.path().join(name).join("report.json"), REPORT).unwrap();
         }
+        let origin = out.path().join("7-flat-4").join(ORIGIN);
+        fs::write(origin, "`cargo xtask bench` of commit 12\n").unwrap();
         write(out.path()).unwrap();
         let page = fs::read_to_string(out.path().join("README.md")).unwrap();
         let list = page.strip_prefix(HEAD).unwrap();
-        let machine = |name: &str| {
+        let machine = |name: &str, origin: &str| {
             format!(
-                "- [{name}]({name}/report.md): 7 rounds of scale quick, 0.1.0\n  \
+                "- [{name}]({name}/report.md): 7 rounds of scale quick, 0.1.0\n{origin}  \
                  - scx_hallows: 1 / 0 / 0\n  - scx_x: 0 / 0 / 1\n"
             )
         };
-        assert_eq!(list, machine("6.18-flat-4") + &machine("7-flat-4"));
+        let origin = "  by `cargo xtask bench` of commit 12\n";
+        assert_eq!(
+            list,
+            machine("6.18-flat-4", "") + &machine("7-flat-4", origin)
+        );
         fs::write(out.path().join("none/report.json"), "{").unwrap();
         assert!(write(out.path()).is_err());
     }

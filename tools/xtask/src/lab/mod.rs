@@ -8,6 +8,7 @@ mod index;
 pub mod machine;
 pub mod peers;
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -53,7 +54,11 @@ pub fn command(args: &BenchArgs) -> Result<u8> {
     let mut failed = 0;
     for (name, kernel) in args.kernel.iter().zip(&kernels) {
         for shape in &args.topo {
-            failed += lab.measure(name, kernel, shape)?;
+            // What fails on one machine may not on the next.
+            failed += lab.measure(name, kernel, shape).unwrap_or_else(|error| {
+                eprintln!("lab: {}: {error:#}", shape.folder(name));
+                1
+            });
             if interrupt::seen() {
                 return Ok(interrupt::EXIT_STATUS);
             }
@@ -70,6 +75,8 @@ struct Lab<'a> {
     arguments: Vec<String>,
     rounds: u32,
     out: PathBuf,
+    /// The command of all this, and the commit.
+    origin: String,
     /// Where the reports of single rounds are.
     stage: &'a Path,
 }
@@ -97,10 +104,12 @@ impl Lab<'_> {
             files,
             arguments: arguments(args, &peers),
             rounds: args.rounds,
-            out: args
-                .out
-                .clone()
-                .unwrap_or_else(|| paths::root().join("docs/bench")),
+            out: match (&args.out, args.only.is_empty()) {
+                (Some(out), _) => out.clone(),
+                (None, true) => paths::root().join("docs/bench"),
+                (None, false) => paths::target()?.join("bench"),
+            },
+            origin: origin()?,
             stage,
         })
     }
@@ -109,7 +118,7 @@ impl Lab<'_> {
     /// Returns how many failed.
     fn measure(&self, name: &str, kernel: &Kernel, shape: &Shape) -> Result<usize> {
         let machine = shape.folder(name);
-        let (mut reports, mut failed) = (Vec::new(), 0);
+        let (mut reports, mut failed, mut table) = (Vec::new(), 0, String::new());
         for round in 1..=self.rounds {
             let (rounds, start) = (self.rounds, Instant::now());
             eprintln!("lab: {machine}, round {round} of {rounds} begins");
@@ -125,25 +134,46 @@ impl Lab<'_> {
             let file = self.stage.join(format!("{machine}-{round}.json"));
             fs::write(&file, found).with_context(|| format!("cannot write {}", file.display()))?;
             reports.push(file);
-            self.sum(&reports, &self.out.join(&machine))?;
+            table = self.sum(&reports, &self.out.join(&machine))?;
             let seconds = start.elapsed().as_secs();
             eprintln!("lab: {machine}, round {round} of {rounds}: {seconds} s");
         }
         if reports.is_empty() && !interrupt::seen() {
-            bail!("{machine}: no round came to its end");
+            bail!("no round came to its end");
         }
+        print!("{table}");
         Ok(failed)
     }
 
-    fn sum(&self, reports: &[PathBuf], out: &Path) -> Result<()> {
+    /// Writes the report of all `reports` into `out`, and returns it as a table.
+    fn sum(&self, reports: &[PathBuf], out: &Path) -> Result<String> {
         let mut sum = Command::new(&self.program);
         sum.args(["bench", "--out"])
             .arg(out)
             .arg("--sum")
             .args(reports);
-        cmd::output(&mut sum)?;
-        index::write(&self.out)
+        let table = cmd::output(&mut sum)?;
+        fs::write(out.join(index::ORIGIN), &self.origin).context("cannot write what was run")?;
+        index::write(&self.out)?;
+        Ok(table)
     }
+}
+
+/// The command line that runs this, and the commit that it is of.
+fn origin() -> Result<String> {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let git =
+        |words: &[&str]| cmd::output(Command::new("git").args(words).current_dir(paths::root()));
+    let changed = match git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty() {
+        true => "",
+        false => ", and changes since",
+    };
+    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
+    Ok(format!(
+        "`cargo xtask {}` of commit {}{changed}\n",
+        words.join(" "),
+        commit.trim()
+    ))
 }
 
 /// Those of `scx_hallows bench` that say what to measure.
@@ -186,8 +216,8 @@ mod tests {
         assert_eq!((args.kernel.len(), args.topo.len(), args.rounds), (2, 3, 7));
         assert_eq!(args.peers().len(), PEERS.len());
         let told = arguments(&args, &args.peers());
-        assert_eq!(told[..2], ["--quick", "--against"]);
-        assert!(told[2].starts_with("scx_bpfland,") && told.len() == 3);
+        assert_eq!(told[0], "--against");
+        assert!(told[1].starts_with("scx_bpfland,") && told.len() == 2);
     }
 
     #[test]
