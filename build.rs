@@ -70,17 +70,22 @@ mod bpf {
             .expect("read the second object");
         let its = fs::read_to_string(other.join("bpf_skel.rs")).expect("read its skeleton");
         assert!(
-            types(&its).eq(types(skeleton)),
+            items(&its) == items(skeleton),
             "HALLOWS_BPF_LAID_OUT has other maps or variables: it is of another source"
         );
         object
     }
 
-    /// A skeleton without the line that says where and how large its object is.
-    fn types(skeleton: &str) -> impl Iterator<Item = &str> {
-        skeleton
+    /// What a skeleton consists of, but for the line that says where its object is and how
+    /// large, in an order that is not clang's: that of types goes by where code lies.
+    fn items(skeleton: &str) -> Vec<String> {
+        let lines = skeleton
             .lines()
-            .filter(|line| !line.contains("include_bytes!"))
+            .filter(|line| !line.contains("include_bytes!"));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let mut items: Vec<String> = text.split("\n}").map(|it| it.trim().to_owned()).collect();
+        items.sort_unstable();
+        items
     }
 
     /// The skeleton, which opens the object that the agent has chosen.

@@ -275,6 +275,48 @@ fn readers_follow_the_publisher() {
     assert_eq!(alive.load(Ordering::Relaxed), 0);
 }
 
+/// A value that only one thread may free.
+struct Owned(thread::ThreadId);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        assert_eq!(thread::current().id(), self.0, "freed by another thread");
+    }
+}
+
+#[test]
+fn readers_free_nothing() {
+    let own = thread::current().id();
+    let (mut publisher, first) = snapshot(Owned(own));
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // Those that end meanwhile, and one that holds a value until it does.
+        let readers: Vec<_> = (0..4)
+            .map(|round| {
+                let (mut reader, over) = (first.clone(), &over);
+                scope.spawn(move || {
+                    while !over.load(Ordering::Relaxed) {
+                        assert_eq!(reader.load().0, own);
+                        if round > 0 {
+                            reader.reset();
+                        }
+                        reader = reader.clone();
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..ROUNDS {
+            publisher.publish(Owned(own));
+        }
+        over.store(true, Ordering::Relaxed);
+        for reader in readers {
+            reader.join().expect("a reader freed a value");
+        }
+    });
+    publisher.publish(Owned(own));
+    assert_eq!(publisher.stats().pending, 0);
+}
+
 #[cfg(not(miri))]
 #[derive(Clone, Copy, Debug)]
 enum Op {

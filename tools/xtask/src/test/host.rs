@@ -27,7 +27,7 @@ pub struct Check {
 }
 
 /// What all but the VM scenarios is tested by, the quick ones first.
-pub const CHECKS: [Check; 10] = [
+pub const CHECKS: [Check; 11] = [
     Check {
         name: "host/fmt",
         what: "the code is formatted",
@@ -82,6 +82,20 @@ pub const CHECKS: [Check; 10] = [
             "fuzz/Cargo.toml",
             "--target-dir",
             "target/fuzz",
+        ],
+    },
+    Check {
+        name: "host/anchors",
+        what: "the benchmarks of the lock-free primitives beside others' compile",
+        needs: None,
+        args: &[
+            "check",
+            "--locked",
+            "--manifest-path",
+            "crates/hallows-lockfree-bench/Cargo.toml",
+            "--all-targets",
+            "--target-dir",
+            "target/anchors",
         ],
     },
     Check {

@@ -4,7 +4,7 @@ mod hold;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[cfg(not(miri))]
 use proptest::prelude::*;
@@ -44,6 +44,31 @@ impl Drop for Counted {
         self.value = usize::MAX;
         self.alive.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+#[test]
+fn who_holds_others_up_is_named_and_since_when() {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let collector = Collector::new(EAGER);
+    let cell = Atomic::new(&collector, 1);
+    let mut participant = collector.register();
+    let start = Instant::now();
+    let guard = participant.pin();
+    drop(cell.swap(2).expect("room"));
+    assert_eq!(collector.stats().holder, None);
+    collector.collect();
+    thread::sleep(PAUSE);
+    // Looking again does not make it newer.
+    collector.collect();
+    let holder = collector.stats().holder.expect("a guard holds it up");
+    assert!(holder.since >= PAUSE, "{:?}", holder.since);
+    assert!(holder.since <= start.elapsed(), "{:?}", holder.since);
+    // SAFETY: it takes nothing and cannot fail.
+    let own = unsafe { libc::gettid() }.unsigned_abs();
+    assert_eq!(holder.thread, own);
+    drop(guard);
+    collector.collect();
+    assert_eq!(collector.stats().holder, None);
 }
 
 #[test]
