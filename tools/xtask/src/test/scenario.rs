@@ -238,6 +238,11 @@ impl Run {
         self.scenario.install.and_then(Install::lacks)
     }
 
+    /// Whether its guest gets a program that is built for it, and not the one under test.
+    pub fn has_own_program(&self) -> bool {
+        self.scenario.install == Some(Install::Dist)
+    }
+
     /// The kernel, as the scenario names it.
     pub fn kernel(&self) -> &str {
         &self.kernel
