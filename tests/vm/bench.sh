@@ -92,10 +92,13 @@ check "moves of a candidate's tasks are counted" "$(grep -c '"moves_per_s": {' $
 printf '#!/bin/sh\nscx_hallows\nexit\n' >$BIN/scx_wrapped
 cat >$BIN/scx_again <<'END'
 #!/bin/sh
-until [ "$(cat /sys/kernel/sched_ext/state)" = disabled ]; do
-	sleep 0.01
+scx_hallows &
+until [ "$(cat /sys/kernel/sched_ext/state)" = enabled ]; do
+	sleep 0.1
 done
-timeout -s INT 1 scx_hallows
+sleep 0.7
+kill -INT $!
+wait
 exec scx_hallows
 END
 chmod +x $BIN/*

@@ -29,6 +29,7 @@ load affinity hallows-load --json affinity-churn --threads 8 --for 19s
 load hotplug toggle 16
 finish hogs affinity hotplug
 attached || fail "it ended: $(tail -n 2 $LOG)"
+check "starts" "$(cat $SCX/enable_seq)" == 1
 check "times that a CPU left and came back" "$(grep -c round /tmp/hotplug)" '>' 3
 check "changes of masks" "$(field changes /tmp/affinity)" '>' 1000
 check "threads outside their mask, of $(field checks /tmp/affinity) looks" "$(field violations /tmp/affinity)" \
