@@ -238,7 +238,8 @@ impl Run {
         self.scenario.install.and_then(Install::lacks)
     }
 
-    /// For the table of mutants: whether its guest gets a program that is built for it, and not the one under test.
+    /// For the table of mutants: whether its guest gets a program that is built for it,
+    /// and not the one under test.
     #[cfg(test)]
     pub fn has_own_program(&self) -> bool {
         self.scenario.install == Some(Install::Dist)
