@@ -32,7 +32,7 @@ attached || fail "it ended: $(tail -n 2 $LOG)"
 check "starts" "$(cat $SCX/enable_seq)" == 1
 check "times that a CPU left and came back" "$(grep -c round /tmp/hotplug)" '>' 3
 check "changes of masks" "$(field changes /tmp/affinity)" '>' 1000
-check "threads outside their mask, of $(field checks /tmp/affinity) looks" "$(field violations /tmp/affinity)" \
-	'<=' $(($(field checks /tmp/affinity) / 1000))
+check "times that a thread was outside its mask" "$(field strays /tmp/affinity)" '<=' \
+	$((2 * $(grep -c round /tmp/hotplug)))
 stop
 clean_dmesg

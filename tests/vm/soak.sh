@@ -234,14 +234,16 @@ check "crashes of the agent" $crashes '>' 0
 check "growth of the agent's memory, KiB" $growth_kib '<' 1024
 # A task that is to leave for a CPU which is going offline is left where it runs, by
 # migration_cpu_stop() in the kernel, until it is scheduled anew.
-outside=$(field violations /tmp/affinity)
-check "threads outside their mask, of $(field checks /tmp/affinity) looks" "$outside" '<=' \
-	$(($(field checks /tmp/affinity) / 10000))
+strays=$(field strays /tmp/affinity)
+stray_us=$(field longest_stray_us /tmp/affinity)
+check "times that a thread was outside its mask" "$strays" '<=' \
+	$((2 * $(grep -c round /tmp/hotplug)))
+check "the longest of these, us" "$stray_us" '<' 1000000
 check "switches judged" "$(sum 2)" '>' 0
 check "longest wait of all, ms" "$(longest_ms 4)" '<' 5000
 stop
 clean_dmesg
 echo "soak: seconds=$SOAK_S judged_s=$(($(sum 1) / 1000000000)) switches=$(sum 2)" \
 	"idle_ms=$(longest_ms 3) wait_ms=$(longest_ms 4) crashes=$crashes growth_kib=$growth_kib" \
-	"outside=$outside looks=$(field checks /tmp/affinity)" \
+	"strays=$strays stray_us=$stray_us" \
 	"$(sed -n 's/.*rescues: //p' $LOG | sed 's/ /=/g; s/,=/ /g')"

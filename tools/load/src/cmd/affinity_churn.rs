@@ -54,6 +54,10 @@ pub struct ChurnReport {
     overridden: u64,
     /// Checks that found a thread outside its mask.
     violations: u64,
+    /// Times that a thread was outside its mask, over however many checks.
+    strays: u64,
+    /// The longest of these, from the first such check to the last, us.
+    longest_stray_us: u64,
 }
 
 impl Report for ChurnReport {
@@ -67,7 +71,7 @@ impl fmt::Display for ChurnReport {
         writeln!(
             f,
             "{} threads, {:.3} s: {} changes ({} refused), {} moves, {} checks, \
-             {} overridden by the kernel, {} outside the mask{}",
+             {} overridden by the kernel, {} outside the mask ({} times, {} us at most){}",
             self.threads,
             self.seconds,
             self.changes,
@@ -76,6 +80,8 @@ impl fmt::Display for ChurnReport {
             self.checks,
             self.overridden,
             self.violations,
+            self.strays,
+            self.longest_stray_us,
             if self.passed() { "" } else { ": FAILED" }
         )
     }
@@ -111,6 +117,13 @@ pub fn run(args: &Args) -> Result<ChurnReport> {
         moves: sum(|t| t.moves),
         overridden: sum(|t| t.overridden),
         violations: sum(|t| t.violations),
+        strays: sum(|t| t.strays),
+        longest_stray_us: tallies
+            .iter()
+            .map(|t| t.longest_stray_ns)
+            .max()
+            .unwrap_or(0)
+            / 1000,
     })
 }
 
@@ -122,6 +135,27 @@ struct Tally {
     moves: u64,
     overridden: u64,
     violations: u64,
+    strays: u64,
+    longest_stray_ns: u64,
+    /// Since when the thread has been outside its mask, if it is.
+    outside_since_ns: Option<u64>,
+}
+
+impl Tally {
+    /// Counts a check that found the thread outside its mask.
+    fn outside(&mut self, now_ns: u64) {
+        self.violations += 1;
+        let since_ns = *self.outside_since_ns.get_or_insert_with(|| {
+            self.strays += 1;
+            now_ns
+        });
+        self.longest_stray_ns = self.longest_stray_ns.max(now_ns - since_ns);
+    }
+
+    /// Notes a check that found it inside.
+    fn inside(&mut self) {
+        self.outside_since_ns = None;
+    }
 }
 
 /// The life of one thread: burn, check, and now and then change a mask.
@@ -201,13 +235,15 @@ impl Seat {
             return cpu;
         }
         tally.checks += 1;
-        if !cpus.contains(cpu) {
+        if cpus.contains(cpu) {
+            tally.inside();
+        } else {
             let overridden = sys::affinity().is_ok_and(|now| now.contains(cpu));
             // A change that began after the check explains that too.
             if self.sequence.load(Acquire) == before {
                 match overridden {
                     true => tally.overridden += 1,
-                    false => tally.violations += 1,
+                    false => tally.outside(sys::now_ns()),
                 }
             }
         }
@@ -282,6 +318,18 @@ mod tests {
             (tally.checks, tally.violations, tally.overridden),
             (2, 0, 1)
         );
+    }
+
+    #[test]
+    fn looks_outside_in_a_row_are_one_time() {
+        let mut tally = Tally::default();
+        for now_ns in [10, 15, 40] {
+            tally.outside(now_ns);
+        }
+        tally.inside();
+        tally.outside(50);
+        assert_eq!((tally.violations, tally.strays), (4, 2));
+        assert_eq!(tally.longest_stray_ns, 30);
     }
 
     #[test]

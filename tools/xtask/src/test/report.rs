@@ -14,6 +14,8 @@ pub struct Report {
     verbose: bool,
     passed: usize,
     failed: usize,
+    /// Names of what failed.
+    failures: Vec<String>,
 }
 
 impl Report {
@@ -23,6 +25,7 @@ impl Report {
             verbose,
             passed: 0,
             failed: 0,
+            failures: Vec::new(),
         }
     }
 
@@ -39,7 +42,7 @@ impl Report {
         } else {
             String::new()
         };
-        line(checked.ok, checked.wall, &format!("{name}{tests}"));
+        self.line(checked.ok, checked.wall, name, &tests);
         if !checked.ok {
             block(&checked.output);
         }
@@ -64,11 +67,11 @@ impl Report {
         let outcome = match outcome {
             Ok(outcome) => outcome,
             Err(error) => {
-                line(false, Duration::ZERO, name);
+                self.line(false, Duration::ZERO, name, "");
                 return block(format!("{error:#}").as_bytes());
             }
         };
-        line(ok, outcome.wall, name);
+        self.line(ok, outcome.wall, name, "");
         if ok && !self.verbose {
             return;
         }
@@ -90,8 +93,11 @@ impl Report {
         }
     }
 
-    /// The last line.
+    /// The last lines: what failed, whose output may be far above, and how many.
     pub fn end(&self) {
+        for name in &self.failures {
+            println!("failed: {name}");
+        }
         println!("{} passed, {} failed", self.passed, self.failed);
     }
 
@@ -99,11 +105,14 @@ impl Report {
     pub fn failed(&self) -> bool {
         self.failed > 0
     }
-}
 
-fn line(ok: bool, wall: Duration, name: &str) {
-    let verdict = if ok { "ok" } else { "FAILED" };
-    println!("{verdict:<6} {:6.1} s  {name}", wall.as_secs_f64());
+    fn line(&mut self, ok: bool, wall: Duration, name: &str, details: &str) {
+        let verdict = if ok { "ok" } else { "FAILED" };
+        println!("{verdict:<6} {:6.1} s  {name}{details}", wall.as_secs_f64());
+        if !ok {
+            self.failures.push(name.to_owned());
+        }
+    }
 }
 
 fn block(output: &[u8]) {

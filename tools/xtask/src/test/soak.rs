@@ -15,7 +15,10 @@ const COLUMNS: [(&str, &[&str]); 10] = [
     ("switches judged", &["switches"]),
     ("longest wait beside an idle CPU, ms", &["idle_ms"]),
     ("longest wait of all, ms", &["wait_ms"]),
-    ("outside the mask, of so many looks", &["outside", "looks"]),
+    (
+        "times outside the mask, the longest, us",
+        &["strays", "stray_us"],
+    ),
     ("rescues: held", &["held"]),
     ("offline, price, order", &["offline", "price", "order"]),
     ("agents killed", &["crashes"]),
@@ -105,7 +108,7 @@ mod tests {
         };
         let mut table = Table::default();
         let said = "ok: starts: 1\nsoak: seconds=30 judged_s=5 switches=18571 idle_ms=0.2 \
-                    wait_ms=786.2 outside=2 looks=99 crashes=1 growth_kib=288 held=111 price=336\n";
+                    wait_ms=786.2 strays=2 stray_us=99 crashes=1 growth_kib=288 held=111 price=336\n";
         table.add("7.3.4", "flat", &boot(said));
         table.add("6.18.15", "numa2", &boot("FAILED: ejected\n"));
         let text = table.markdown();
