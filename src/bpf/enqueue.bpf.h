@@ -30,11 +30,53 @@ static __always_inline bool enqueue_idle(struct task_struct *p, struct task_ctx 
 }
 
 /*
+ * Does @p, with slices of @slice, come before the hog that runs on @cpu and all who wait
+ * for it? The next one is not to come on top of it, so that hog is taken to have stopped.
+ */
+__noinline bool goes_first(struct task_struct *p __arg_trusted, s32 cpu, u64 slice, u64 now)
+{
+	struct task_ctx *tctx = task_ctx_of(p);
+	struct cell *cell = cell_of(cpu);
+	struct task_struct *head;
+	u64 deadline;
+
+	if (!tctx || !cell || (cell->flags & CELL_URGENT) || nr_express(llc_of(cpu)))
+		return false;
+	rest(p, tctx, now);
+	rebase_vtime(p, tctx, cpu);
+	deadline = deadline_of(p, tctx, slice, whole_slice(tctx, slice));
+	if (!is_near(cell, deadline))
+		return false;
+	if (nr_waiting_hint(cpu)) {
+		head = __COMPAT_scx_bpf_dsq_peek(track_dsq(cpu));
+		if (head && time_before(head->scx.dsq_vtime, deadline))
+			return false;
+	}
+	cell->preempted_ns = now;
+	return true;
+}
+
+/*
+ * Puts @p in the place of the hog that runs on its CPU, if the order of deadlines has it
+ * there. To ask the hog to make way would take one more interrupt.
+ */
+static __always_inline bool displace(struct task_struct *p, struct task_ctx *tctx, s32 cpu, u64 enq_flags,
+				     const struct orders *orders, u64 now)
+{
+	if (!goes_first(p, cpu, orders->slice_ns, now))
+		return false;
+	count(STAT_PREEMPT);
+	explain(p, tctx, WHY_INSTEAD, cpu, cpu, 0);
+	scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, whole_slice(tctx, orders->slice_ns), enq_flags | SCX_ENQ_PREEMPT);
+	return true;
+}
+
+/*
  * A latency-critical task that woke up and found no idle CPU: a hog makes way,
  * on the CPU whose track it joins or, from the express track, on another. In the
- * place of the hog that woke it, where it is, it runs without joining any. Who would
- * wait on a track for longer than a thief needs to take it joins the express track:
- * it would be overtaken by all who did.
+ * place of a hog where it is, as of the one that woke it, it runs without joining any.
+ * Who would wait on a track for longer than a thief needs to take it joins the express
+ * track: it would be overtaken by all who did.
  */
 static __always_inline void enqueue_express(struct task_struct *p, struct task_ctx *tctx, s32 cpu, s32 to,
 					    u64 enq_flags, const struct orders *orders, u64 now)
@@ -44,11 +86,13 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 
 	if ((enq_flags & SCX_ENQ_WAKEUP) && waker_makes_way(tctx, cpu)) {
 		count(STAT_PREEMPT);
-		explain(p, tctx, WHY_WAKER, cpu, cpu, 0);
+		explain(p, tctx, WHY_INSTEAD, cpu, cpu, 0);
 		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, orders->slice_ns, enq_flags | SCX_ENQ_PREEMPT);
 		return;
 	}
 	hog = preemptible_near(p, cpu, now);
+	if (hog == cpu && to == cpu && displace(p, tctx, cpu, enq_flags, orders, now))
+		return;
 	stay = hog == to || tctx->near_wake ||
 	       ahead_ns(to, p, tctx) < need_scaled_ns(RING_LLC, FOOTPRINT_USUAL) || !has_whole_llc(p, llc_of(cpu));
 	if (stay)

@@ -61,6 +61,7 @@ enum hallows_cell_flags {
 	CELL_HOG = 2,		/* the running task is not latency-critical */
 	CELL_HELD = 4,		/* a higher scheduling class has the CPU */
 	CELL_AWAY = 8,		/* the running task may leave for its home in another LLC */
+	CELL_URGENT = 16,	/* the running hog's deadline is near, see is_near() */
 };
 
 /*
@@ -341,7 +342,7 @@ struct OWNER("each-cpu") cell_stats {
 enum hallows_why {
 	/* where it was placed */
 	WHY_SYNC,		/* on the CPU of its waker, which is about to sleep */
-	WHY_WAKER,		/* in the place of the hog that woke it */
+	WHY_INSTEAD,		/* in the place of the hog that ran there */
 	WHY_IDLE,		/* on an idle CPU */
 	WHY_HOME_IDLE,		/* on an idle CPU of its group's LLC */
 	WHY_HOME,		/* on a track of its group's LLC */

@@ -12,6 +12,23 @@
 #ifndef __HALLOWS_SLICE_BPF_H
 #define __HALLOWS_SLICE_BPF_H
 
+/*
+ * Is @deadline one that a latency-critical task may have which owes the clock of @cell
+ * nothing? What is not near comes after all of these.
+ */
+static __always_inline bool is_near(const struct cell *cell, u64 deadline)
+{
+	return time_before(deadline, cell->vclock_ns + express_max_ns());
+}
+
+/* CELL_URGENT if the deadline of the hog @p, which begins a slice on the CPU of @cell, is near. */
+static __always_inline u32 urgency(const struct cell *cell, struct task_struct *p, struct task_ctx *tctx)
+{
+	u64 slice = full_slice_ns();
+
+	return is_near(cell, deadline_of(p, tctx, slice, whole_slice(tctx, slice))) ? CELL_URGENT : 0;
+}
+
 /* @p, whose slice is over, was charged for it and runs on for another of @slice. */
 static __always_inline void renew_slice(struct task_struct *p, struct task_ctx *tctx, struct cell *cell,
 					u64 slice)
@@ -19,6 +36,7 @@ static __always_inline void renew_slice(struct task_struct *p, struct task_ctx *
 	if (tctx) {
 		advance_clock(cell, tctx, bounded(tctx->granted_ns, full_slice_ns(), SLICE_MAX_NS));
 		tctx->granted_ns = slice;
+		cell->flags = (cell->flags & ~CELL_URGENT) | urgency(cell, p, tctx);
 	}
 	scx_bpf_task_set_slice(p, slice);
 }

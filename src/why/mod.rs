@@ -85,7 +85,9 @@ impl Event {
     fn placed(&self) -> Option<&'static str> {
         Some(match self.why.into() {
             intf::hallows_why_WHY_SYNC => "placed with its waker, which is about to sleep",
-            intf::hallows_why_WHY_WAKER => "placed before the hog that woke it, which makes way",
+            intf::hallows_why_WHY_INSTEAD => {
+                "placed before the hog that ran there, which makes way"
+            }
             intf::hallows_why_WHY_IDLE => "placed on an idle CPU",
             intf::hallows_why_WHY_HOME_IDLE => "placed on an idle CPU of its group's LLC",
             intf::hallows_why_WHY_HOME => "queued in its group's LLC",

@@ -17,11 +17,21 @@ p99() {
 	field p99_us /tmp/periodic
 }
 
+# Interrupts by which a CPU asks itself for something, as to be rescheduled soon.
+asked() {
+	awk '$1 == "IWI:" {for (i = 2; $i ~ /^[0-9]+$/; i++) sum += $i} END {print sum + 0}' /proc/interrupts
+}
+
 default=$(p99)
 start
+before=$(asked)
 ours=$(p99)
+after=$(asked)
 check "p99 of wake-ups, us" "$ours" '<' "$default"
 totals
-check "hogs that made way, a second" "$(stat queue.preempted)" '>' 0
+preempted=$(stat queue.preempted)
+check "hogs that made way" "$preempted" '>' 100
+# Whoever wakes up where a hog runs takes its place, and nobody has to be asked.
+check "interrupts for that, of each 100" $((100 * (after - before) / preempted)) '<' 50
 stop
 clean_dmesg
