@@ -81,6 +81,30 @@ fn who_registers_late_is_safe() {
     });
 }
 
+/// A thread goes and another takes over its record while the collector looks at it: what it
+/// finds is of the second, by which it has to see that the first has ended too.
+#[test]
+fn a_record_passes_to_its_next_owner() {
+    explore(2, || {
+        let (collector, cell) = cell(1);
+        let gone = reader(&collector, &cell, 1);
+        let next = {
+            let (collector, cell) = (collector.clone(), cell.clone());
+            thread::spawn(move || {
+                let mut participant = collector.register();
+                let guard = participant.pin();
+                let value = cell.load(&guard).expect("never empty").get();
+                assert!(value == 1 || value == 2);
+            })
+        };
+        drop(cell.swap(Value::new(2)).unwrap());
+        collector.collect();
+        collector.collect();
+        gone.join().unwrap();
+        next.join().unwrap();
+    });
+}
+
 #[test]
 fn who_collects_need_not_be_who_unlinked() {
     explore(2, || {

@@ -33,6 +33,8 @@ const MUTANTS: &[(&str, &str)] = &[
     ("epoch.let_go", "epoch::a_hazard"),
     ("epoch.held", "epoch::a_hazard"),
     ("epoch.unpin", "epoch::what_is_held"),
+    ("registry.acquire", "epoch::a_record"),
+    ("registry.release", "epoch::a_record"),
     ("fence.light", "mpsc::"),
     ("fence.heavy", "mpsc::"),
     ("mpsc.head_seen", "mpsc::"),
