@@ -212,10 +212,11 @@ fn a_request_is_taken_back_or_waited_out() {
     });
 }
 
-/// A waker that is left while another is called: the new one is.
+/// A waker that is left while another is called: the new one is, and who comes by it sees the
+/// answer, also when the lock is taken again by then.
 #[test]
 fn a_task_that_changes_its_waker_is_woken() {
-    explore(2, || {
+    explore(3, || {
         let combiner = sum(2, 1);
         let [mut here, mut there] = [(); 2].map(|()| combiner.register().unwrap());
         let task = thread::spawn(move || {
