@@ -2,8 +2,9 @@
 //! The only file that knows whether the code runs for real or in a loom model.
 //!
 //! It also names the orderings and fences that carry the proofs. In a model
-//! `HALLOWS_MUTANT=<name>` takes one of them away, which some model must
-//! notice: that is the test of the models.
+//! `HALLOWS_MUTANT=<name>` takes one of them away, and `<name>.acquire` or
+//! `<name>.release` that half of an `AcqRel`, which some model must notice: that is
+//! the test of the models.
 
 #[cfg(not(loom))]
 pub(crate) use std::sync::{Arc, atomic};
@@ -13,20 +14,22 @@ pub(crate) use loom::sync::{Arc, atomic};
 
 use atomic::Ordering;
 
-/// `ordering`, unless it is the one that the mutant weakens to `Relaxed`.
+/// `ordering`, unless it is the one that the mutant weakens.
 #[cfg(not(loom))]
 #[inline(always)]
 pub(crate) const fn order(_name: &str, ordering: Ordering) -> Ordering {
     ordering
 }
 
-/// `ordering`, unless it is the one that the mutant weakens to `Relaxed`.
+/// `ordering`, unless it is the one that the mutant weakens.
 #[cfg(loom)]
 pub(crate) fn order(name: &str, ordering: Ordering) -> Ordering {
-    if mutant(name) {
-        Ordering::Relaxed
-    } else {
-        ordering
+    let taken = mutant().and_then(|mutant| mutant.strip_prefix(name));
+    match (taken, ordering) {
+        (Some(""), _) => Ordering::Relaxed,
+        (Some(".acquire"), Ordering::AcqRel) => Ordering::Release,
+        (Some(".release"), Ordering::AcqRel) => Ordering::Acquire,
+        _ => ordering,
     }
 }
 
@@ -34,7 +37,7 @@ pub(crate) fn order(name: &str, ordering: Ordering) -> Ordering {
 #[inline(always)]
 pub(crate) fn full_fence(name: &str) {
     #[cfg(loom)]
-    if mutant(name) {
+    if mutant() == Some(name) {
         return;
     }
     let _ = name;
@@ -76,14 +79,14 @@ impl<T> Exclusive<T> {
     }
 }
 
+/// What is taken away.
 #[cfg(loom)]
-fn mutant(name: &str) -> bool {
+fn mutant() -> Option<&'static str> {
     use std::sync::OnceLock;
     static MUTANT: OnceLock<Option<String>> = OnceLock::new();
     MUTANT
         .get_or_init(|| std::env::var("HALLOWS_MUTANT").ok())
         .as_deref()
-        == Some(name)
 }
 
 /// Slots that one thread at a time works on, by another rule than the borrow

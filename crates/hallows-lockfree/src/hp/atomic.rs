@@ -74,6 +74,8 @@ impl<T: Send + Sync> Atomic<T> {
             return Err(value);
         }
         let new = Node::alloc(value);
+        // No model misses the acquire: who has `current` has acquired it already, unless it
+        // is of no size, when a reference may be to anything.
         let acq_rel = order("hp.exchange", Ordering::AcqRel);
         match self
             .node

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Requests are served one after the other, each between its call and its return.
+//! Requests are served one after the other, each between its call and its return; one that is
+//! taken back is served before that has returned, or never.
 
 use std::future::Future;
 use std::pin::pin;
@@ -37,8 +38,8 @@ impl Combine for Last {
     }
 }
 
-/// A request, and what it was answered.
-type Call = (u32, (u32, u32));
+/// A request, and what it was answered; None: it was taken back.
+type Call = (u32, Option<(u32, u32)>);
 
 struct Unpark(Thread);
 
@@ -60,15 +61,36 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// By threads that wait and by tasks.
+/// The answer, if the first look has it, else the request is taken back: at once, or when a
+/// turn has perhaps taken it.
+fn try_once<F: Future>(future: F, at_once: bool) -> Option<F::Output> {
+    let mut future = pin!(future);
+    match future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
+        Poll::Ready(answer) => return Some(answer),
+        Poll::Pending if at_once => {}
+        Poll::Pending => yield_now(),
+    }
+    None
+}
+
+/// By threads that wait, by tasks, and by tasks that give up.
 fn part<'p>(mut handle: Handle<Last>, id: u32) -> Part<'p, Call> {
     Box::new(move |clock: &Clock| {
-        let mut request = |op: u32| match (id + op).is_multiple_of(2) {
-            true => handle.call(op),
-            false => block_on(handle.submit(op)),
+        let mut request = |op: u32| match (id + op) % 3 {
+            0 => Some(handle.call(op)),
+            1 => Some(block_on(handle.submit(op))),
+            _ => try_once(handle.submit(op), op.is_multiple_of(2)),
         };
-        let ops = (0..6).map(|round| id * 10 + round + 1);
-        ops.map(|op| clock.run(|| (op, request(op)))).collect()
+        let mut events = Vec::new();
+        for op in (0..6).map(|round| id * 10 + round + 1) {
+            events.push(clock.run(|| (op, request(op))));
+            // Time for others to serve what was taken back, which they must not.
+            yield_now();
+        }
+        events
     })
 }
 
@@ -82,7 +104,11 @@ fn requests_are_served_in_an_order_that_keeps_to_time() {
         assert_eq!(history.len(), 24);
         let step = |state: &(u32, u32), event: &Event<Call>| {
             let (op, answer) = event.op;
-            (answer == *state).then_some((op, state.1 + 1))
+            let served = (op, state.1 + 1);
+            match answer {
+                Some(answer) => vec![served; usize::from(answer == *state)],
+                None => vec![*state, served],
+            }
         };
         assert!(
             is_linearizable(&history, (0, 0), step),

@@ -61,11 +61,11 @@ pub fn record<O: Send>(parts: Vec<Part<'_, O>>) -> Vec<Event<O>> {
 }
 
 /// Whether some order of `history` that keeps to time is one that `step` allows: it
-/// returns the state after an operation that answers as recorded, None if none would.
-pub fn is_linearizable<O, S: Clone + Eq + Hash>(
+/// returns the states that there may be after an operation that answers as recorded.
+pub fn is_linearizable<O, S: Clone + Eq + Hash, N: IntoIterator<Item = S>>(
     history: &[Event<O>],
     start: S,
-    step: impl Fn(&S, &Event<O>) -> Option<S>,
+    step: impl Fn(&S, &Event<O>) -> N,
 ) -> bool {
     assert!(history.len() <= 64, "a set of operations is a u64");
     let all = u64::MAX >> (64 - history.len());
@@ -79,7 +79,7 @@ pub fn is_linearizable<O, S: Clone + Eq + Hash>(
         // What was called after something else returned is not the next.
         let first_return = left().map(|index| history[index].returned).min();
         for index in left().filter(|index| Some(history[*index].called) < first_return) {
-            if let Some(after) = step(&state, &history[index]) {
+            for after in step(&state, &history[index]) {
                 let next = (done | 1 << index, after);
                 if seen.insert(next.clone()) {
                     open.push(next);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use hallows_lockfree::combine::{Combine, FlatCombiner, Handle, Submit};
-use loom::sync::atomic::{AtomicBool, Ordering};
+use hallows_lockfree::combine::{Batch, Combine, FlatCombiner, Handle, Submit};
+use loom::sync::atomic::AtomicBool;
 use loom::thread;
 
 use crate::explore;
@@ -211,10 +212,11 @@ fn a_request_is_taken_back_or_waited_out() {
     });
 }
 
-/// A waker that is left while another is called: the new one is.
+/// A waker that is left while another is called: the new one is, and who comes by it sees the
+/// answer, also when the lock is taken again by then.
 #[test]
 fn a_task_that_changes_its_waker_is_woken() {
-    explore(2, || {
+    explore(3, || {
         let combiner = sum(2, 1);
         let [mut here, mut there] = [(); 2].map(|()| combiner.register().unwrap());
         let task = thread::spawn(move || {
@@ -229,4 +231,68 @@ fn a_task_that_changes_its_waker_is_woken() {
         answers.sort_unstable();
         assert_eq!(answers, [1, 2, 3]);
     });
+}
+
+/// A sum that merges up to `most` requests of a batch, adding them up and answering the last
+/// first, and leaves others to `apply`.
+struct Merged {
+    sum: usize,
+    most: usize,
+}
+
+/// How many were merged at most, in any interleaving.
+static MERGED: AtomicUsize = AtomicUsize::new(0);
+
+impl Combine for Merged {
+    type Op = Value;
+    type Ret = Value;
+
+    fn apply(&mut self, op: Value) -> Value {
+        self.sum += op.get();
+        Value::new(self.sum)
+    }
+
+    fn apply_batch(&mut self, mut batch: Batch<'_, Merged>) {
+        self.sum += batch.ops().take(self.most).map(Value::get).sum::<usize>();
+        let mut merged: Vec<_> = batch.by_ref().take(self.most).collect();
+        MERGED.fetch_max(merged.len(), Ordering::Relaxed);
+        let mut sum = self.sum;
+        while let Some((op, reply)) = merged.pop() {
+            reply.send(Value::new(sum));
+            sum -= op.get();
+        }
+    }
+}
+
+/// Each gets the answer to its own request, which has its digit, and is served once.
+fn all_are_answered(most: usize) {
+    explore(1, move || {
+        let combiner = FlatCombiner::new(Merged { sum: 0, most }, 3, 2);
+        let add = |handle: &mut Handle<Merged>, value: usize| {
+            let sum = handle.call(Value::new(value)).get();
+            assert_eq!(sum / value % 10, 1);
+            sum
+        };
+        let mut here = combiner.register().unwrap();
+        let others = [10, 100].map(|value| {
+            let mut handle = combiner.register().unwrap();
+            thread::spawn(move || add(&mut handle, value))
+        });
+        let mut answers = vec![add(&mut here, 1)];
+        answers.extend(others.map(|other| other.join().unwrap()));
+        answers.sort_unstable();
+        answers.dedup();
+        assert_eq!((answers.len(), answers[2]), (3, 111));
+    });
+}
+
+#[test]
+fn a_batch_is_merged() {
+    all_are_answered(2);
+    assert!(MERGED.load(Ordering::Relaxed) > 1);
+}
+
+#[test]
+fn what_is_left_of_a_batch_is_served() {
+    all_are_answered(1);
 }

@@ -81,6 +81,30 @@ fn who_registers_late_is_safe() {
     });
 }
 
+/// A thread goes and another takes over its record while the collector looks at it: what it
+/// finds is of the second, by which it has to see that the first has ended too.
+#[test]
+fn a_record_passes_to_its_next_owner() {
+    explore(2, || {
+        let (collector, cell) = cell(1);
+        let gone = reader(&collector, &cell, 1);
+        let next = {
+            let (collector, cell) = (collector.clone(), cell.clone());
+            thread::spawn(move || {
+                let mut participant = collector.register();
+                let guard = participant.pin();
+                let value = cell.load(&guard).expect("never empty").get();
+                assert!(value == 1 || value == 2);
+            })
+        };
+        drop(cell.swap(Value::new(2)).unwrap());
+        collector.collect();
+        collector.collect();
+        gone.join().unwrap();
+        next.join().unwrap();
+    });
+}
+
 #[test]
 fn who_collects_need_not_be_who_unlinked() {
     explore(2, || {
@@ -97,6 +121,21 @@ fn who_collects_need_not_be_who_unlinked() {
         collector.collect();
         reader.join().unwrap();
         writer.join().unwrap();
+    });
+}
+
+/// Who takes a value out may read it, without having had it protected before.
+#[test]
+fn who_takes_a_value_out_reads_it_whole() {
+    explore(3, || {
+        let (_, cell) = cell(1);
+        let other = {
+            let cell = cell.clone();
+            thread::spawn(move || drop(cell.swap(Value::new(2)).unwrap()))
+        };
+        let old = cell.swap(Value::new(3)).unwrap().unwrap();
+        assert!(old.get() == 1 || old.get() == 2);
+        other.join().unwrap();
     });
 }
 

@@ -106,6 +106,21 @@ fn a_hazard_used_again_protects() {
     });
 }
 
+/// Who takes a value out may read it, without having had it protected before.
+#[test]
+fn who_takes_a_value_out_reads_it_whole() {
+    explore(3, || {
+        let (_, cell) = cell(1);
+        let other = {
+            let cell = cell.clone();
+            thread::spawn(move || drop(cell.swap(Value::new(2))))
+        };
+        let old = cell.swap(Value::new(3)).unwrap();
+        assert!(old.get() == 1 || old.get() == 2);
+        other.join().unwrap();
+    });
+}
+
 #[test]
 fn one_of_two_exchanges_succeeds() {
     explore(3, || {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-use hallows_lockfree::mpsc::{Receiver, RecvError, Sender, channel, lanes};
+use hallows_lockfree::mpsc::{Grant, Receiver, RecvError, Sender, channel, lanes};
 use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
 use crate::explore;
@@ -170,4 +171,51 @@ fn lanes_do_not_meet() {
         all.extend(receive(&mut receiver));
         assert_eq!(all, [1, 1]);
     });
+}
+
+/// A claim that is older than another's message, and how it ends.
+fn a_hole_is_not_passed(end: fn(Grant<'_, Value>), wanted: &'static [usize]) {
+    explore(3, move || {
+        let (sender, mut receiver) = queue(4);
+        // So that slots have been used, and the claim starts with a gap up to the ring's end.
+        for i in 0..3 {
+            assert!(sender.send(Value::new(i)).is_ok());
+            assert_eq!(receiver.recv().unwrap().get(), i);
+        }
+        let grant = sender.reserve(2).unwrap();
+        let other = sender.clone();
+        let is_open = Arc::new(AtomicBool::new(true));
+        let seen_open = is_open.clone();
+        let producer = thread::spawn(move || assert!(other.send(Value::new(9)).is_ok()));
+        let consumer = thread::spawn(move || {
+            let got = receive(&mut receiver);
+            assert!(got.is_empty() || !seen_open.load(Ordering::Relaxed));
+            (got, receiver)
+        });
+        is_open.store(false, Ordering::Relaxed);
+        end(grant);
+        producer.join().unwrap();
+        let (mut all, mut receiver) = consumer.join().unwrap();
+        all.extend(receive(&mut receiver));
+        assert_eq!(all, wanted);
+    });
+}
+
+#[test]
+fn what_is_sent_behind_a_claim_waits_until_it_is_committed() {
+    let commit = |mut grant: Grant<'_, Value>| {
+        for i in 1..=2 {
+            assert!(grant.push(Value::new(i)).is_ok());
+        }
+        grant.commit();
+    };
+    a_hole_is_not_passed(commit, &[1, 2, 9]);
+}
+
+#[test]
+fn what_is_sent_behind_a_claim_waits_until_it_is_aborted() {
+    let abort = |mut grant: Grant<'_, Value>| {
+        assert!(grant.push(Value::new(1)).is_ok());
+    };
+    a_hole_is_not_passed(abort, &[9]);
 }

@@ -4,7 +4,8 @@
 use std::env;
 use std::process::{Command, Stdio};
 
-/// A name that the crate gives to an ordering or a fence, and the models to ask.
+/// A name that the crate gives to an ordering, to half of one or to a fence, and the models
+/// to ask.
 const MUTANTS: &[(&str, &str)] = &[
     ("fence.light", "hp::"),
     ("fence.heavy", "hp::"),
@@ -17,8 +18,9 @@ const MUTANTS: &[(&str, &str)] = &[
     ("hp.clear", "hp::"),
     ("hp.load", "hp::"),
     ("hp.scan", "hp::"),
-    ("hp.swap", "hp::"),
-    ("hp.exchange", "hp::"),
+    ("hp.swap.acquire", "hp::who_takes"),
+    ("hp.swap.release", "hp::"),
+    ("hp.exchange.release", "hp::"),
     ("turn.begin", "hp::"),
     ("turn.end", "hp::"),
     ("fence.light", "epoch::"),
@@ -27,12 +29,15 @@ const MUTANTS: &[(&str, &str)] = &[
     ("epoch.unpin", "epoch::"),
     ("epoch.scan", "epoch::"),
     ("epoch.load", "epoch::"),
-    ("epoch.swap", "epoch::"),
-    ("epoch.exchange", "epoch::"),
+    ("epoch.swap.acquire", "epoch::who_takes"),
+    ("epoch.swap.release", "epoch::"),
+    ("epoch.exchange.release", "epoch::"),
     ("epoch.hold", "epoch::a_hazard"),
     ("epoch.let_go", "epoch::a_hazard"),
     ("epoch.held", "epoch::a_hazard"),
     ("epoch.unpin", "epoch::what_is_held"),
+    ("registry.acquire", "epoch::a_record"),
+    ("registry.release", "epoch::a_record"),
     ("fence.light", "mpsc::"),
     ("fence.heavy", "mpsc::"),
     ("mpsc.head_seen", "mpsc::"),
@@ -56,7 +61,8 @@ const MUTANTS: &[(&str, &str)] = &[
     ("combine.settle", "combine::requests"),
     ("combine.done", "combine::requests"),
     ("combine.accept", "combine::a_request"),
-    ("combine.wake", "combine::a_task"),
+    ("combine.wake.acquire", "combine::a_task"),
+    ("combine.wake.release", "combine::a_task_that"),
     ("combine.woken", "combine::a_task"),
     ("combine.waker_leave", "combine::a_task"),
     ("combine.waker_left", "combine::a_task"),
