@@ -19,6 +19,7 @@
 #define TINY_BURST_NS 50000
 #define COLD_SLEEP_NS 50000000ULL
 #define LONGEST_BURSTS 8		/* times express_max_ns(): more of a burst does not count */
+#define KNOWN_BURSTS 4		/* so many tell how long the next one will be */
 #define PAGE_KINDS 2		/* file and anonymous pages, the first two of rss_stat */
 
 #define REFILL_NS 100000	/* how long after a move its misses count */
@@ -116,6 +117,17 @@ static __always_inline void burst_stops(const struct task_struct *p, struct task
 	tctx->slept_ns = now;
 	if (!(tctx->nr_bursts++ % 64))
 		tctx->footprint = footprint_of(p, tctx);
+}
+
+/*
+ * How long others are to expect the burst to be that the task begins. A thread that has
+ * just been born waits for its orders once or twice, and then computes for seconds.
+ */
+static __always_inline u32 expected_burst(const struct task_ctx *tctx)
+{
+	u64 unknown = express_max_ns() / 2;
+
+	return tctx->nr_bursts < KNOWN_BURSTS && tctx->avg_burst_ns < unknown ? unknown : tctx->avg_burst_ns;
 }
 
 /* What a move of @p over @ring has to save now. Who slept long has a cold cache. */

@@ -213,7 +213,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 		cell->updated_ns = now;
 	cell->idle_since_ns = 0;
 	cell->run_since_ns = now;
-	cell->curr_avg_ns = tctx->avg_burst_ns;
+	cell->curr_avg_ns = expected_burst(tctx);
 	cell->flags = is_express(p, tctx) ? 0 : CELL_HOG | urgency(cell, p, tctx);
 	mark_away(p, tctx, cell, cpu, now);
 	cell_sample(cell, nr_waiting_hint(cpu), now);
@@ -244,6 +244,9 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	nr = nr_waiting(cpu);
 	track_waits(cpu, nr);
 	cell_sample(cell, nr, now);
+	if (since_ns(cell->run_since_ns, now) >= express_max_ns() && !is_pcpu_kthread(p))
+		/* it began as one of short bursts, and those who look for work here are not to think so */
+		cell->flags |= CELL_HOG;
 	if (nr_llcs > 1)
 		tick_group(p, cell, cpu, now);
 	if (patrol(cpu, now) || is_wanted(cpu))
@@ -252,7 +255,7 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 ||
 	    (cell->express_ns < full_slice_ns() && nr_express(llc) && can_preempt(cpu, now)))
 		scx_bpf_task_set_slice(p, 0);
-	if (nr || nr_express(llc) || (cell->flags & CELL_AWAY))
+	if (nr || nr_express(llc) || (cell->flags & CELL_AWAY) || some_wait(llc))
 		cut_slice(p);
 	age = track_age(cpu, now);
 	if (!nr || !age)
