@@ -255,7 +255,7 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 ||
 	    (cell->express_ns < full_slice_ns() && nr_express(llc) && can_preempt(cpu, now)))
 		scx_bpf_task_set_slice(p, 0);
-	if (nr || nr_express(llc) || (cell->flags & CELL_AWAY) || some_wait(llc))
+	if (nr || nr_express(llc) || (cell->flags & CELL_AWAY))
 		cut_slice(p);
 	age = track_age(cpu, now);
 	if (!nr || !age)

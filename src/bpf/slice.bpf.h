@@ -7,8 +7,7 @@
  * dispatch. It sees that late, and a task may be bound to this very CPU. So the
  * tick ends what it finds too long: whoever comes to wait here waits no longer
  * than behind a usual slice that began when this one did, and a tick. So does who
- * waits on the express track, which the end of any slice of the LLC serves, and on
- * another track of it, for that is when a CPU looks who had less (lag.bpf.h).
+ * waits on the express track, which the end of any slice of the LLC serves.
  */
 #ifndef __HALLOWS_SLICE_BPF_H
 #define __HALLOWS_SLICE_BPF_H
