@@ -50,10 +50,15 @@ fn main() -> ExitCode {
 fn perform(cli: &Cli) -> Result<()> {
     // What the kernel's verifier has to say fills screens.
     libbpf_rs::set_print(None);
+    // clang runs in the checkout.
+    let here = |file: &Path| {
+        file.canonicalize()
+            .with_context(|| format!("cannot find {}", file.display()))
+    };
     let workshop = Workshop {
         root: &cli.root,
-        folder: &cli.folder,
-        plugin: &cli.plugin,
+        folder: &here(&cli.folder)?,
+        plugin: &here(&cli.plugin)?,
     };
     let variants = workshop.build()?;
     let (mut rows, ends): (Vec<Row>, Vec<Stage>) = count(&variants)?.into_iter().unzip();
