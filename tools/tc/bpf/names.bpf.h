@@ -8,6 +8,9 @@
 
 #undef __kptr
 #define __kptr
+/* a task is plain memory to the verifier */
+#undef __arg_trusted
+#define __arg_trusted __arg_nonnull
 #define task_struct tc_task
 #define mm_struct tc_mm
 #define scx_cpu_release_args tc_release_args
