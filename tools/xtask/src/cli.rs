@@ -31,6 +31,7 @@ pub enum Task {
     Bench(BenchArgs),
     Pgo(PgoArgs),
     Dist(DistArgs),
+    Tc(TcArgs),
     /// Print who writes which cache line of the BPF half's memory, by the tags in its
     /// source; exit with 1 if two owners share one
     Owners,
@@ -415,6 +416,23 @@ pub struct DistArgs {
     /// Kernels that must load it, as `cargo xtask vm` names them; may be repeated
     #[arg(long, value_name = "SERIES|FILE", default_values = ["6.18", "6.16", "7"])]
     pub kernel: Vec<String>,
+}
+
+/// Count and time the scheduler's decisions on this machine's own kernel
+///
+/// Its source, as it is, in a program of tc's beside what stands in for sched_ext, built
+/// with and without a profile and its code laid out: docs/layout.md. Trained on two mixes
+/// of work and tested on a third. Counts are the same at every run; timing takes root:
+/// sudo is asked.
+#[derive(Args, Debug)]
+pub struct TcArgs {
+    /// Rounds in which each build is timed; 0: count only, without root
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub rounds: u32,
+
+    /// The CPU that they are timed on
+    #[arg(long, value_name = "CPU", default_value_t = 0)]
+    pub cpu: u32,
 }
 
 /// Where `cargo xtask install` puts things, and `uninstall` looks for them

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask`: sets a machine up, shows the scheduler, boots test VMs, runs
 //! every test, tests for hours, tests the tests, measures beside others, builds along
-//! profiles, says who writes what, installs, makes packages.
+//! profiles, counts and times decisions, says who writes what, installs, makes packages.
 
 mod built;
 mod cli;
@@ -17,6 +17,7 @@ mod paths;
 mod pgo;
 mod run;
 mod setup;
+mod tc;
 mod test;
 mod vm;
 
@@ -53,6 +54,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Pgo(args) => pgo::command(&args),
         Task::Dist(args) => pgo::dist(&args),
         Task::Owners => owners::command(),
+        Task::Tc(args) => tc::command(&args),
         Task::Install(args) => install::command(&args),
         Task::Package(args) => package::command(&args),
         Task::Uninstall(args) => install::uninstall(&args),
