@@ -238,7 +238,7 @@ strays=$(field strays /tmp/affinity)
 stray_us=$(field longest_stray_us /tmp/affinity)
 check "times that a thread was outside its mask" "$strays" '<=' \
 	$((2 * $(grep -c round /tmp/hotplug)))
-check "the longest of these, us" "$stray_us" '<' 1000000
+check "the longest of these, us" "$stray_us" '<' $((BOUND_MS * 10000))
 check "switches judged" "$(sum 2)" '>' 0
 check "longest wait of all, ms" "$(longest_ms 4)" '<' 5000
 stop
