@@ -8,6 +8,7 @@ pub mod hogs;
 pub mod listen;
 pub mod periodic;
 pub mod pingpong;
+#[cfg(feature = "bpf")]
 pub mod scribble;
 pub mod shares;
 pub mod spread;

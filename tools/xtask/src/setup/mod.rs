@@ -105,3 +105,21 @@ fn check() -> Result<u8> {
     }
     Ok(u8::from(!missing.is_empty()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use crate::cmd;
+
+    /// On a machine that has Rust and a C compiler, and nothing more.
+    #[test]
+    fn what_installs_libelf_is_built_without_libbpf() {
+        let mut tree = Command::new(env!("CARGO"));
+        tree.args(["tree", "--locked", "--package", "xtask"])
+            .args(["--edges", "normal,build", "--prefix", "none"]);
+        let crates = cmd::output(&mut tree).unwrap();
+        assert!(crates.contains("hallows-load"), "{crates}");
+        assert!(!crates.contains("libbpf"), "{crates}");
+    }
+}
