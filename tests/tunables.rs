@@ -16,7 +16,7 @@ use scx_hallows::sim::workload::WorkloadKind::{self, Bimodal, Exp, Groups, Hogs,
 /// Another value than the default, and a workload to which it matters.
 const ACTS: [(&str, &str, WorkloadKind); 22] = [
     ("saturate_enter", "3", Hogs),
-    ("saturate_leave", "0.7", Hogs),
+    ("saturate_leave", "0.7", Mix),
     ("hungry_enter", "0.9", Bimodal),
     ("hungry_leave", "0.15", Exp),
     ("dwell", "10", Imbalance),
@@ -34,7 +34,7 @@ const ACTS: [(&str, &str, WorkloadKind); 22] = [
     ("kappa", "4", Exp),
     ("hysteresis_us", "300", Exp),
     ("wait_max_us", "1000", Exp),
-    ("lag_slices", "1", Hogs),
+    ("lag_slices", "7", Hogs),
     ("affinity", "off", Groups),
     ("home_fill", "0.2", Groups),
 ];

@@ -104,7 +104,7 @@ impl Default for Params {
             kappa: 1.0,
             hysteresis_ns: 30 * US,
             wait_max_ns: 4 * MS,
-            lag_slices: 2,
+            lag_slices: 1,
             price_learn: true,
             prices_ns: None,
             affinity: true,

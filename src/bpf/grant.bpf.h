@@ -113,10 +113,19 @@ static __always_inline s32 pullable(const struct task_struct *p, const struct ta
 }
 
 /*
- * Takes the first task of @from's track that may come to @cpu. It had less of
- * its CPU than those here of theirs, and gets a slice of credit for that. Returns
- * PULLED, or why none came.
+ * What a task that leaves @from for @cpu is owed there: what the tasks here had more than
+ * those it shared with. CPUs of two LLCs don't know that of each other; it is a slice there.
  */
+static __always_inline s64 owed_ns(s32 from, s32 cpu)
+{
+	struct cell *there = cell_of(from), *here = cell_of(cpu);
+
+	if (!there || !here || !there->pace_ns || !here->pace_ns || llc_of(from) != llc_of(cpu))
+		return full_slice_ns();
+	return here->pace_ns - there->pace_ns;
+}
+
+/* Takes the first task of @from's track that may come to @cpu. Returns PULLED, or why none came. */
 __noinline s32 pull(s32 from, s32 cpu, u64 now)
 {
 	s32 why = REJECT_GONE, no;
@@ -137,7 +146,7 @@ __noinline s32 pull(s32 from, s32 cpu, u64 now)
 		}
 		if (!scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, SCX_DSQ_LOCAL, 0))
 			continue;
-		tctx->vtime_ns -= full_slice_ns();
+		tctx->vtime_ns -= owed_ns(from, cpu);
 		why = PULLED;
 		break;
 	}

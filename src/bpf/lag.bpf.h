@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Lag: fairness between the CPUs of an LLC while none of them idles.
+ * Lag: turns between the CPUs of an LLC while none of them idles.
  *
  * Three hogs on two CPUs: nobody steals, since nobody idles, and one of them has
- * a CPU for itself. Each CPU counts the virtual service of its tasks (@pace_ns);
- * at the end of a slice it looks at one random peer, and if that one lags by
- * more than lag_slices() slices and has more tasks, one of them comes over. The
- * other CPU then gains on this one, so the third hog goes round.
+ * a CPU for itself. So at the end of a slice a CPU looks at one track on which
+ * somebody waits, and takes the first of it whose turn it is: who lags behind the
+ * task that ran here by more than lag_slices() slices, and comes from where more share
+ * a CPU. Deadlines of two CPUs are on two clocks. What makes them comparable is the
+ * virtual service that each CPU counts of its tasks (@pace_ns): a clock that all
+ * in the LLC share.
  *
  * Two tasks more are not a matter of turns: one comes over at once, unless those
  * there, of whatever weights, had more of their CPU than those here.
@@ -19,15 +21,19 @@
 
 #define PACE_START (1ULL << 40)	/* far from 0, which is none */
 
-/* The CPU in a random slot of @cpu's LLC, -1 if that is @cpu. */
-static __always_inline s32 any_peer(s32 cpu, u32 llc)
+/* Another CPU of @cpu's LLC on whose track somebody waits, -1: found none. */
+static __always_inline s32 waiting_peer(s32 cpu, u32 llc)
 {
 	u32 nr_cpus = nr_cpus_of(llc);
-	s32 peer;
+	struct yard *yard = yard_of(llc);
+	s32 slot, peer;
 
-	if (nr_cpus < 2)
+	if (!yard || nr_cpus < 2)
 		return -1;
-	peer = cpu_in_slot(llc, bpf_get_prandom_u32() % nr_cpus);
+	slot = yard_next(yard, YARD_WAITING, nr_cpus, bpf_get_prandom_u32() % nr_cpus);
+	if (slot < 0)
+		return -1;
+	peer = cpu_in_slot(llc, slot);
 	return peer == cpu ? -1 : peer;
 }
 
@@ -47,20 +53,26 @@ static __always_inline s64 pace_ahead(struct cell *cell, const struct cell *othe
 	return ahead;
 }
 
-__noinline bool take_lagging(s32 cpu, u32 llc, u64 now)
+/* Takes whom it is the turn of, if that is not who ran until now on @cpu, with @deadline. */
+__noinline bool take_lagging(s32 cpu, u32 llc, u64 deadline, u64 now)
 {
-	s32 peer = any_peer(cpu, llc);
+	s32 peer = waiting_peer(cpu, llc);
 	struct cell *cell = cell_of(cpu), *other = cell_of(peer);
 	u64 slice = full_slice_ns();
+	struct task_struct *head;
 	u32 here, there;
 	s64 ahead;
 
 	if (peer < 0 || !cell || !other || cell_taken(peer))
 		return false;
-	ahead = pace_ahead(cell, other, LAG_MAX_SLICES * slice);
+	head = __COMPAT_scx_bpf_dsq_peek(track_dsq(peer));
 	here = nr_sharing(cpu);
 	there = nr_sharing(peer);
-	if (ahead < 0 || there <= here || (there == here + 1 && ahead <= (s64)(lag_slices() * slice)))
+	ahead = pace_ahead(cell, other, LAG_MAX_SLICES * slice);
+	if (!head || there <= here)
+		return false;
+	ahead += (deadline - cell->vclock_ns) - (head->scx.dsq_vtime - other->vclock_ns);
+	if (ahead < 0 || (there == here + 1 && ahead <= (s64)(lag_slices() * slice)))
 		return false;
 	if (pull(peer, cpu, now) != PULLED)
 		return false;

@@ -25,7 +25,7 @@
  *   ahead    how long a task would wait on a CPU
  *   grant    moves that the agent allows while no CPU idles
  *   group    threads that share a cache
- *   lag      fairness inside an LLC while no CPU idles
+ *   lag      turns inside an LLC while no CPU idles
  *   place    which CPU's track suits a task
  *   route    where a CPU looks for work
  *   rescue   what keeps anybody from waiting too long
@@ -140,7 +140,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	bool prev_wants = prev && (prev->scx.flags & SCX_TASK_QUEUED) && !is_stray(prev, cpu);
 	struct cell *cell = cell_of(cpu);
 	struct task_ctx *tctx = prev_wants ? task_ctx_of(prev) : NULL;
-	u64 now = scx_bpf_now();
+	u64 now = scx_bpf_now(), deadline = 0;
 	u32 llc = llc_of(cpu);
 	struct orders orders;
 	struct yard *yard;
@@ -155,28 +155,32 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 			scx_bpf_task_set_slice(prev, full_slice_ns());
 		return;
 	}
-	if (tctx) {
-		charge(prev, tctx);
-		group_charge(prev, tctx, cpu);
-	}
 	note_agent(now);
 	sweep(now);
 	read_orders(cpu, &orders, now);
+	if (tctx) {
+		charge(prev, tctx);
+		group_charge(prev, tctx, cpu);
+		deadline = deadline_of(prev, tctx, orders.slice_ns, whole_slice(tctx, orders.slice_ns));
+	}
 	renew_grants(cell, &orders);
 	count(orders.fresh ? STAT_FRESH : STAT_STALE);
 	if (take_emergency(cpu, now) || take_invited(cpu, now) || take_held(cpu, llc, now) || take_starved(cpu, cell, now))
 		return;
 	asked_away = made_way(cpu);
 	/* a slice ended: is there somebody elsewhere who had less? */
-	if (prev_wants && !asked_away && (take_fair(cpu, orders.fair_cpu, now) || take_lagging(cpu, llc, now)))
+	if (tctx && !asked_away && (take_fair(cpu, orders.fair_cpu, now) || take_lagging(cpu, llc, deadline, now)))
 		return;
-	if (take_head(prev, tctx, cell, cpu, llc, orders.slice_ns, asked_away && (cell->flags & CELL_AWAY), now))
+	if (take_head(cell, cpu, llc, asked_away && (cell->flags & CELL_AWAY) ? 0 : deadline, now))
 		return;
 	if (prev_wants && tctx && leaves_for_home(prev, tctx, cpu, now)) {
 		cell->declined = 0;
 		return;
 	}
 	if (prev_wants) {
+		if (!nr_waiting_hint(cpu))
+			/* who looks for a turn is not to look here */
+			yard_set(cpu, YARD_WAITING, false);
 		count_dispatch(STAT_KEPT, cpu, 0);
 		renew_slice(prev, tctx, cell, orders.slice_ns);
 		return;
@@ -255,7 +259,7 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 ||
 	    (cell->express_ns < full_slice_ns() && nr_express(llc) && can_preempt(cpu, now)))
 		scx_bpf_task_set_slice(p, 0);
-	if (nr || nr_express(llc) || (cell->flags & CELL_AWAY))
+	if (nr || nr_express(llc) || (cell->flags & CELL_AWAY) || somebody_waits(llc))
 		cut_slice(p);
 	age = track_age(cpu, now);
 	if (!nr || !age)

@@ -39,15 +39,13 @@ static __always_inline bool take_express(u32 llc, enum hallows_stat stat, u64 no
 
 /*
  * Two heads: the express track's, unless express work has had more than a
- * slice here while the own track waited, and the own track's. @swaps: somebody
- * came to change places with @prev.
+ * slice here while the own track waited, and the own track's. @deadline is that of
+ * the task that ran so far and may go on, 0: none may.
  */
-static __always_inline bool take_head(struct task_struct *prev, struct task_ctx *prev_ctx,
-				      struct cell *cell, s32 cpu, u32 llc, u64 slice, bool swaps, u64 now)
+static __always_inline bool take_head(struct cell *cell, s32 cpu, u32 llc, u64 deadline, u64 now)
 {
 	struct task_struct *head;
 	bool own = nr_waiting(cpu);
-	u64 deadline;
 
 	track_waits(cpu, own);
 	if (cell->express_ns < full_slice_ns() || !own)
@@ -55,9 +53,7 @@ static __always_inline bool take_head(struct task_struct *prev, struct task_ctx 
 			return true;
 	if (!own)
 		return false;
-	if (prev_ctx && !swaps) {
-		/* the task that ran so far goes on if its deadline is the earlier one */
-		deadline = deadline_of(prev, prev_ctx, slice, whole_slice(prev_ctx, slice));
+	if (deadline) {
 		head = __COMPAT_scx_bpf_dsq_peek(track_dsq(cpu));
 		if (head && time_before(deadline, head->scx.dsq_vtime))
 			return false;

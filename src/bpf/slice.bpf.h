@@ -7,7 +7,8 @@
  * dispatch. It sees that late, and a task may be bound to this very CPU. So the
  * tick ends what it finds too long: whoever comes to wait here waits no longer
  * than behind a usual slice that began when this one did, and a tick. So does who
- * waits on the express track, which the end of any slice of the LLC serves.
+ * waits on the express track, which the end of any slice of the LLC serves, or on
+ * the track of another CPU of the LLC: it may be its turn (lag.bpf.h).
  */
 #ifndef __HALLOWS_SLICE_BPF_H
 #define __HALLOWS_SLICE_BPF_H
@@ -29,12 +30,18 @@ static __always_inline u32 urgency(const struct cell *cell, struct task_struct *
 	return is_near(cell, deadline_of(p, tctx, slice, whole_slice(tctx, slice))) ? CELL_URGENT : 0;
 }
 
-/* @p, whose slice is over, was charged for it and runs on for another of @slice. */
+/*
+ * @p, whose slice is over, was charged for it and runs on for another of @slice. The clock
+ * follows it beyond that slice, which a tick ended late: else what it had more than the
+ * clock would be forgotten as soon as somebody comes to wait (rebase_vtime()).
+ */
 static __always_inline void renew_slice(struct task_struct *p, struct task_ctx *tctx, struct cell *cell,
 					u64 slice)
 {
+	u64 full = full_slice_ns();
+
 	if (tctx) {
-		advance_clock(cell, tctx, bounded(tctx->granted_ns, full_slice_ns(), SLICE_MAX_NS));
+		advance_clock(cell, tctx, bounded(tctx->granted_ns, full, SLICE_MAX_NS) + 2 * full);
 		tctx->granted_ns = slice;
 		cell->flags = (cell->flags & ~CELL_URGENT) | urgency(cell, p, tctx);
 	}

@@ -200,7 +200,7 @@ static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx)
 /*
  * The clock of a CPU follows the virtual time of whom it chose to run, a slice
  * at a time: one task far ahead must not wipe out the others' lags. @slice is a
- * usual one, or the long one for which it ran and others did not wait. Who came
+ * usual one, or what it ran on for while others did not wait. Who came
  * by the express track was not chosen by this clock.
  */
 static __always_inline void advance_clock(struct cell *cell, const struct task_ctx *tctx, u64 slice)

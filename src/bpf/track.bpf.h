@@ -213,6 +213,14 @@ static __always_inline u64 yard_fold(struct yard *yard, u32 nr_cpus)
 	return fold;
 }
 
+/* Does anybody wait on a track of @llc whom others may take? */
+static __always_inline bool somebody_waits(u32 llc)
+{
+	struct yard *yard = yard_of(llc);
+
+	return yard && yard_fold(yard, nr_cpus_of(llc));
+}
+
 /*
  * Queues @p on the track of @cpu, ordered on that CPU's clock; if that CPU is
  * offline, where @p is: the kernel asks about tasks of online CPUs only.

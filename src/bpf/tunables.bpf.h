@@ -26,7 +26,7 @@ struct tunables tunables __attribute__((aligned(64))) = {
 	.preempt_gap_ns = 500000,
 	.wait_max_ns = 4000000,
 	.starved_ns = 500000000,
-	.lag_slices = 2,
+	.lag_slices = 1,
 };
 
 static __always_inline u64 at_most(u64 value, u64 high)

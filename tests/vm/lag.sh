@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# what: three hogs on two CPUs take turns, without an agent
+# what: hogs that are more than CPUs take turns, without an agent
 # kernels: 6.18
 # cpus: 4
 # mode: vtime
@@ -14,5 +14,10 @@ sample 2
 finish hogs
 check "Jain's index of 6 hogs on 4 CPUs" "$(jain /tmp/hogs)" '>=' 0.99
 check "tasks taken from a CPU that lags, a second" "$(stat dispatch.lag)" '>' 0
+
+# Each waits in turn: whoever comes to the end of a slice looks where somebody does.
+load hogs hallows-load --json hogs 5 --for 500ms
+finish hogs
+check "Jain's index of 5 hogs on 4 CPUs in half a second" "$(jain /tmp/hogs)" '>=' 0.999
 stop
 clean_dmesg

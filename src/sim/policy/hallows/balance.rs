@@ -79,15 +79,30 @@ impl Hallows {
         self.pull(machine, cpu, from, "fair")
     }
 
-    /// The end of a slice: compares the service of the own tasks with that of a
-    /// random CPU of the LLC.
-    pub(super) fn take_lagging(&mut self, machine: &mut Machine, cpu: usize) -> Option<TaskId> {
-        let peer = machine.random_in_llc(cpu);
-        if peer == cpu || machine.cpus[peer].current.is_none() {
-            return None;
-        }
+    /// Another CPU of the LLC of `cpu` on whose track somebody waits.
+    fn waiting_peer(&self, machine: &mut Machine, cpu: usize) -> Option<usize> {
+        let cells = machine.map.llcs()[machine.llc(cpu)].cells.clone();
+        let from = machine.rng.usize(cells.clone());
+        self.waiting.next(&cells, from).filter(|peer| *peer != cpu)
+    }
+
+    /// The end of a slice of `prev`: takes whom it is the turn of, from one track of the LLC.
+    pub(super) fn take_lagging(
+        &mut self,
+        machine: &mut Machine,
+        cpu: usize,
+        prev: TaskId,
+        slice_ns: u64,
+    ) -> Option<TaskId> {
+        let peer = self.waiting_peer(machine, cpu)?;
         machine.search(Ring::Llc);
-        let ahead_ns = self.pace_ahead(cpu, peer);
+        let pace_ns = self.pace_ahead(cpu, peer);
+        let (head_ns, _) = self.tracks[peer].iter().next()?;
+        let beyond = |deadline_ns: u64, cpu: usize| {
+            deadline_ns.wrapping_sub(self.cells[cpu].vclock_ns) as i64
+        };
+        let deadline_ns = self.deadline_of(prev, slice_ns);
+        let ahead_ns = pace_ns + beyond(deadline_ns, cpu) - beyond(head_ns, peer);
         let (here, there) = (self.nr_sharing(cpu), self.nr_sharing(peer));
         let margin_ns = u64::from(self.params.lag_slices) * self.params.slice_ns;
         let turn = ahead_ns > margin_ns as i64 || there > here + 1;
@@ -122,8 +137,17 @@ impl Hallows {
             && self.nr_sharing(from) < self.nr_sharing(to) + HOME_GAP
     }
 
-    /// Takes the first task of the track of `from` that may come to `cpu`. It had
-    /// less than those here, and gets a slice of credit for that.
+    /// What a task that leaves `from` for `cpu` is owed there: what the tasks there had more
+    /// than those it shared with. CPUs of two LLCs don't know that; it is a slice there.
+    fn owed_ns(&self, machine: &Machine, from: usize, cpu: usize) -> u64 {
+        let (there_ns, here_ns) = (self.cells[from].pace_ns, self.cells[cpu].pace_ns);
+        match there_ns == 0 || here_ns == 0 || machine.llc(from) != machine.llc(cpu) {
+            true => self.params.slice_ns,
+            false => here_ns.wrapping_sub(there_ns),
+        }
+    }
+
+    /// Takes the first task of the track of `from` that may come to `cpu`.
     fn pull(
         &mut self,
         machine: &mut Machine,
@@ -138,8 +162,9 @@ impl Hallows {
         let task = self.tracks[from].take(at)?;
         self.track_since_ns[from] = machine.now_ns;
         self.count(decision);
+        let owed_ns = self.owed_ns(machine, from, cpu);
         let time = &mut self.tasks[task as usize];
-        time.vtime_ns = time.vtime_ns.wrapping_sub(self.params.slice_ns);
+        time.vtime_ns = time.vtime_ns.wrapping_sub(owed_ns);
         Some(task)
     }
 }

@@ -163,11 +163,11 @@ impl Policy for Hallows {
             return invited;
         }
         let asked_away = std::mem::take(&mut self.make_way[cpu]);
-        if prev.is_some() && !asked_away {
+        if let Some(prev) = prev.filter(|_| !asked_away) {
             // A slice ended: is there somebody elsewhere who had less?
             let found = self
                 .take_fair(machine, cpu, &orders)
-                .or_else(|| self.take_lagging(machine, cpu));
+                .or_else(|| self.take_lagging(machine, cpu, prev, orders.slice_ns));
             if found.is_some() {
                 return found;
             }
@@ -245,7 +245,7 @@ impl Policy for Hallows {
         {
             machine.preempt(cpu);
         }
-        if nr_queued > 0 || !self.express[llc].is_empty() {
+        if nr_queued > 0 || !self.express[llc].is_empty() || self.yard_fold(machine, cpu) != 0 {
             self.cut_slice(machine, cpu);
         }
         let age_ns = self.track_age(cpu, now_ns);

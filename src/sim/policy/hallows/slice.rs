@@ -30,7 +30,11 @@ impl Hallows {
         slice_ns: u64,
     ) {
         let granted_ns = self.tasks[task as usize].granted_ns;
-        self.advance_clock(cpu, task, granted_ns.max(self.params.slice_ns));
+        let full_ns = self.params.slice_ns;
+        self.advance_clock(cpu, task, granted_ns.max(full_ns) + 2 * full_ns);
+        if self.tracks[cpu].is_empty() {
+            self.waiting.set(cpu, false);
+        }
         self.tasks[task as usize].granted_ns = slice_ns;
         machine.task_mut(task).slice_ns = slice_ns;
     }
