@@ -116,8 +116,12 @@ mod tests {
     #[test]
     fn what_installs_libelf_is_built_without_libbpf() {
         let mut tree = Command::new(env!("CARGO"));
-        tree.args(["tree", "--locked", "--package", "xtask"])
-            .args(["--edges", "normal,build", "--prefix", "none"]);
+        tree.args(["tree", "--locked", "--package", "xtask"]).args([
+            "--edges",
+            "normal,build",
+            "--prefix",
+            "none",
+        ]);
         let crates = cmd::output(&mut tree).unwrap();
         assert!(crates.contains("hallows-load"), "{crates}");
         assert!(!crates.contains("libbpf"), "{crates}");
