@@ -135,47 +135,58 @@ fn program(line: &str, ran: &BTreeMap<u64, Function>) -> Option<Program> {
         .collect();
     dearest_first(&mut subprograms);
     Some(Program {
-        main: ran.get(main).cloned().unwrap_or_default(),
+        main: ran.get(main).cloned().unwrap_or_else(not_called),
         subprograms,
         is_callback: kind == STRUCT_OPS,
     })
+}
+
+/// A program that registered a timer, and whose function only ran then.
+fn not_called() -> Function {
+    Function {
+        name: "(not called)".into(),
+        is_bpf: true,
+        ..Function::default()
+    }
 }
 
 fn dearest_first(functions: &mut [Function]) {
     functions.sort_by_key(|it| std::cmp::Reverse(it.instructions));
 }
 
-/// Functions of sched_ext's whose names don't say so.
-const SCHED_EXT: [&str; 26] = [
+/// What names of sched_ext's functions contain.
+const SCHED_EXT: [&str; 3] = ["scx", "dsq", "sched_ext"];
+
+/// Functions of sched_ext's whose names don't say so, on Linux 6.16 to 7.x.
+const SCHED_EXT_TOO: [&str; 24] = [
+    "apply_task_slice_oob",
     "balance_one",
-    "clear_direct_dispatch",
+    "check_builtin_idle_enabled",
     "consume_dispatch_q",
-    "consume_remote_task",
-    "direct_dispatch",
+    "deferred_bal_cb_workfn",
+    "deferred_irq_workfn",
     "dispatch_dequeue",
     "dispatch_enqueue",
-    "dispatch_to_local_dsq",
     "do_enqueue_task",
-    "find_global_dsq",
-    "find_user_dsq",
-    "finish_dispatch",
     "flush_dispatch_buf",
+    "kf_cpu_valid",
     "kick_cpus_irq_workfn",
     "kick_one_cpu",
-    "mark_direct_dispatch",
-    "move_local_task_to_local_dsq",
-    "move_remote_task_to_local_dsq",
-    "nldsq_next_task",
+    "kick_sync_wait_bal_cb",
+    "ops_cpu_valid",
+    "ops_dequeue",
+    "pick_idle_cpu_from_online_nodes",
     "pick_idle_cpu_in_node",
     "process_ddsp_deferred_locals",
-    "run_deferred",
-    "schedule_deferred",
+    "refill_task_slice_dfl",
+    "rq_owned_post_enq",
+    "select_cpu_from_kfunc",
     "task_can_run_on_remote_rq",
-    "task_unlink_from_dsq",
-    "touch_core_sched",
+    "validate_node",
 ];
 
-/// Beginnings of names of what the kernel has for BPF programs.
+/// Beginnings of names of what the kernel has for BPF programs; a callback's
+/// trampoline is called `bpf__sched_ext_ops_NAME`.
 const BPF: [&str; 6] = [
     "bpf_",
     "__bpf_",
@@ -185,14 +196,17 @@ const BPF: [&str; 6] = [
     "percpu_array_map_",
 ];
 
+/// A security module's hooks, which are called with and without BPF programs.
+const HOOKS: &str = "bpf_lsm_";
+
 fn part(function: &Function) -> Part {
     let name = function.name.as_str();
+    let begins = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
     if function.is_bpf {
         Part::Programs
-    } else if BPF.iter().any(|start| name.starts_with(start)) {
-        // Also a callback's trampoline, bpf__sched_ext_ops_NAME.
+    } else if begins(&BPF) && !begins(&[HOOKS]) {
         Part::Bpf
-    } else if name.contains("scx") || SCHED_EXT.contains(&name) {
+    } else if SCHED_EXT.iter().any(|it| name.contains(it)) || SCHED_EXT_TOO.contains(&name) {
         Part::SchedExt
     } else {
         Part::Rest
@@ -201,7 +215,7 @@ fn part(function: &Function) -> Part {
 
 #[cfg(test)]
 mod tests {
-    use super::super::profile::functions;
+    use super::super::profile::{Function, functions};
     use super::super::symbols::Symbols;
     use super::{Bill, Part};
 
@@ -242,6 +256,32 @@ mod tests {
         assert_eq!(bill.total(), 138);
         let shared = bill.functions.iter().find(|it| it.name == "shared");
         assert_eq!(shared.map(|it| it.instructions), Some(24));
+    }
+
+    #[test]
+    fn what_a_timer_runs_is_a_programs_without_a_call() {
+        let bill = bill("100 1 1\n1100 6 1\n", "31 1000 1100\n").unwrap();
+        let [program] = bill.programs.as_slice() else {
+            panic!("{:?}", bill.programs)
+        };
+        assert_eq!(program.main.name, "(not called)");
+        assert_eq!((program.main.calls, program.instructions()), (0, 6));
+    }
+
+    #[test]
+    fn parts_go_by_names() {
+        let part = |name: &str| {
+            super::part(&Function {
+                name: name.into(),
+                ..Function::default()
+            })
+        };
+        assert_eq!(part("bpf__sched_ext_ops_tick"), Part::Bpf);
+        assert_eq!(part("scx_bpf_kick_cpu"), Part::SchedExt);
+        assert_eq!(part("find_user_dsq"), Part::SchedExt);
+        assert_eq!(part("ops_dequeue"), Part::SchedExt);
+        assert_eq!(part("bpf_lsm_file_open"), Part::Rest);
+        assert_eq!(part("try_to_wake_up"), Part::Rest);
     }
 
     #[test]

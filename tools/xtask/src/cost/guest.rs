@@ -132,3 +132,17 @@ fn file(host: &Path, guest: &str) -> GuestFile {
         guest: guest.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::bill;
+
+    #[test]
+    fn counts_and_what_the_guest_prints_make_a_bill() {
+        let output = "=== programs\r\n27 300\r\n=== symbols\r\n100 T __switch_to\r\n\
+            300 t bpf_prog_0123456789abcdef_x_tick [bpf]\r\n===\r\n";
+        let found = bill("100 5 2\n300 4 1\n", output).unwrap();
+        assert_eq!((found.switches, found.programs.len()), (2, 1));
+        assert!(bill("100 5 2\n", "=== symbols\n===\n").is_err());
+    }
+}

@@ -141,6 +141,12 @@ mod tests {
         for wrong in ["", "icount", "rr:1", "vtime:0", "vtime:1:2:3", "vtime:x"] {
             assert!(wrong.parse::<Mode>().is_err(), "{wrong}");
         }
+        let told =
+            Accel::Tcg(vtime(1000, 20)).args(Some("/p.so".as_ref()), 10, Some("/x".as_ref()));
+        assert!(
+            told.iter()
+                .any(|it| it == "/p.so,mhz=1000,quantum=20,freeze=10,profile=/x")
+        );
         assert!(Accel::Tcg(vtime(1000, 20)).check_cpus(129).is_err());
         assert!(Accel::Tcg(Mode::Rr).check_cpus(129).is_ok());
     }
