@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# One load under one scheduler, for `cargo xtask cost`: $LOAD, $SCHEDULER. What runs
-# between the marks is counted. Prints where the kernel's functions and the BPF
+# One load under one scheduler, for `cargo xtask cost`: $LOAD, $SCALE, $SCHEDULER. What
+# runs between the marks is counted. Prints where the kernel's functions and the BPF
 # programs' are, each after a line that begins with "===".
 
 STATE=/sys/kernel/sched_ext/state
@@ -21,7 +21,8 @@ done
 sleep 1
 cost mark
 # How many steps are a microsecond's is the same for all schedulers.
-scx_hallows bench --measure "$LOAD" --quick --per-us 200 >/tmp/figures || fail "$LOAD failed"
+# shellcheck disable=SC2086 # no word where the scale has no flag
+scx_hallows bench --measure "$LOAD" $SCALE --per-us 200 >/tmp/figures || fail "$LOAD failed"
 cost mark
 [ "$(cat $STATE)" = enabled ] || fail "it was ejected"
 echo "=== programs"

@@ -440,8 +440,7 @@ pub struct TcArgs {
 /// Boots 4 CPUs by the virtual clock for each scheduler and load, and counts the
 /// instructions of the kernel and of BPF programs, by function, from the load's start
 /// to its end. Prints what each program of the scheduler takes in a call, what all of
-/// them take in a switch, and the schedulers side by side. Two runs differ by about
-/// a hundredth.
+/// them take in a switch, and the schedulers side by side.
 #[derive(Args, Debug)]
 #[command(after_help = COST_HELP)]
 pub struct CostArgs {
@@ -453,9 +452,13 @@ pub struct CostArgs {
     #[arg(long, value_name = "SERIES|FILE", default_value = "6.18")]
     pub kernel: String,
 
-    /// The loads: tests of `cargo xtask bench`, half a second long (its --list)
+    /// The loads: tests of `cargo xtask bench` (its --list)
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_values = ["messaging-thread-socket", "futex-n", "mixed"], value_parser = test_names(), hide_possible_values = true)]
     pub load: Vec<String>,
+
+    /// How long each load runs: half a second, two, or five
+    #[arg(long, value_name = "quick|normal|full", default_value = "quick", value_parser = scale)]
+    pub scale: Scale,
 
     /// Print the N functions of the kernel that took most, too
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use hallows_load::suite::Scale;
 
 use super::bill::Bill;
 use super::profile;
@@ -38,6 +39,7 @@ const TIMEOUT: Duration = Duration::from_secs(3600);
 /// What all boots share.
 pub struct Guest {
     kernel: Kernel,
+    scale: Scale,
     files: Vec<GuestFile>,
     /// Where the counts are.
     profile: PathBuf,
@@ -48,9 +50,10 @@ impl Guest {
     ///
     /// # Errors
     /// When its helper can't be compiled.
-    pub fn new(kernel: Kernel, program: &Path, stage: &Path) -> Result<Self> {
+    pub fn new(kernel: Kernel, scale: Scale, program: &Path, stage: &Path) -> Result<Self> {
         Ok(Self {
             kernel,
+            scale,
             files: vec![
                 file(program, "vm/bin/scx_hallows"),
                 file(&helper(stage)?, "vm/bin/cost"),
@@ -74,6 +77,7 @@ impl Guest {
             files: [self.files.as_slice(), &[file(scheduler, at)]].concat(),
             env: vec![
                 ("LOAD".into(), load.into()),
+                ("SCALE".into(), flag(self.scale).into()),
                 ("SCHEDULER".into(), format!("/{at}")),
             ],
             script: SCRIPT.into(),
@@ -115,6 +119,15 @@ fn bill(counts: &str, output: &str) -> Result<Bill> {
     };
     let symbols = Symbols::parse(text("symbols")?)?;
     Bill::new(&profile::functions(counts, &symbols)?, text("programs")?)
+}
+
+/// What `scx_hallows bench` calls a scale.
+fn flag(scale: Scale) -> &'static str {
+    match scale {
+        Scale::Quick => "--quick",
+        Scale::Normal => "",
+        Scale::Full => "--full",
+    }
 }
 
 fn helper(stage: &Path) -> Result<PathBuf> {

@@ -34,15 +34,13 @@ pub fn command(args: &CostArgs) -> Result<u8> {
     setup::for_build()?;
     setup::for_vm()?;
     let kernel = Kernel::resolve(&args.kernel)?;
-    if std::env::var_os("TRIAL").is_none() {
-        build::release()?;
-    }
+    build::release()?;
     let stage = tempfile::tempdir().context("cannot make a temporary folder")?;
     // A copy, so that all boots are of the same build.
     let built = paths::target()?.join("release").join(PROGRAM);
     let program = stage.path().join(PROGRAM);
     fs::copy(&built, &program).with_context(|| format!("cannot copy {}", built.display()))?;
-    let guest = Guest::new(kernel, &program, stage.path())?;
+    let guest = Guest::new(kernel, args.scale, &program, stage.path())?;
     let mut schedulers: Vec<(&str, PathBuf)> = vec![(PROGRAM, program)];
     for peer in peers::named(&args.against) {
         schedulers.push((peer.name, peer.ensure(stage.path())?));
