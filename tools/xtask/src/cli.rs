@@ -470,7 +470,8 @@ A switch is one context switch of any CPU, be it from or to the idle task; a run
 to a task. Schedulers compare by what all their BPF programs take in one of these: each
 divides its work among callbacks in its own way. A BPF function that several programs call
 is loaded once for each, and counted where it ran. Instructions are counted and not their
-time: those that miss caches, or are locked, count like others.
+time: those that miss caches, or are locked, count like others. Two boots differ by up to 5 %
+a switch: docs/cost.md.
 
 Examples:
   cargo xtask cost
