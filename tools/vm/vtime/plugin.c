@@ -19,6 +19,8 @@
  *                         mhz: instructions a virtual microsecond; quantum: in
  *                         virtual microseconds; freeze: seconds by which time
  *                         jumps when the process was stopped and goes on.
+ *                         profile=FILE: where counts of the kernel's blocks go
+ *                         (profile.c); without it none are taken.
  *
  * Needs QEMU 9.1 to 10.x that exports its symbols, as Debian's does.
  */
@@ -53,7 +55,7 @@ __attribute__((constructor)) static void on_preload(void)
 	main_loop.tid = gettid();
 }
 
-static bool parse_options(int argc, char **argv, long *mhz, long *quantum_us, long *freeze_s)
+static bool parse_options(int argc, char **argv, long *mhz, long *quantum_us, long *freeze_s, const char **profile)
 {
 	for (int i = 0; i < argc; i++) {
 		if (!strncmp(argv[i], "mhz=", 4)) {
@@ -62,6 +64,8 @@ static bool parse_options(int argc, char **argv, long *mhz, long *quantum_us, lo
 			*quantum_us = atol(argv[i] + 8);
 		} else if (!strncmp(argv[i], "freeze=", 7)) {
 			*freeze_s = atol(argv[i] + 7);
+		} else if (!strncmp(argv[i], "profile=", 8)) {
+			*profile = argv[i] + 8;
 		} else {
 			fprintf(stderr, "vtime: unknown option %s\n", argv[i]);
 			return false;
@@ -77,14 +81,17 @@ static bool parse_options(int argc, char **argv, long *mhz, long *quantum_us, lo
 EXPORT int qemu_plugin_install(plugin_id id, const struct plugin_info *info, int argc, char **argv)
 {
 	long mhz = 1000, quantum_us = 20, freeze_s = 10;
+	const char *profile = NULL;
 
 	(void)info;
 	if (!preloaded) {
 		fprintf(stderr, "vtime: set LD_PRELOAD to this file as well\n");
 		return -1;
 	}
-	if (!parse_options(argc, argv, &mhz, &quantum_us, &freeze_s))
+	if (!parse_options(argc, argv, &mhz, &quantum_us, &freeze_s, &profile))
 		return -1;
+	if (profile)
+		start_profile(strdup(profile)); /* QEMU frees the arguments */
 	quantum_ns = quantum_us * 1000;
 	freeze_ns = freeze_s * 1000000000LL;
 	quantum_insns = quantum_us * mhz;

@@ -15,9 +15,11 @@
 #pragma weak qemu_plugin_register_vcpu_idle_cb
 #pragma weak qemu_plugin_register_vcpu_resume_cb
 #pragma weak qemu_plugin_register_vcpu_tb_trans_cb
+#pragma weak qemu_plugin_register_vcpu_tb_exec_cb
 #pragma weak qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu
 #pragma weak qemu_plugin_register_vcpu_tb_exec_cond_cb
 #pragma weak qemu_plugin_tb_n_insns
+#pragma weak qemu_plugin_tb_vaddr
 #pragma weak qemu_plugin_tb_get_insn
 #pragma weak qemu_plugin_insn_data
 #pragma weak qemu_plugin_scoreboard_new
@@ -43,12 +45,15 @@ void qemu_plugin_register_vcpu_init_cb(plugin_id id, vcpu_fn fn);
 void qemu_plugin_register_vcpu_idle_cb(plugin_id id, vcpu_fn fn);
 void qemu_plugin_register_vcpu_resume_cb(plugin_id id, vcpu_fn fn);
 void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, void (*fn)(plugin_id id, struct plugin_tb *tb));
+void qemu_plugin_register_vcpu_tb_exec_cb(struct plugin_tb *tb, void (*fn)(unsigned int vcpu, void *data), int flags,
+					  void *data);
 void qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(struct plugin_tb *tb, int op, struct plugin_u64 entry,
 						       uint64_t operand);
 void qemu_plugin_register_vcpu_tb_exec_cond_cb(struct plugin_tb *tb, void (*fn)(unsigned int vcpu, void *data),
 					       int flags, int cond, struct plugin_u64 entry, uint64_t operand,
 					       void *data);
 size_t qemu_plugin_tb_n_insns(const struct plugin_tb *tb);
+uint64_t qemu_plugin_tb_vaddr(const struct plugin_tb *tb);
 struct plugin_insn *qemu_plugin_tb_get_insn(const struct plugin_tb *tb, size_t index);
 size_t qemu_plugin_insn_data(const struct plugin_insn *insn, void *to, size_t len);
 struct plugin_scoreboard *qemu_plugin_scoreboard_new(size_t size);

@@ -75,6 +75,12 @@ void wake_vcpu(struct vcpu *vcpu);
 void release_arrived(void);
 void register_vcpu_callbacks(uint64_t id);
 
+/* profile.c. Counts nothing unless it is started. */
+struct plugin_tb;
+extern const char *profile_file;	/* where the counts go; NULL: nowhere */
+void start_profile(const char *file);
+void profile_block(struct plugin_tb *tb);
+
 /* main_loop.c. With the lock. */
 bool main_loop_quiet(void);
 void run_main_loop(void);

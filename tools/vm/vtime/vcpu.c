@@ -104,6 +104,8 @@ static void on_translate(plugin_id id, struct plugin_tb *tb)
 	qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, INLINE_ADD, count, cost);
 	qemu_plugin_register_vcpu_tb_exec_cond_cb(tb, on_quantum_end, FLAGS_NO_REGS, COND_GE, count, quantum_insns,
 						  NULL);
+	if (profile_file)
+		profile_block(tb);
 }
 
 static void on_vcpu_init(plugin_id id, unsigned int index)

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use hallows_load::suite::{Scale, TESTS};
 
 use crate::lab::machine::Shape;
-use crate::lab::peers::{PEERS, Peer};
+use crate::lab::peers::{self, PEERS, Peer};
 use crate::vm::accel::Mode;
 use crate::vm::initramfs::GuestFile;
 
@@ -32,6 +32,7 @@ pub enum Task {
     Pgo(PgoArgs),
     Dist(DistArgs),
     Tc(TcArgs),
+    Cost(CostArgs),
     /// Print who writes which cache line of the BPF half's memory, by the tags in its
     /// source; exit with 1 if two owners share one
     Owners,
@@ -355,8 +356,7 @@ pub struct BenchArgs {
 impl BenchArgs {
     /// The peers that were named, in the order of the list.
     pub fn peers(&self) -> Vec<&'static Peer> {
-        let named = |peer: &&Peer| self.against.iter().any(|it| it == "all" || it == peer.name);
-        PEERS.iter().filter(named).collect()
+        peers::named(&self.against)
     }
 }
 
@@ -434,6 +434,48 @@ pub struct TcArgs {
     #[arg(long, value_name = "CPU", default_value_t = 0)]
     pub cpu: u32,
 }
+
+/// Count what a context switch costs the kernel under scx_hallows and other schedulers
+///
+/// Boots 4 CPUs by the virtual clock for each scheduler and load, and counts the
+/// instructions of the kernel and of BPF programs, by function, from the load's start
+/// to its end. Prints what each program of the scheduler takes in a call, what all of
+/// them take in a switch, and the schedulers side by side.
+#[derive(Args, Debug)]
+#[command(after_help = COST_HELP)]
+pub struct CostArgs {
+    /// The other schedulers: all, none, or names (`cargo xtask bench --list`)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "scx_bpfland", value_parser = peer_names(), hide_possible_values = true)]
+    pub against: Vec<String>,
+
+    /// The kernel, as `cargo xtask vm` names it
+    #[arg(long, value_name = "SERIES|FILE", default_value = "6.18")]
+    pub kernel: String,
+
+    /// The loads: tests of `cargo xtask bench` (its --list)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_values = ["messaging-thread-socket", "futex-n", "mixed"], value_parser = test_names(), hide_possible_values = true)]
+    pub load: Vec<String>,
+
+    /// How long each load runs: half a second, two, or five
+    #[arg(long, value_name = "quick|normal|full", default_value = "quick", value_parser = scale)]
+    pub scale: Scale,
+
+    /// Print the N functions of the kernel that took most, too
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub symbols: usize,
+}
+
+const COST_HELP: &str = "\
+A switch is one context switch of any CPU, be it from or to the idle task; a run is one
+to a task. Schedulers compare by what all their BPF programs take in one of these: each
+divides its work among callbacks in its own way. A BPF function that several programs call
+is loaded once for each, and counted where it ran. Instructions are counted and not their
+time: those that miss caches, or are locked, count like others. Two boots differ by up to 5 %
+a switch: docs/cost.md.
+
+Examples:
+  cargo xtask cost
+  cargo xtask cost --against none --load futex-n --symbols 40";
 
 /// Where `cargo xtask install` puts things, and `uninstall` looks for them
 ///

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask`: sets a machine up, shows the scheduler, boots test VMs, runs
 //! every test, tests for hours, tests the tests, measures beside others, builds along
-//! profiles, counts and times decisions, says who writes what, installs, makes packages.
+//! profiles, counts and times decisions, counts those of others, says who writes what,
+//! installs, makes packages.
 
 mod built;
 mod cli;
 mod cmd;
+mod cost;
 mod install;
 mod interrupt;
 mod lab;
@@ -55,6 +57,7 @@ fn perform(task: Task) -> Result<u8> {
         Task::Dist(args) => pgo::dist(&args),
         Task::Owners => owners::command(),
         Task::Tc(args) => tc::command(&args),
+        Task::Cost(args) => cost::command(&args),
         Task::Install(args) => install::command(&args),
         Task::Package(args) => package::command(&args),
         Task::Uninstall(args) => install::uninstall(&args),

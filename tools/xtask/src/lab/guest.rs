@@ -46,6 +46,7 @@ pub fn round(
         freeze_s: vm::freeze::USUAL_S,
         systemd: false,
         dmesg: None,
+        profile: None,
         retries: 1,
     };
     let outcome = vm::run(&spec, Output::Capture)?;

@@ -40,6 +40,12 @@ pub const PEERS: [Peer; 9] = [
     peer("scx_rustland", "1.1.4"),
 ];
 
+/// Those that were named, in the order of the list; `all` names all.
+pub fn named(names: &[String]) -> Vec<&'static Peer> {
+    let named = |peer: &&Peer| names.iter().any(|it| it == "all" || it == peer.name);
+    PEERS.iter().filter(named).collect()
+}
+
 impl Peer {
     /// Its program, built when the cache has none. One that does not build is a
     /// program in `stage` that says so and fails, for the report to tell.

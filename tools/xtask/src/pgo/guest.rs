@@ -82,6 +82,7 @@ fn run(script: &str, kernel: &str, files: &[GuestFile]) -> Result<Vec<Section>> 
         freeze_s: vm::freeze::USUAL_S,
         systemd: false,
         dmesg: None,
+        profile: None,
         retries: 2,
     };
     let outcome = vm::run(&spec, Output::Capture)?;

@@ -286,6 +286,7 @@ impl Run {
             // on the first line, so that the shell's line numbers are the file's.
             script: format!("exec 2>&1; {}", scenario.script),
             dmesg: None,
+            profile: None,
             retries: RETRIES,
         })
     }

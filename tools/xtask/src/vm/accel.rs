@@ -96,8 +96,8 @@ impl Accel {
     }
 
     /// QEMU's arguments; `plugin` is the file of the virtual clock, which jumps by
-    /// `freeze_s` when it was stopped.
-    pub fn args(self, plugin: Option<&Path>, freeze_s: u32) -> Vec<String> {
+    /// `freeze_s` when it was stopped, and counts into `profile`.
+    pub fn args(self, plugin: Option<&Path>, freeze_s: u32, profile: Option<&Path>) -> Vec<String> {
         // With the vendor that emulated CPUs have by default, AMD, Linux sees
         // neither LLCs nor SMT; CPUID leaf 0x1f, which level=0xd hides, makes
         // QEMU 10 and 11 abort when there are dies. What la57 and pku add to a
@@ -111,9 +111,11 @@ impl Accel {
         let mut args = ["-accel", accel, "-cpu", cpu].map(str::to_owned).to_vec();
         if let (Self::Tcg(Mode::Vtime { mhz, quantum_us }), Some(plugin)) = (self, plugin) {
             args.push("-plugin".into());
+            let profile = profile.map(|file| format!(",profile={}", file.display()));
             args.push(format!(
-                "{},mhz={mhz},quantum={quantum_us},freeze={freeze_s}",
-                plugin.display()
+                "{},mhz={mhz},quantum={quantum_us},freeze={freeze_s}{}",
+                plugin.display(),
+                profile.unwrap_or_default()
             ));
         }
         args
@@ -139,6 +141,12 @@ mod tests {
         for wrong in ["", "icount", "rr:1", "vtime:0", "vtime:1:2:3", "vtime:x"] {
             assert!(wrong.parse::<Mode>().is_err(), "{wrong}");
         }
+        let told =
+            Accel::Tcg(vtime(1000, 20)).args(Some("/p.so".as_ref()), 10, Some("/x".as_ref()));
+        assert!(
+            told.iter()
+                .any(|it| it == "/p.so,mhz=1000,quantum=20,freeze=10,profile=/x")
+        );
         assert!(Accel::Tcg(vtime(1000, 20)).check_cpus(129).is_err());
         assert!(Accel::Tcg(Mode::Rr).check_cpus(129).is_ok());
     }

@@ -55,6 +55,9 @@ pub struct VmSpec {
     pub script: String,
     /// Where the kernel log goes when the script has ended.
     pub dmesg: Option<PathBuf>,
+    /// Where to write how often the kernel's code was executed (`tools/vm/vtime/profile.c`);
+    /// only the virtual clock can tell.
+    pub profile: Option<PathBuf>,
     /// How often to boot again when the VM itself died.
     pub retries: u32,
 }
@@ -141,6 +144,7 @@ pub fn command(args: VmArgs) -> Result<u8> {
         env: args.env,
         script: args.script.join(" "),
         dmesg: args.dmesg,
+        profile: None,
         retries: args.retry,
     };
     if spec.kernel.config.is_none() {

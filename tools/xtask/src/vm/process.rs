@@ -91,7 +91,10 @@ fn command(spec: &VmSpec, work: &Path) -> Result<Command> {
     };
     let mut command = qemu.command();
     command
-        .args(spec.accel.args(plugin.as_deref(), spec.freeze_s))
+        .args(
+            spec.accel
+                .args(plugin.as_deref(), spec.freeze_s, spec.profile.as_deref()),
+        )
         .args(spec.topology.args(spec.mem_mib));
     command
         .arg("-kernel")

@@ -12,13 +12,14 @@ use crate::cmd;
 use crate::paths;
 
 /// The files by name, and their text.
-const SOURCES: [(&str, &str); 9] = [
+const SOURCES: [(&str, &str); 10] = [
     ("plugin.c", include_str!("../../../vm/vtime/plugin.c")),
     ("vcpu.c", include_str!("../../../vm/vtime/vcpu.c")),
     ("halt.c", include_str!("../../../vm/vtime/halt.c")),
     ("main_loop.c", include_str!("../../../vm/vtime/main_loop.c")),
     ("clock.c", include_str!("../../../vm/vtime/clock.c")),
     ("lock.c", include_str!("../../../vm/vtime/lock.c")),
+    ("profile.c", include_str!("../../../vm/vtime/profile.c")),
     ("state.h", include_str!("../../../vm/vtime/state.h")),
     ("cost.h", include_str!("../../../vm/vtime/cost.h")),
     ("qemu.h", include_str!("../../../vm/vtime/qemu.h")),
