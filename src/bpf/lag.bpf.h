@@ -25,12 +25,11 @@
 static __always_inline s32 waiting_peer(s32 cpu, u32 llc)
 {
 	u32 nr_cpus = nr_cpus_of(llc);
-	struct yard *yard = yard_of(llc);
 	s32 slot, peer;
 
-	if (!yard || nr_cpus < 2)
+	if (nr_cpus < 2)
 		return -1;
-	slot = yard_next(yard, YARD_WAITING, nr_cpus, bpf_get_prandom_u32() % nr_cpus);
+	slot = yard_next(llc, YARD_WAITING, bpf_get_prandom_u32() % nr_cpus);
 	if (slot < 0)
 		return -1;
 	peer = cpu_in_slot(llc, slot);

@@ -164,7 +164,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 		deadline = deadline_of(prev, tctx, orders.slice_ns, whole_slice(tctx, orders.slice_ns));
 	}
 	renew_grants(cell, &orders);
-	count(orders.fresh ? STAT_FRESH : STAT_STALE);
+	count_on(cpu, orders.fresh ? STAT_FRESH : STAT_STALE);
 	if (take_emergency(cpu, now) || take_invited(cpu, now) || take_held(cpu, llc, now) || take_starved(cpu, cell, now))
 		return;
 	asked_away = made_way(cpu);
@@ -194,7 +194,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	count(STAT_NONE);
 	yard = yard_of(llc);
 	if (yard)
-		cell->declined = yard_fold(yard, nr_cpus_of(llc));
+		cell->declined = yard_fold(yard, YARD_WAITING, nr_cpus_of(llc));
 }
 
 void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
@@ -320,7 +320,7 @@ void BPF_STRUCT_OPS(hallows_update_idle, s32 cpu, bool idle)
 	cell->pace_ns = 0;
 	cell->idle_since_ns = now;
 	cell_sample(cell, nr_waiting(cpu), now);
-	if (cell->nr_queued || nr_express(llc) || (yard_fold(yard, nr_cpus_of(llc)) & ~cell->declined))
+	if (cell->nr_queued || nr_express(llc) || (yard_fold(yard, YARD_WAITING, nr_cpus_of(llc)) & ~cell->declined))
 		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
 }
 

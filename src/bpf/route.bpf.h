@@ -94,16 +94,15 @@ static __always_inline bool take_aged(s32 cpu, s32 from, enum hallows_stat stat,
  */
 __noinline bool take_held(s32 cpu, u32 llc, u64 now)
 {
-	const volatile struct llc_place *home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
 	struct yard *yard = yard_of(llc);
 	s32 slot, from, first = -1;
 	u32 at = 0, i;
 	u64 age;
 
-	if (!home || !yard)
+	if (!yard || !yard_fold(yard, YARD_HELD, nr_cpus_of(llc)))
 		return false;
 	bpf_for(i, 0, MAX_SCAN_K) {
-		slot = yard_next(yard, YARD_HELD, home->nr_cpus, at);
+		slot = yard_next(llc, YARD_HELD, at);
 		if (slot < 0 || slot == first)
 			break;
 		if (first < 0)
@@ -147,18 +146,16 @@ static __always_inline bool worth_taking(s32 from)
  */
 __noinline bool take_peer(s32 cpu, u32 llc, u32 scan_k, u64 now)
 {
-	const volatile struct llc_place *home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
-	struct yard *yard = yard_of(llc);
+	u32 nr_cpus = nr_cpus_of(llc), at, i;
 	s32 slot, from, first = -1;
-	u32 at, i;
 
-	if (!home || !yard || !home->nr_cpus)
+	if (!nr_cpus)
 		return false;
-	at = bpf_get_prandom_u32() % home->nr_cpus;
+	at = bpf_get_prandom_u32() % nr_cpus;
 	bpf_for(i, 0, MAX_SCAN_K) {
 		if (i >= scan_k)
 			break;
-		slot = yard_next(yard, YARD_WAITING, home->nr_cpus, at);
+		slot = yard_next(llc, YARD_WAITING, at);
 		if (slot < 0 || slot == first)
 			break;
 		if (first < 0)
@@ -237,16 +234,15 @@ __noinline bool take_far_express(s32 cpu, u32 llc, u64 now)
 /* The first waiting track of @llc after @from whose wait pays for the way. */
 __noinline bool take_far(s32 cpu, u32 llc, u64 now)
 {
-	const volatile struct llc_place *home = ARRAY_ELEM_PTR(llc_places, llc, MAX_LLCS);
-	struct yard *yard = yard_of(llc);
+	u32 nr_cpus = nr_cpus_of(llc);
 	s32 slot, from;
 	u64 age;
 
-	if (!home || !yard || !home->nr_cpus)
+	if (!nr_cpus)
 		return false;
 	if (take_far_express(cpu, llc, now))
 		return true;
-	slot = yard_next(yard, YARD_WAITING, home->nr_cpus, bpf_get_prandom_u32() % home->nr_cpus);
+	slot = yard_next(llc, YARD_WAITING, bpf_get_prandom_u32() % nr_cpus);
 	if (slot < 0)
 		return false;
 	from = cpu_in_slot(llc, slot);

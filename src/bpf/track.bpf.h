@@ -170,14 +170,28 @@ static __always_inline void yard_set(s32 cpu, enum yard_bits bits, bool on)
 		__sync_fetch_and_and(word, ~bit);
 }
 
-/* The first set bit at or after @from, going round; -1 if there is none. */
-static __always_inline s32 yard_next(struct yard *yard, enum yard_bits bits, u32 nr_cpus, u32 from)
+/*
+ * The slot of the first CPU of @llc at or after @from, going round, whose bit is set; -1 if
+ * there is none. Its own program to the verifier, as many look for one.
+ */
+__noinline s32 yard_next(u32 llc, enum yard_bits bits, u32 from)
 {
-	u32 nr_words = (nr_cpus + 63) / 64, i, at;
+	u32 nr_cpus = nr_cpus_of(llc), nr_words = (nr_cpus + 63) / 64, i, at;
+	struct yard *yard = yard_of(llc);
 	u64 *word, set;
 
+	if (!yard)
+		return -1;
 	if (from >= nr_cpus)
 		from = 0;
+	if (nr_words < 2) {
+		set = yard->waiting[0];
+		if (bits == YARD_HELD)
+			set = yard->held[0];
+		if (set >> from)
+			set = set >> from << from;
+		return set ? __builtin_ctzll(set) : -1;
+	}
 	/* the first word is met twice: its high part first, its low part last */
 	bpf_for(i, 0, CPU_WORDS + 1) {
 		if (i > nr_words)
@@ -197,16 +211,18 @@ static __always_inline s32 yard_next(struct yard *yard, enum yard_bits bits, u32
 	return -1;
 }
 
-/* All waiting bits in one word; beyond 64 CPUs they overlap. */
-static __always_inline u64 yard_fold(struct yard *yard, u32 nr_cpus)
+/* All of these bits in one word; beyond 64 CPUs they overlap. */
+static __always_inline u64 yard_fold(struct yard *yard, enum yard_bits bits, u32 nr_cpus)
 {
+	u64 *word = yard_word(yard, bits, 0), fold = word ? *word : 0;
 	u32 nr_words = (nr_cpus + 63) / 64, i;
-	u64 fold = yard->waiting[0], *word;
 
+	if (nr_words < 2)
+		return fold;
 	bpf_for(i, 1, CPU_WORDS) {
 		if (i >= nr_words)
 			break;
-		word = yard_word(yard, YARD_WAITING, i * 64);
+		word = yard_word(yard, bits, i * 64);
 		if (word)
 			fold |= *word;
 	}
@@ -218,7 +234,7 @@ static __always_inline bool somebody_waits(u32 llc)
 {
 	struct yard *yard = yard_of(llc);
 
-	return yard && yard_fold(yard, nr_cpus_of(llc));
+	return yard && yard_fold(yard, YARD_WAITING, nr_cpus_of(llc));
 }
 
 /*
