@@ -334,8 +334,8 @@ pub static KEYS: &[Key] = &[
         name: "lag_slices",
         group: MOVES,
         unit: "SLICES",
-        doc: "Time slices by which the tasks of a CPU must be ahead of those of another in the \
-              LLC for it to pull one of them.",
+        doc: "Time slices by which the task that ran on a CPU must be ahead of one that waits on \
+              another in the LLC for it to be that one's turn.",
         // Nobody is owed more than eight.
         kind: Kind::Count {
             low: 1,

@@ -53,6 +53,8 @@ impl Tool {
             .arg("--root")
             .arg(&folder)
             .arg(name)
+            // It runs for seconds, and would be compiled for minutes.
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
             .current_dir(paths::cache()?);
         cmd::output(&mut install)
             .with_context(|| format!("no {name}: cargo install --locked {name}"))?;
