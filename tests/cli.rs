@@ -90,7 +90,7 @@ fn help_tells_every_default() {
         ("--kappa <FACTOR>", "1"),
         ("--hysteresis-us <US>", "30"),
         ("--wait-max-us <US>", "4000"),
-        ("--lag-slices <SLICES>", "2"),
+        ("--lag-slices <SLICES>", "1"),
         ("--price <HOW>", "learn"),
         ("--price-us <US,US,US,US>", "auto"),
         ("--affinity <SWITCH>", "on"),

@@ -57,7 +57,7 @@ pub struct Params {
     pub hysteresis_ns: u64,
     /// Wait after which a task is moved whatever the move costs.
     pub wait_max_ns: u64,
-    /// Slices by which a CPU of the same LLC may lag and be left alone.
+    /// Slices by which who waits on another CPU of the LLC may lag and be left there.
     pub lag_slices: u32,
     /// Prices of moves follow what they are seen to cost.
     pub price_learn: bool,

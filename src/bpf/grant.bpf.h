@@ -113,8 +113,8 @@ static __always_inline s32 pullable(const struct task_struct *p, const struct ta
 }
 
 /*
- * What a task that leaves @from for @cpu is owed there: what the tasks here had more than
- * those it shared with. CPUs of two LLCs don't know that of each other; it is a slice there.
+ * What a task that comes from @from to @cpu is owed: what the tasks of @cpu had more than those
+ * of @from. CPUs of two LLCs don't know that of each other; it is a slice then.
  */
 static __always_inline s64 owed_ns(s32 from, s32 cpu)
 {

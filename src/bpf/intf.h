@@ -144,7 +144,7 @@ struct OWNER("agent") tunables {
 	u64 preempt_gap_ns;	/* shortest time between two preemptions of hogs on a CPU */
 	u64 wait_max_ns;	/* what waited longer is moved whatever the move costs */
 	u64 starved_ns;		/* what waited longer on a busy CPU's own track jumps its queue */
-	u64 lag_slices;		/* a peer that is no more slices behind is left alone */
+	u64 lag_slices;		/* who waits on another CPU and is no more slices behind waits on */
 	u64 long_slice_ns;	/* longest slice that a signal may ask for */
 };
 

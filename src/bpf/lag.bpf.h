@@ -4,14 +4,14 @@
  *
  * Three hogs on two CPUs: nobody steals, since nobody idles, and one of them has
  * a CPU for itself. So at the end of a slice a CPU looks at one track on which
- * somebody waits, and takes the first of it whose turn it is: who lags behind the
- * task that ran here by more than lag_slices() slices, and comes from where more share
- * a CPU. Deadlines of two CPUs are on two clocks. What makes them comparable is the
+ * somebody waits. If its first lags behind the task that ran here by more than
+ * lag_slices() slices, and more share that CPU than this one, it comes over, or
+ * the first after it that may. Deadlines of two CPUs are on two clocks. What makes them comparable is the
  * virtual service that each CPU counts of its tasks (@pace_ns): a clock that all
  * in the LLC share.
  *
- * Two tasks more are not a matter of turns: one comes over at once, unless those
- * there, of whatever weights, had more of their CPU than those here.
+ * Two tasks more are not a matter of turns: one comes over at once, unless by its
+ * weight the first there had more than who ran here.
  *
  * A pace is compared, never used as a key: it may jump to stay comparable. Who
  * idled has none, and takes that of the peer.
@@ -21,19 +21,28 @@
 
 #define PACE_START (1ULL << 40)	/* far from 0, which is none */
 
-/* Another CPU of @cpu's LLC on whose track somebody waits, -1: found none. */
+/*
+ * Another CPU of @llc on whose track somebody waits, -1: found none. A bit may be stale, so
+ * it looks at a few.
+ */
 static __always_inline s32 waiting_peer(s32 cpu, u32 llc)
 {
-	u32 nr_cpus = nr_cpus_of(llc);
+	u32 nr_cpus = nr_cpus_of(llc), at, i;
 	s32 slot, peer;
 
 	if (nr_cpus < 2)
 		return -1;
-	slot = yard_next(llc, YARD_WAITING, bpf_get_prandom_u32() % nr_cpus);
-	if (slot < 0)
-		return -1;
-	peer = cpu_in_slot(llc, slot);
-	return peer == cpu ? -1 : peer;
+	at = bpf_get_prandom_u32() % nr_cpus;
+	bpf_for(i, 0, DEFAULT_SCAN_K) {
+		slot = yard_next(llc, YARD_WAITING, at);
+		if (slot < 0)
+			break;
+		at = slot + 1;
+		peer = cpu_in_slot(llc, slot);
+		if (peer >= 0 && peer != cpu && !cell_taken(peer) && nr_waiting(peer))
+			return peer;
+	}
+	return -1;
 }
 
 /* By how much @cell, which gets a pace if it has none, is ahead of @other. */
@@ -52,23 +61,30 @@ static __always_inline s64 pace_ahead(struct cell *cell, const struct cell *othe
 	return ahead;
 }
 
-/* Takes whom it is the turn of, if that is not who ran until now on @cpu, with @deadline. */
+/*
+ * Takes whom it is the turn of, if that is not who ran until now on @cpu, with @deadline.
+ * A pace begins with a look at any peer: what is gained on it counts from then on.
+ */
 __noinline bool take_lagging(s32 cpu, u32 llc, u64 deadline, u64 now)
 {
-	s32 peer = waiting_peer(cpu, llc);
-	struct cell *cell = cell_of(cpu), *other = cell_of(peer);
+	s32 peer = waiting_peer(cpu, llc), at = peer < 0 ? any_cpu_of(llc) : peer;
+	struct cell *cell = cell_of(cpu), *other = cell_of(at);
 	u64 slice = full_slice_ns();
 	struct task_struct *head;
 	u32 here, there;
 	s64 ahead;
 
-	if (peer < 0 || !cell || !other || cell_taken(peer))
+	if (!cell || !other || at == cpu || (peer < 0 && cell->pace_ns))
 		return false;
-	head = __COMPAT_scx_bpf_dsq_peek(track_dsq(peer));
+	ahead = pace_ahead(cell, other, LAG_MAX_SLICES * slice);
+	if (peer < 0)
+		return false;
 	here = nr_sharing(cpu);
 	there = nr_sharing(peer);
-	ahead = pace_ahead(cell, other, LAG_MAX_SLICES * slice);
-	if (!head || there <= here)
+	if (there <= here)
+		return false;
+	head = __COMPAT_scx_bpf_dsq_peek(track_dsq(peer));
+	if (!head)
 		return false;
 	ahead += (deadline - cell->vclock_ns) - (head->scx.dsq_vtime - other->vclock_ns);
 	if (ahead < 0 || (there == here + 1 && ahead <= (s64)(lag_slices() * slice)))

@@ -8,7 +8,8 @@
  * tick ends what it finds too long: whoever comes to wait here waits no longer
  * than behind a usual slice that began when this one did, and a tick. So does who
  * waits on the express track, which the end of any slice of the LLC serves, or on
- * the track of another CPU of the LLC: it may be its turn (lag.bpf.h).
+ * the track of another CPU of the LLC: it may be its turn (lag.bpf.h). A bit of the
+ * yard says so, which is a hint: a stale one costs slices of the usual length.
  */
 #ifndef __HALLOWS_SLICE_BPF_H
 #define __HALLOWS_SLICE_BPF_H

@@ -11,8 +11,8 @@
  * the insertion that ops.enqueue() asks for happens after it returns, under the
  * lock of the task's CPU: a thief can't tell an empty track from one about to be
  * filled. A stale bit costs a thief one look at the queue's length. The owner
- * can still clear a bit too early when another CPU queues on its track; that
- * CPU kicks it afterwards, and its tick sets the bit again.
+ * can still clear a bit too early when another CPU queues on its track: if it idles
+ * that CPU kicks it afterwards, and if it is busy its tick sets the bit again.
  */
 #ifndef __HALLOWS_TRACK_BPF_H
 #define __HALLOWS_TRACK_BPF_H

@@ -86,7 +86,7 @@ static __always_inline u64 starved_ns(void)
 	return bounded(tunables.starved_ns, STARVED_LEAST_NS, limit);
 }
 
-/* A peer that is no more slices behind is left alone. */
+/* Who waits on another CPU of the LLC and is no more slices behind is left there. */
 static __always_inline u64 lag_slices(void)
 {
 	return bounded(tunables.lag_slices, 1, LAG_MAX_SLICES - 1);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Balance while no CPU is idle (`grant.bpf.h` and `lag.bpf.h`): moves that the
-//! agent granted, and pulls from CPUs that lag within the LLC.
+//! agent granted, and turns within the LLC.
 
-use super::signal::Obeyed;
+use super::signal::{DEFAULT_SCAN_K, Obeyed};
 use super::{Hallows, Ring};
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
@@ -79,11 +79,20 @@ impl Hallows {
         self.pull(machine, cpu, from, "fair")
     }
 
-    /// Another CPU of the LLC of `cpu` on whose track somebody waits.
+    /// Another CPU of the LLC of `cpu` on whose track somebody waits. A bit may be stale, so
+    /// it looks at a few.
     fn waiting_peer(&self, machine: &mut Machine, cpu: usize) -> Option<usize> {
         let cells = machine.map.llcs()[machine.llc(cpu)].cells.clone();
-        let from = machine.rng.usize(cells.clone());
-        self.waiting.next(&cells, from).filter(|peer| *peer != cpu)
+        let mut at = machine.rng.usize(cells.clone());
+        for _ in 0..DEFAULT_SCAN_K {
+            let peer = self.waiting.next(&cells, at)?;
+            let taken = machine.cpus[peer].current.is_none();
+            if peer != cpu && !taken && !self.tracks[peer].is_empty() {
+                return Some(peer);
+            }
+            at = peer + 1;
+        }
+        None
     }
 
     /// The end of a slice of `prev`: takes whom it is the turn of, from one track of the LLC.
@@ -94,7 +103,14 @@ impl Hallows {
         prev: TaskId,
         slice_ns: u64,
     ) -> Option<TaskId> {
-        let peer = self.waiting_peer(machine, cpu)?;
+        let Some(peer) = self.waiting_peer(machine, cpu) else {
+            // A pace begins with a look at any peer.
+            let any = machine.random_in_llc(cpu);
+            if any != cpu && self.cells[cpu].pace_ns == 0 {
+                self.pace_ahead(cpu, any);
+            }
+            return None;
+        };
         machine.search(Ring::Llc);
         let pace_ns = self.pace_ahead(cpu, peer);
         let (head_ns, _) = self.tracks[peer].iter().next()?;
@@ -137,8 +153,8 @@ impl Hallows {
             && self.nr_sharing(from) < self.nr_sharing(to) + HOME_GAP
     }
 
-    /// What a task that leaves `from` for `cpu` is owed there: what the tasks there had more
-    /// than those it shared with. CPUs of two LLCs don't know that; it is a slice there.
+    /// What a task that comes from `from` to `cpu` is owed: what the tasks of `cpu` had more
+    /// than those of `from`. CPUs of two LLCs don't know that; it is a slice then.
     fn owed_ns(&self, machine: &Machine, from: usize, cpu: usize) -> u64 {
         let (there_ns, here_ns) = (self.cells[from].pace_ns, self.cells[cpu].pace_ns);
         match there_ns == 0 || here_ns == 0 || machine.llc(from) != machine.llc(cpu) {

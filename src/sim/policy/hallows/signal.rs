@@ -9,7 +9,7 @@ use crate::agent::matching::Grant;
 use crate::sim::engine::events::Event;
 use crate::sim::engine::machine::Machine;
 
-const DEFAULT_SCAN_K: u8 = 4;
+pub const DEFAULT_SCAN_K: u8 = 4;
 pub const MAX_SCAN_K: u8 = 16;
 
 /// `struct signal`.
