@@ -6,6 +6,7 @@
  *   cost programs   a line for each BPF program: its type, then the addresses of
  *                   its functions, its own first
  */
+#include <errno.h>
 #include <linux/bpf.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,8 +28,8 @@ static int print_program(uint32_t id)
 	union bpf_attr attr = { .prog_id = id };
 	long fd = bpf(BPF_PROG_GET_FD_BY_ID, &attr);
 
-	if (fd < 0)
-		return 1;
+	if (fd < 0) /* it may have gone since it was found */
+		return errno != ENOENT;
 	memset(&attr, 0, sizeof(attr));
 	attr.info.bpf_fd = fd;
 	attr.info.info_len = sizeof(info);
@@ -52,6 +53,10 @@ static int print_programs(void)
 			return 1;
 		}
 		attr.start_id = attr.next_id;
+	}
+	if (errno != ENOENT) {
+		perror("BPF programs");
+		return 1;
 	}
 	return 0;
 }

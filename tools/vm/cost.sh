@@ -14,16 +14,19 @@ fail() {
 
 echo 1 >/proc/sys/net/core/bpf_jit_kallsyms
 $SCHEDULER >$LOG 2>&1 &
+looks=0
 until [ "$(cat $STATE)" = enabled ]; do
 	kill -0 $! 2>/dev/null || fail "it ended before it scheduled"
+	looks=$((looks + 1))
+	[ $looks -lt 600 ] || fail "it does not schedule after a minute"
 	sleep 0.1
 done
 sleep 1
-cost mark
+cost mark || fail "the count does not begin"
 # How many steps are a microsecond's is the same for all schedulers.
 # shellcheck disable=SC2086 # no word where the scale has no flag
 scx_hallows bench --measure "$LOAD" $SCALE --per-us 200 >/tmp/figures || fail "$LOAD failed"
-cost mark
+cost mark || fail "the count does not end"
 [ "$(cat $STATE)" = enabled ] || fail "it was ejected"
 echo "=== programs"
 cost programs || fail "no programs"

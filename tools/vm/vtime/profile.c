@@ -53,7 +53,7 @@ static void write_profile(size_t nr)
 		if (count)
 			fprintf(file, "%" PRIx64 " %zu %" PRIu64 "\n", blocks[i].address, blocks[i].nr_insns, count);
 	}
-	if (!file || fclose(file)) {
+	if (!file || (ferror(file) | fclose(file))) {
 		fprintf(stderr, "vtime: cannot write %s\n", profile_file);
 		exit(1);
 	}

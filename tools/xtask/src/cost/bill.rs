@@ -196,6 +196,9 @@ const BPF: [&str; 6] = [
     "percpu_array_map_",
 ];
 
+/// What walks a queue for a BPF program is sched_ext's own.
+const QUEUES: &str = "bpf_iter_scx_";
+
 /// A security module's hooks, which are called with and without BPF programs.
 const HOOKS: &str = "bpf_lsm_";
 
@@ -204,6 +207,8 @@ fn part(function: &Function) -> Part {
     let begins = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
     if function.is_bpf {
         Part::Programs
+    } else if begins(&[QUEUES]) {
+        Part::SchedExt
     } else if begins(&BPF) && !begins(&[HOOKS]) {
         Part::Bpf
     } else if SCHED_EXT.iter().any(|it| name.contains(it)) || SCHED_EXT_TOO.contains(&name) {
@@ -279,6 +284,8 @@ mod tests {
         assert_eq!(part("bpf__sched_ext_ops_tick"), Part::Bpf);
         assert_eq!(part("scx_bpf_kick_cpu"), Part::SchedExt);
         assert_eq!(part("find_user_dsq"), Part::SchedExt);
+        assert_eq!(part("bpf_iter_scx_dsq_next"), Part::SchedExt);
+        assert_eq!(part("bpf_iter_num_next"), Part::Bpf);
         assert_eq!(part("ops_dequeue"), Part::SchedExt);
         assert_eq!(part("bpf_lsm_file_open"), Part::Rest);
         assert_eq!(part("try_to_wake_up"), Part::Rest);

@@ -87,11 +87,15 @@ impl Guest {
             profile: Some(self.profile.clone()),
             retries: 1,
         };
+        // What a boot that failed has left is not this one's.
+        if self.profile.exists() {
+            fs::remove_file(&self.profile).context("cannot remove what was counted")?;
+        }
         let outcome = vm::run(&spec, Output::Capture)?;
         let output = String::from_utf8_lossy(&outcome.output);
         match outcome.end {
             End::Interrupted => Ok(None),
-            End::Exited(0) => Ok(Some(bill(&self.taken()?, &output)?)),
+            End::Exited(0) => Ok(Some(bill(&self.counts()?, &output)?)),
             end => {
                 let lines: Vec<&str> = output.lines().collect();
                 let said = lines[lines.len().saturating_sub(6)..].join("\n");
@@ -100,12 +104,8 @@ impl Guest {
         }
     }
 
-    /// The counts, which the next boot shall not find.
-    fn taken(&self) -> Result<String> {
-        let counts =
-            fs::read_to_string(&self.profile).context("the virtual clock counted nothing")?;
-        fs::remove_file(&self.profile).context("cannot remove what was counted")?;
-        Ok(counts)
+    fn counts(&self) -> Result<String> {
+        fs::read_to_string(&self.profile).context("the virtual clock counted nothing")
     }
 }
 
