@@ -15,7 +15,7 @@ use scx_hallows::sim::workload::WorkloadKind::{self, Bimodal, Exp, Groups, Hogs,
 
 /// Another value than the default, and a workload to which it matters.
 const ACTS: [(&str, &str, WorkloadKind); 22] = [
-    ("saturate_enter", "3", Hogs),
+    ("saturate_enter", "3", Mix),
     ("saturate_leave", "0.7", Mix),
     ("hungry_enter", "0.9", Bimodal),
     ("hungry_leave", "0.15", Exp),
