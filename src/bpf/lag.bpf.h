@@ -6,9 +6,9 @@
  * a CPU for itself. So at the end of a slice a CPU looks at one track on which
  * somebody waits. If its first lags behind the task that ran here by more than
  * lag_slices() slices, and more share that CPU than this one, it comes over, or
- * the first after it that may. Deadlines of two CPUs are on two clocks. What makes them comparable is the
- * virtual service that each CPU counts of its tasks (@pace_ns): a clock that all
- * in the LLC share.
+ * the first after it that may. Deadlines of two CPUs are on two clocks. What makes
+ * them comparable is the virtual service that each CPU counts of its tasks
+ * (@pace_ns): a clock that all in the LLC share.
  *
  * Two tasks more are not a matter of turns: one comes over at once, unless by its
  * weight the first there had more than who ran here.
