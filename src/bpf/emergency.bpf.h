@@ -88,7 +88,7 @@ static __noinline int evacuate(s32 cpu, u64 now)
 			break;
 		if (!stranded(p, now))
 			continue;
-		idle = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+		idle = pick_idle_allowed(p);
 		if (scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, EMERGENCY_DSQ, 0)) {
 			count(cell_offline(cpu) ? STAT_RESCUE_OFFLINE : STAT_RESCUE_HELD);
 			emergency = 1;
@@ -141,7 +141,7 @@ __noinline bool is_wanted(s32 cpu)
 	bpf_for_each(scx_dsq, p, EMERGENCY_DSQ, 0) {
 		if (seen++ >= WANTED_SCAN)
 			break;
-		if (bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
+		if (allows(p, cpu))
 			return true;
 	}
 	return false;

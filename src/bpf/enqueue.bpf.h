@@ -145,7 +145,7 @@ static __always_inline void go_on(struct task_struct *p, s32 cpu, u64 enq_flags,
 static __always_inline bool send_away(struct task_struct *p, struct task_ctx *tctx, u64 enq_flags,
 				      const struct orders *orders)
 {
-	s32 to = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+	s32 to = pick_idle_allowed(p);
 
 	if (to < 0)
 		to = bpf_cpumask_any_distribute(p->cpus_ptr);

@@ -75,7 +75,7 @@ static __noinline s32 push_target(const struct task_struct *p, const struct task
 	cell->push_left--;
 	if (llc_of(to) >= MAX_LLCS || cell_held(to))
 		why = REJECT_GONE;
-	else if (!bpf_cpumask_test_cpu(to, p->cpus_ptr))
+	else if (!allows(p, to))
 		why = REJECT_MASK;
 	else if (nr_sharing(cpu) + 1 < nr_sharing(to) + 2)
 		why = REJECT_GAP;
@@ -107,7 +107,7 @@ static __always_inline s32 pullable(const struct task_struct *p, const struct ta
 {
 	if (is_pinned(p))
 		return REJECT_PINNED;
-	if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
+	if (!allows(p, cpu))
 		return REJECT_MASK;
 	return home_holds(tctx, from, cpu) ? REJECT_PRICE : PULLED;
 }

@@ -113,7 +113,7 @@ static __always_inline s32 home_to_swap(const struct task_struct *p, u32 home)
 		if (cpu < 0 || !cell || nr_waiting(cpu) ||
 		    (cell->flags & (CELL_HOG | CELL_AWAY | CELL_HELD | CELL_IDLE)) != (CELL_HOG | CELL_AWAY))
 			continue;
-		if (bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
+		if (allows(p, cpu))
 			return cpu;
 		why = REJECT_MASK;
 	}
@@ -130,7 +130,7 @@ static __always_inline s32 home_to_wait(const struct task_struct *p, const struc
 
 	bpf_for(i, 0, 2) {
 		at = any_cpu_of(home);
-		if (at < 0 || !bpf_cpumask_test_cpu(at, p->cpus_ptr))
+		if (at < 0 || !allows(p, at))
 			continue;
 		why = REJECT_PRICE;
 		ahead = ahead_ns(at, p, tctx);
@@ -203,7 +203,7 @@ static __noinline s32 home_for(struct task_struct *p, struct task_ctx *tctx, s32
 
 	if (!is_away(home, cpu) || (!woke && !may_leave(p, tctx, cpu, now)))
 		return -1;
-	to = pick_idle_in(p, llc_span(home));
+	to = pick_idle_in_llc(p, home);
 	if (to < 0)
 		to = woke ? home_to_wait(p, tctx, home, cpu) : home_to_swap(p, home);
 	move_requested(MOVE_HOME, 1);

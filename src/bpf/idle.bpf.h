@@ -60,10 +60,14 @@ static __always_inline void span_put(void *map, u32 at, s32 cpu, bool in)
 	bpf_rcu_read_unlock();
 }
 
-/* Claims an idle CPU of @span that @p may use; a whole idle core if there is one. */
+/*
+ * Claims an idle CPU of @span that @p may use; a whole idle core if there is one. Those who
+ * call it are verified once each (mask.bpf.h).
+ */
 static __always_inline s32 pick_idle_in(const struct task_struct *p, struct span *span)
 {
 	u32 here = bpf_get_smp_processor_id();
+	const struct cpumask *allowed = p->cpus_ptr;
 	struct bpf_cpumask *mask, *both;
 	struct span *scratch;
 
@@ -72,19 +76,29 @@ static __always_inline s32 pick_idle_in(const struct task_struct *p, struct span
 	mask = span->mask;
 	if (!mask)
 		return -ENOENT;
-	if (bpf_cpumask_subset(cast_mask(mask), p->cpus_ptr))
+	if (bpf_cpumask_subset(cast_mask(mask), allowed))
 		return scx_bpf_pick_idle_cpu(cast_mask(mask), 0);
 	scratch = bpf_map_lookup_elem(&scratch_spans, &here);
 	if (!scratch)
 		return -ENOENT;
 	both = scratch->mask;
-	if (!both || !bpf_cpumask_and(both, p->cpus_ptr, cast_mask(mask)))
+	if (!both || !bpf_cpumask_and(both, allowed, cast_mask(mask)))
 		return -EBUSY;
 	return scx_bpf_pick_idle_cpu(cast_mask(both), 0);
 }
 
+__noinline s32 pick_idle_in_llc(const struct task_struct *p __arg_trusted, u32 llc)
+{
+	return pick_idle_in(p, llc_span(llc));
+}
+
+__noinline s32 pick_idle_in_node(const struct task_struct *p __arg_trusted, u32 node)
+{
+	return pick_idle_in(p, bpf_map_lookup_elem(&node_spans, &node));
+}
+
 /* May @p use every CPU of @llc? */
-static __always_inline bool has_whole_llc(const struct task_struct *p, u32 llc)
+__noinline bool has_whole_llc(const struct task_struct *p __arg_trusted, u32 llc)
 {
 	struct span *span = llc_span(llc);
 	struct bpf_cpumask *mask;
@@ -121,8 +135,8 @@ static __always_inline s32 pick_idle_llc(const struct task_struct *p, s32 home)
 
 	/* one LLC is the machine: the task's own mask says it all */
 	if (nr_llcs == 1 || llc >= MAX_LLCS)
-		return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
-	return pick_idle_in(p, llc_span(llc));
+		return pick_idle_allowed(p);
+	return pick_idle_in_llc(p, llc);
 }
 
 /*
@@ -136,20 +150,18 @@ static __always_inline s32 pick_idle_far(const struct task_struct *p, const stru
 {
 	const volatile struct cpu_place *place = place_of(home);
 	bool urgent = wait_saved_ns > wait_max_ns();
-	u32 node;
 	s32 cpu;
 
 	if (!place || place->llc >= MAX_LLCS)
 		return -EBUSY;
 	if (urgent || (idle_lvl <= RING_NODE && wait_saved_ns > price_of(tctx, RING_NODE, now))) {
-		node = place->node;
-		cpu = pick_idle_in(p, bpf_map_lookup_elem(&node_spans, &node));
+		cpu = pick_idle_in_node(p, place->node);
 		if (cpu >= 0)
 			return cpu;
 	}
 	if (many_nodes &&
 	    (urgent || (idle_lvl <= RING_MACHINE && wait_saved_ns > price_of(tctx, RING_MACHINE, now))))
-		return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+		return pick_idle_allowed(p);
 	return -EBUSY;
 }
 

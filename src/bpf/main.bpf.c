@@ -12,6 +12,7 @@
  *   ledger   what became of the moves that the agent asked for
  *   signal   what the agent asks of a CPU, while that is fresh
  *   alone    whether the agent still speaks
+ *   mask     which CPUs a task may use
  *   task     virtual time, class
  *   slice    how long a task runs on
  *   turn     how runs begin, for the guard
@@ -53,6 +54,7 @@ UEI_DEFINE(uei);
 #include "ledger.bpf.h"
 #include "signal.bpf.h"
 #include "alone.bpf.h"
+#include "mask.bpf.h"
 #include "task.bpf.h"
 #include "slice.bpf.h"
 #include "turn.bpf.h"

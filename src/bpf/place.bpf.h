@@ -49,7 +49,7 @@ static __always_inline s32 random_peer(const struct task_struct *p, s32 cpu)
 	if (!home || home->nr_cpus < 2)
 		return -1;
 	peer = cpu_in_slot(llc, bpf_get_prandom_u32() % home->nr_cpus);
-	if (peer < 0 || peer == cpu || !bpf_cpumask_test_cpu(peer, p->cpus_ptr))
+	if (peer < 0 || peer == cpu || !allows(p, peer))
 		return -1;
 	return peer;
 }
@@ -87,11 +87,11 @@ static __always_inline s32 pick_idle_for(const struct task_struct *p, const stru
 static __always_inline s32 pick_idle_near(const struct task_struct *p, const struct task_ctx *tctx, u32 home,
 					  s32 prev_cpu, const struct orders *orders, u64 now)
 {
-	s32 cpu = is_away(home, prev_cpu) ? pick_idle_in(p, llc_span(home)) : -EBUSY;
+	s32 cpu = is_away(home, prev_cpu) ? pick_idle_in_llc(p, home) : -EBUSY;
 
 	if (cpu >= 0)
 		return cpu;
-	if (bpf_cpumask_test_cpu(prev_cpu, p->cpus_ptr) && scx_bpf_test_and_clear_cpu_idle(prev_cpu))
+	if (allows(p, prev_cpu) && scx_bpf_test_and_clear_cpu_idle(prev_cpu))
 		return prev_cpu;
 	return pick_idle_for(p, tctx, prev_cpu, orders, now);
 }
@@ -137,7 +137,7 @@ static __always_inline s32 birth_track(const struct task_struct *p, s32 cpu)
 		if (!best_nr)
 			break;
 		slot = ARRAY_ELEM_PTR(llc_cpus, bpf_get_prandom_u32() % nr_placed, MAX_CPUS);
-		if (!slot || cell_taken(*slot) || !bpf_cpumask_test_cpu(*slot, p->cpus_ptr))
+		if (!slot || cell_taken(*slot) || !allows(p, *slot))
 			continue;
 		nr = nr_waiting(*slot);
 		if (nr < best_nr) {
@@ -206,7 +206,7 @@ static __always_inline bool waker_fits(const struct task_struct *p, const struct
 	if ((cell->flags & (CELL_HOG | CELL_HELD | CELL_IDLE)) ||
 	    cell->curr_avg_ns >= (sync ? express_max_ns() / 4 : need_ns(RING_LLC)))
 		return false;
-	return bpf_cpumask_test_cpu(here, p->cpus_ptr) && !nr_waiting_hint(here) &&
+	return allows(p, here) && !nr_waiting_hint(here) &&
 	       !scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL);
 }
 
@@ -220,7 +220,7 @@ static __always_inline s32 begins_at(const struct task_struct *p, struct task_ct
 {
 	tctx->waker_cpu = NO_CPU;
 	if (!is_express(p, tctx) || !runs_hog(here) || llc_of(here) != llc_of(prev_cpu) || in_interrupt() ||
-	    !wakes_again(p) || can_preempt(prev_cpu, now) || !bpf_cpumask_test_cpu(here, p->cpus_ptr))
+	    !wakes_again(p) || can_preempt(prev_cpu, now) || !allows(p, here))
 		return prev_cpu;
 	tctx->waker_cpu = here;
 	return here;

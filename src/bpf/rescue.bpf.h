@@ -131,7 +131,7 @@ static __always_inline bool take_starved(s32 cpu, struct cell *cell, u64 now)
 			continue;
 		/* unlike move_to_local, this move must be legal or we are out */
 		if (scx_bpf_task_cpu(p) != cpu &&
-		    (is_migration_disabled(p) || !bpf_cpumask_test_cpu(cpu, p->cpus_ptr)))
+		    (is_migration_disabled(p) || !allows(p, cpu)))
 			continue;
 		taken = scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, SCX_DSQ_LOCAL, 0);
 		if (taken)

@@ -56,21 +56,6 @@ static __always_inline struct task_ctx *task_ctx_of(struct task_struct *p)
 	return bpf_task_storage_get(&task_ctxs, p, 0, 0);
 }
 
-/* A task that only its present CPU may run, for good or for the moment. */
-static __always_inline bool is_pinned(const struct task_struct *p)
-{
-	return p->nr_cpus_allowed == 1 || is_migration_disabled(p);
-}
-
-/*
- * May @p not be on @cpu, which it is counted on? If the CPU that it is to leave for goes
- * offline meanwhile, the kernel leaves it where it runs (__migrate_task()).
- */
-static __always_inline bool is_stray(const struct task_struct *p, s32 cpu)
-{
-	return !is_migration_disabled(p) && !bpf_cpumask_test_cpu(cpu, p->cpus_ptr);
-}
-
 static __always_inline bool is_pcpu_kthread(const struct task_struct *p)
 {
 	return (p->flags & PF_KTHREAD) && p->nr_cpus_allowed == 1;
