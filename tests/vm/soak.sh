@@ -13,7 +13,7 @@
 
 . /vm/lib.sh
 
-SOAK_S=${SOAK_S:-30}
+SOAK_S=${SOAK_S:-20}
 # The clocks of CPUs may be a quantum apart. By the real clock an emulated CPU waits for
 # the host's, now and then for tens of ms.
 BOUND_MS=10

@@ -36,7 +36,7 @@ llc2)
 	# Pairs that are sent apart come together again, also where no agent finds a home
 	# for them. Without, some do by chance: so it is tried some times.
 	start --no-agent
-	for medium in pipe futex pipe futex pipe futex; do
+	for medium in pipe futex pipe futex; do
 		load pingpong hallows-load --json pingpong --pairs "$CPUS" --$medium --for 1200ms
 		sleep 0.2
 		cpus=0,1
