@@ -21,6 +21,8 @@ pub struct Jobs {
     pub keep: BTreeSet<String>,
     /// Where to append expected taken branches, a line a function.
     pub report: Option<PathBuf>,
+    /// Where to append the longest chain of dependent accesses, a line a function.
+    pub memdep: Option<PathBuf>,
 }
 
 impl Jobs {
@@ -40,6 +42,10 @@ impl Jobs {
     /// A job that there is not, or one whose file nobody named.
     pub fn parse(names: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let file = |name| variable(name).map(PathBuf::from);
+        let report = |job: &str| {
+            let file = file("HALLOWS_REPORT");
+            file.with_context(|| format!("the job {job} writes to $HALLOWS_REPORT: set it"))
+        };
         let mut jobs = Self {
             profmap: file("HALLOWS_PROFMAP"),
             keep: list(&variable("HALLOWS_KEEP").unwrap_or_default())
@@ -51,12 +57,11 @@ impl Jobs {
             match name {
                 "fixup" => jobs.fixup = true,
                 "layout" => jobs.layout = true,
-                "report" => {
-                    let report = file("HALLOWS_REPORT");
-                    jobs.report =
-                        Some(report.context("the job report writes to $HALLOWS_REPORT: set it")?);
-                }
-                _ => bail!("HALLOWS_PASS has no job '{name}': there are fixup, layout and report"),
+                "report" => jobs.report = Some(report(name)?),
+                "memdep" => jobs.memdep = Some(report(name)?),
+                _ => bail!(
+                    "HALLOWS_PASS has no job '{name}': there are fixup, layout, report and memdep"
+                ),
             }
         }
         Ok(jobs)
@@ -78,7 +83,7 @@ mod tests {
     #[test]
     fn jobs_go_by_their_names() {
         let jobs = Jobs::parse(" layout, report", |name| Some(name.into())).unwrap();
-        assert!(jobs.layout && !jobs.fixup);
+        assert!(jobs.layout && !jobs.fixup && jobs.memdep.is_none());
         assert_eq!(jobs.report, Some("HALLOWS_REPORT".into()));
         assert_eq!(Jobs::parse("", |_| None).unwrap(), Jobs::default());
     }
@@ -95,5 +100,6 @@ mod tests {
         let error = |names| Jobs::parse(names, |_| None).unwrap_err().to_string();
         assert!(error("layuot").contains("'layuot'"));
         assert!(error("report").contains("$HALLOWS_REPORT"));
+        assert!(error("memdep").contains("the job memdep"));
     }
 }

@@ -39,7 +39,7 @@ enum Cli {
         #[arg(value_name = "PROFTEXT")]
         profile: PathBuf,
     },
-    /// Print what the plugin reported: expected taken branches in a call
+    /// Print what the plugin reported: expected taken branches in a call, chains of accesses
     Report {
         #[arg(value_name = "JSONL")]
         report: PathBuf,

@@ -10,6 +10,16 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+/// A line of a report, of the job that it names.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "job", rename_all = "lowercase")]
+pub enum Entry {
+    /// Of the job `report`.
+    Report(Line),
+    /// Of the job `memdep`.
+    Memdep(Chain),
+}
+
 /// What became of a function.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Line {
@@ -28,11 +38,31 @@ pub struct Line {
     pub taken_after: f64,
 }
 
+/// What a function waits for at the least.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Chain {
+    /// Its name in the object file.
+    pub function: String,
+    /// How many of its instructions wait for memory.
+    pub accesses: usize,
+    /// The longest chain of those, each of which needs what the one before it brought.
+    pub steps: Vec<Step>,
+}
+
+/// An access.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// `load`, or `call` and whom.
+    pub what: String,
+    /// Where the source has it, as `file:line`; empty where it doesn't say.
+    pub at: String,
+}
+
 /// Appends lines to a file: a build may have several runs of the compiler.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn append(file: &Path, lines: &[Line]) -> Result<()> {
+pub fn append(file: &Path, lines: &[Entry]) -> Result<()> {
     let mut text = String::new();
     for line in lines {
         text += &serde_json::to_string(line).context("cannot write a report")?;
@@ -50,18 +80,37 @@ pub fn append(file: &Path, lines: &[Line]) -> Result<()> {
 ///
 /// # Errors
 /// Text that is none, with the number of the line.
-pub fn parse(text: &str) -> Result<Vec<Line>> {
+pub fn parse(text: &str) -> Result<Vec<Entry>> {
     let read = |(number, line)| {
         serde_json::from_str(line).with_context(|| format!("line {} of the report", number + 1))
     };
     text.lines().enumerate().map(read).collect()
 }
 
+/// Each job's lines as a table, if it has any.
+pub fn table(entries: &[Entry]) -> String {
+    let (mut lines, mut chains) = (Vec::new(), Vec::new());
+    for entry in entries {
+        match entry {
+            Entry::Report(line) => lines.push(line),
+            Entry::Memdep(chain) => chains.push(chain),
+        }
+    }
+    let mut text = String::new();
+    if !lines.is_empty() {
+        text += &branches(lines);
+    }
+    if !chains.is_empty() {
+        text += &waits(chains);
+    }
+    text
+}
+
 /// The functions that were called, by the taken branches that they had in the
 /// profile, and the sum of all.
-pub fn table(lines: &[Line]) -> String {
+fn branches(mut rows: Vec<&Line>) -> String {
     let calls = |line: &Line| line.calls.unwrap_or(0) as f64;
-    let mut rows: Vec<&Line> = lines.iter().filter(|line| calls(line) > 0.0).collect();
+    rows.retain(|line| calls(line) > 0.0);
     let weight = |line: &Line| calls(line) * line.taken_before;
     rows.sort_by(|a, b| weight(b).partial_cmp(&weight(a)).unwrap_or(Ordering::Equal));
     let mut text = format!("{:>10} {:>8} {:>8}  function\n", "calls", "before", "after");
@@ -92,20 +141,39 @@ pub fn table(lines: &[Line]) -> String {
     text
 }
 
+/// Functions by the length of their chains, and each chain.
+fn waits(mut rows: Vec<&Chain>) -> String {
+    rows.sort_by(|a, b| (b.steps.len(), &a.function).cmp(&(a.steps.len(), &b.function)));
+    let mut text = format!("{:>8} {:>6}  function\n", "accesses", "chain");
+    // Writing to a string cannot fail.
+    for chain in rows {
+        let Chain {
+            function,
+            accesses,
+            steps,
+        } = chain;
+        let _ = writeln!(text, "{accesses:>8} {:>6}  {function}", steps.len());
+        for Step { what, at } in steps {
+            let _ = writeln!(text, "{:>17} {what} {at}", "");
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Line, parse, table};
+    use super::{Chain, Entry, Line, Step, parse, table};
 
-    fn line(function: &str, calls: Option<u64>) -> Line {
+    fn line(function: &str, calls: Option<u64>) -> Entry {
         let (blocks, moved) = (2, 0);
-        Line {
+        Entry::Report(Line {
             function: function.into(),
             calls,
             blocks,
             moved,
             taken_before: 1.5,
             taken_after: 0.5,
-        }
+        })
     }
 
     #[test]
@@ -113,7 +181,7 @@ mod tests {
         let text = serde_json::to_string(&line("f", None)).unwrap();
         assert_eq!(
             text,
-            r#"{"function":"f","blocks":2,"moved":0,"taken_before":1.5,"taken_after":0.5}"#
+            r#"{"job":"report","function":"f","blocks":2,"moved":0,"taken_before":1.5,"taken_after":0.5}"#
         );
         assert_eq!(parse(&text).unwrap(), [line("f", None)]);
         assert!(format!("{:#}", parse("{\n").unwrap_err()).contains("line 1"));
@@ -133,5 +201,26 @@ mod tests {
             .collect();
         assert_eq!(names[..2], ["often", "rare"]);
         assert!(text.ends_with("in all: 16 before, 6 after\n"), "{text}");
+    }
+
+    #[test]
+    fn the_longest_chain_comes_first() {
+        let chain = |function: &str, length: usize| {
+            let step = |number| Step {
+                what: "load".into(),
+                at: format!("x.bpf.c:{number}"),
+            };
+            Entry::Memdep(Chain {
+                function: function.into(),
+                accesses: 7,
+                steps: (0..length).map(step).collect(),
+            })
+        };
+        let text = table(&[chain("short", 1), chain("long", 2), chain("none", 0)]);
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
+        let lines: Vec<Vec<String>> = text.lines().map(words).collect();
+        assert_eq!(lines[1], ["7", "2", "long"]);
+        assert_eq!(lines[3], ["load", "x.bpf.c:1"]);
+        assert_eq!(lines[6], ["7", "0", "none"]);
     }
 }

@@ -83,6 +83,22 @@ impl Function {
         self.blocks.iter().map(read).collect()
     }
 
+    /// Its instructions, block by block.
+    pub fn instructions(&self) -> Vec<LLVMValueRef> {
+        let mut all = Vec::new();
+        for &block in &self.blocks {
+            // SAFETY: walks the list of a valid block to its end, which is null.
+            unsafe {
+                let mut instruction = LLVMGetFirstInstruction(block);
+                while !instruction.is_null() {
+                    all.push(instruction);
+                    instruction = LLVMGetNextInstruction(instruction);
+                }
+            }
+        }
+        all
+    }
+
     /// How often a profile saw it called.
     pub fn calls(&self) -> Option<u64> {
         let mut count = 0;

@@ -2,7 +2,7 @@
 //! The jobs `layout` and `report`: the order of each function's blocks.
 
 use anyhow::Result;
-use hallows_prof::report::{self, Line};
+use hallows_prof::report::{self, Entry, Line};
 use llvm_sys::prelude::LLVMModuleRef;
 
 use super::function;
@@ -34,14 +34,14 @@ pub unsafe fn run(module: LLVMModuleRef, jobs: &Jobs) -> Result<()> {
             .order
             .windows(2)
             .filter(|pair| pair[1] != pair[0] + 1);
-        lines.push(Line {
+        lines.push(Entry::Report(Line {
             function: name.clone(),
             calls: function.calls(),
             blocks: layout.order.len(),
             moved: moved.count(),
             taken_before: layout.before,
             taken_after: layout.after,
-        });
+        }));
     }
     jobs.report
         .as_deref()

@@ -8,6 +8,7 @@ mod fixup;
 mod function;
 mod instrumented;
 mod layout;
+mod memdep;
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::process;
@@ -76,6 +77,10 @@ unsafe fn run(module: LLVMModuleRef) -> Result<()> {
     if jobs.fixup {
         // SAFETY: what the caller promises.
         unsafe { fixup::run(module, jobs.profmap.as_deref())? };
+    }
+    if let Some(file) = &jobs.memdep {
+        // SAFETY: what the caller promises.
+        unsafe { memdep::run(module, file)? };
     }
     if jobs.layout || jobs.report.is_some() {
         // SAFETY: what the caller promises.

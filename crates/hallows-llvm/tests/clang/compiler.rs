@@ -44,6 +44,12 @@ impl Compiler {
         self
     }
 
+    /// With lines of the source.
+    pub fn debug(mut self) -> Self {
+        self.flags.push("-g".into());
+        self
+    }
+
     /// With counters.
     pub fn instrumented(mut self) -> Self {
         let flags = "-fprofile-generate -fprofile-update=atomic -mllvm -disable-vp=true";

@@ -42,4 +42,15 @@ SEC("tc") int calls(int *ctx)
 	return helper(*ctx) + helper(ctx[1]);
 }
 
+struct link {
+	struct link *next;
+	int number, other;
+};
+
+// Three accesses one after the other, and one beside them.
+SEC("tc") int second_next(struct link *first)
+{
+	return first->next->next->number + first->other;
+}
+
 char _license[] SEC("license") = "GPL";

@@ -6,4 +6,5 @@
 mod compiler;
 mod fixup;
 mod layout;
+mod memdep;
 mod profdata;
