@@ -23,6 +23,9 @@ pub struct Jobs {
     pub report: Option<PathBuf>,
     /// Where to append the longest chain of dependent accesses, a line a function.
     pub memdep: Option<PathBuf>,
+    /// Where to append who writes each field. It reads code that no pass was over, of
+    /// which no object is made, so there can be no other job.
+    pub writers: Option<PathBuf>,
 }
 
 impl Jobs {
@@ -59,10 +62,14 @@ impl Jobs {
                 "layout" => jobs.layout = true,
                 "report" => jobs.report = Some(report(name)?),
                 "memdep" => jobs.memdep = Some(report(name)?),
+                "writers" => jobs.writers = Some(report(name)?),
                 _ => bail!(
-                    "HALLOWS_PASS has no job '{name}': there are fixup, layout, report and memdep"
+                    "HALLOWS_PASS has no job '{name}': there are fixup, layout, report, memdep and writers"
                 ),
             }
+        }
+        if jobs.writers.is_some() && list(names).any(|name| name != "writers") {
+            bail!("the job writers makes no object: have it alone");
         }
         Ok(jobs)
     }
@@ -101,5 +108,7 @@ mod tests {
         assert!(error("layuot").contains("'layuot'"));
         assert!(error("report").contains("$HALLOWS_REPORT"));
         assert!(error("memdep").contains("the job memdep"));
+        let both = Jobs::parse("writers,layout", |name| Some(name.into()));
+        assert!(both.unwrap_err().to_string().contains("have it alone"));
     }
 }

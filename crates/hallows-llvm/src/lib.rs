@@ -13,7 +13,8 @@
 //!     clang-22 -target bpf -O2 -g -fpass-plugin=libhallows_llvm.so -c x.bpf.c -o x.o
 //! ```
 //!
-//! It also tells what a function waits for ([`memdep`]), which moves nothing.
+//! It also tells what a function waits for ([`memdep`]), and which programs write which
+//! field ([`writers`]), which moves nothing.
 //!
 //! What decides ([`flow`], [`chains`]) is apart from what talks to LLVM, and is
 //! tested without it.
@@ -24,6 +25,7 @@ pub mod jobs;
 pub mod loops;
 pub mod memdep;
 pub mod names;
+pub mod writers;
 
 // A test program has no LLVM to link to.
 #[cfg(not(test))]

@@ -6,11 +6,12 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use hallows_prof::owners::Registry;
+use hallows_prof::owners::{Registry, writers};
 use hallows_prof::profile::{self, Profile};
 use hallows_prof::profmap::Profmap;
+use hallows_prof::report::{Entry, Written};
 use hallows_prof::{counters, gate, report, show};
 
 /// Profiles of BPF programs that clang instrumented with the plugin hallows-llvm
@@ -68,6 +69,17 @@ enum Cli {
         #[arg(value_name = "OBJECT")]
         object: PathBuf,
     },
+    /// Print which programs write what has an owner, by the plugin's job writers
+    ///
+    /// A line for each field that any writes: its name, its owner, whether all write it by
+    /// atomic steps, the programs. Those that write by pointers of which no type tells where
+    /// they lead come last. Exits 1 if a program writes what is the agent's.
+    Writers {
+        #[arg(value_name = "OBJECT")]
+        object: PathBuf,
+        #[arg(value_name = "JSONL")]
+        report: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -96,37 +108,52 @@ fn perform(cli: Cli) -> Result<ExitCode> {
         Cli::Report { report } => print(&report::table(&in_file(&report, report::parse)?))?,
         Cli::Gate { plain, other } => return compare(&plain, &other),
         Cli::Owners { object } => print(&registry(&object)?.to_string())?,
-        Cli::LayoutCheck { object } => {
-            let shared = registry(&object)?.shared();
-            print(
-                &shared
-                    .iter()
-                    .map(|line| format!("{line}\n"))
-                    .collect::<String>(),
-            )?;
-            if !shared.is_empty() {
-                return Ok(ExitCode::FAILURE);
-            }
+        Cli::LayoutCheck { object } => return verdict(&registry(&object)?.shared()),
+        Cli::Writers { object, report } => {
+            let (registry, written) = (registry(&object)?, in_file(&report, written)?);
+            print(&writers::table(&registry, &written))?;
+            return verdict(&writers::intruders(&registry, &written));
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn compare(plain: &Path, other: &Path) -> Result<ExitCode> {
-    let (plain, other) = (in_file(plain, gate::parse)?, in_file(other, gate::parse)?);
-    let refused = gate::refused(&plain, &other)?;
-    let lines = refused.iter().map(|program| {
-        let plain = program
-            .plain
-            .map_or("-".to_owned(), |plain| plain.to_string());
-        format!("{} {plain} {}\n", program.program, program.other)
-    });
+/// Prints what is wrong, a line each.
+fn verdict(found: &[String]) -> Result<ExitCode> {
+    let lines = found.iter().map(|line| format!("{line}\n"));
     print(&lines.collect::<String>())?;
-    Ok(if refused.is_empty() {
+    Ok(if found.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The lines of the job `writers` in a report.
+fn written(text: &str) -> Result<Vec<Written>> {
+    let entries = report::parse(text)?.into_iter();
+    let written: Vec<_> = entries
+        .filter_map(|entry| match entry {
+            Entry::Writers(written) => Some(written),
+            Entry::Report(_) | Entry::Memdep(_) => None,
+        })
+        .collect();
+    ensure!(!written.is_empty(), "it has no line of the job writers");
+    Ok(written)
+}
+
+fn compare(plain: &Path, other: &Path) -> Result<ExitCode> {
+    let (plain, other) = (in_file(plain, gate::parse)?, in_file(other, gate::parse)?);
+    let lines: Vec<_> = gate::refused(&plain, &other)?
+        .iter()
+        .map(|program| {
+            let plain = program
+                .plain
+                .map_or("-".to_owned(), |plain| plain.to_string());
+            format!("{} {plain} {}", program.program, program.other)
+        })
+        .collect();
+    verdict(&lines)
 }
 
 fn registry(object: &Path) -> Result<Registry> {

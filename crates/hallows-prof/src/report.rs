@@ -18,6 +18,8 @@ pub enum Entry {
     Report(Line),
     /// Of the job `memdep`.
     Memdep(Chain),
+    /// Of the job `writers`.
+    Writers(Written),
 }
 
 /// What became of a function.
@@ -58,6 +60,19 @@ pub struct Step {
     pub at: String,
 }
 
+/// Who writes a field.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Written {
+    /// The struct, or the variable; `?` where no type tells.
+    pub of: String,
+    /// Bytes from its start.
+    pub offset: u64,
+    /// Whether all of them write by atomic steps.
+    pub atomic: bool,
+    /// Programs, by themselves or by what they call.
+    pub programs: Vec<String>,
+}
+
 /// Appends lines to a file: a build may have several runs of the compiler.
 ///
 /// # Errors
@@ -94,6 +109,8 @@ pub fn table(entries: &[Entry]) -> String {
         match entry {
             Entry::Report(line) => lines.push(line),
             Entry::Memdep(chain) => chains.push(chain),
+            // They tell something beside owners only.
+            Entry::Writers(_) => {}
         }
     }
     let mut text = String::new();

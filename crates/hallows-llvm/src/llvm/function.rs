@@ -64,14 +64,20 @@ impl Function {
         unsafe { name(self.value) }
     }
 
-    /// Puts it into `section` if none was named for it.
-    pub fn default_section(&self, section: &CStr) {
+    /// Whether a section was named for it, as for what the kernel calls.
+    pub fn has_section(&self) -> bool {
         // SAFETY: a function's section is a string, empty without one.
         unsafe {
             let named = LLVMGetSection(self.value);
-            if named.is_null() || *named == 0 {
-                LLVMSetSection(self.value, section.as_ptr());
-            }
+            !named.is_null() && *named != 0
+        }
+    }
+
+    /// Puts it into `section` if none was named for it.
+    pub fn default_section(&self, section: &CStr) {
+        if !self.has_section() {
+            // SAFETY: a function of a valid module.
+            unsafe { LLVMSetSection(self.value, section.as_ptr()) };
         }
     }
 

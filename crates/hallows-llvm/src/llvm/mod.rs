@@ -9,6 +9,7 @@ mod function;
 mod instrumented;
 mod layout;
 mod memdep;
+mod writers;
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::process;
@@ -55,25 +56,34 @@ unsafe extern "C" fn before_codegen(
     _stream: *mut c_void,
 ) -> bool {
     // SAFETY: what the caller promises.
-    if let Err(error) = unsafe { run(module) } {
-        // The interface has no way to refuse, and an object that is not what was
-        // asked for must not be.
-        eprintln!("hallows-llvm: error: {error:#}");
-        process::exit(1);
+    match unsafe { run(module) } {
+        Ok(generate) => !generate,
+        Err(error) => {
+            // The interface has no way to refuse, and an object that is not what was
+            // asked for must not be.
+            eprintln!("hallows-llvm: error: {error:#}");
+            process::exit(1);
+        }
     }
-    false
 }
 
+/// Returns whether there is code to be generated.
+///
 /// # Safety
 /// As [`before_codegen`].
-unsafe fn run(module: LLVMModuleRef) -> Result<()> {
+unsafe fn run(module: LLVMModuleRef) -> Result<bool> {
     // SAFETY: a module's target is a string that lives as long as the module.
     let target = unsafe { CStr::from_ptr(LLVMGetTarget(module)) };
     // Other back ends place blocks themselves.
     if !target.to_bytes().starts_with(b"bpf") {
-        return Ok(());
+        return Ok(true);
     }
     let jobs = Jobs::from_env()?;
+    if let Some(file) = &jobs.writers {
+        // SAFETY: what the caller promises.
+        unsafe { writers::run(module, file)? };
+        return Ok(false);
+    }
     if jobs.fixup {
         // SAFETY: what the caller promises.
         unsafe { fixup::run(module, jobs.profmap.as_deref())? };
@@ -86,5 +96,5 @@ unsafe fn run(module: LLVMModuleRef) -> Result<()> {
         // SAFETY: what the caller promises.
         unsafe { layout::run(module, &jobs)? };
     }
-    Ok(())
+    Ok(true)
 }

@@ -50,6 +50,13 @@ impl Compiler {
         self
     }
 
+    /// Before any pass.
+    pub fn raw(mut self) -> Self {
+        self.flags
+            .extend(["-Xclang", "-disable-llvm-passes"].map(str::to_owned));
+        self
+    }
+
     /// With counters.
     pub fn instrumented(mut self) -> Self {
         let flags = "-fprofile-generate -fprofile-update=atomic -mllvm -disable-vp=true";

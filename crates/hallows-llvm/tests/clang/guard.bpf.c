@@ -53,4 +53,31 @@ SEC("tc") int second_next(struct link *first)
 	return first->next->next->number + first->other;
 }
 
+struct cell {
+	int own;
+	int shared;
+	int handed[2];
+};
+
+struct cell cells[4];
+
+static void set(int *where, int value)
+{
+	*where = value;
+}
+
+// Writes a field by itself, one by an atomic step, one by a function and a local pointer.
+SEC("tc") int writes(int *ctx)
+{
+	struct cell *cell = &cells[*ctx & 3];
+	int *second = &cell->handed[1];
+	int local = 0;
+
+	cell->own = 1;
+	__sync_fetch_and_add(&cell->shared, 1);
+	set(second, 1);
+	set(&local, 1);
+	return local;
+}
+
 char _license[] SEC("license") = "GPL";

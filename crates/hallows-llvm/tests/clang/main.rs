@@ -8,3 +8,4 @@ mod fixup;
 mod layout;
 mod memdep;
 mod profdata;
+mod writers;

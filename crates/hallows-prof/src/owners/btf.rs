@@ -139,9 +139,10 @@ fn place(
     }
     let stride = size(element).with_context(|| format!("{name} has no size"))?;
     let owner = tags.get(&(element.type_id(), None)).or(owner);
-    let mut parts = Vec::new();
+    let (mut parts, mut kind) = (Vec::new(), String::new());
     match Struct::try_from(element) {
         Ok(fields) => {
+            kind = text_of(&element);
             for (index, field) in (0..).zip(fields.iter()) {
                 let own = tags.get(&(element.type_id(), Some(index)));
                 let MemberAttr::Normal { offset } = field.attr else {
@@ -165,6 +166,7 @@ fn place(
     }
     Ok(Place {
         name,
+        kind,
         section: section.to_owned(),
         start,
         stride,

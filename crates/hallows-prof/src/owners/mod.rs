@@ -18,6 +18,7 @@
 //! The owner [`EACH_CPU`] is a different one for each element of an array.
 
 mod btf;
+pub mod writers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
@@ -59,6 +60,8 @@ pub enum Start {
 pub struct Place {
     /// Its name.
     pub name: String,
+    /// The struct that an element is; empty if it is none.
+    pub kind: String,
     /// The section that it is in, or the kind of map.
     pub section: String,
     /// Where it begins.
@@ -238,6 +241,7 @@ mod tests {
     fn place(name: &str, base: usize, stride: usize, count: usize, parts: Vec<Part>) -> Place {
         Place {
             name: name.into(),
+            kind: String::new(),
             section: ".bss".into(),
             start: Start::Section(base),
             stride,

@@ -27,7 +27,7 @@ pub struct Check {
 }
 
 /// What all but the VM scenarios is tested by, the quick ones first.
-pub const CHECKS: [Check; 11] = [
+pub const CHECKS: [Check; 12] = [
     Check {
         name: "host/fmt",
         what: "the code is formatted",
@@ -148,6 +148,12 @@ pub const CHECKS: [Check; 11] = [
             "--skip",
             "profdata",
         ],
+    },
+    Check {
+        name: "host/owners",
+        what: "no line of BPF's memory has two owners, no program writes what is the agent's",
+        needs: Some("clang-22"),
+        args: &["xtask", "owners"],
     },
     Check {
         name: "host/profdata",
