@@ -5,7 +5,8 @@
  * The mask is read in global functions, which are verified once each: wherever the verifier
  * comes by such a read, it searches all of the kernel's BTF three times for types that say
  * how far the pointer may be trusted (type_is_rcu() in its verifier.c). On each path through
- * a program that was more than half of what loading took.
+ * a program that was more than half of what loading took. (send_away() reads it by itself,
+ * on few paths.)
  */
 #ifndef __HALLOWS_MASK_BPF_H
 #define __HALLOWS_MASK_BPF_H

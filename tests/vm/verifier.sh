@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# what: no program takes the kernel's verifier over a quarter more than it did, nor searches of types
+# what: no program takes the verifier a quarter further than it did, nor does loading search types often
 # kernels: 6.16 6.18 7
 # cpus: 8
 # topo: numa2llc2
@@ -65,5 +65,5 @@ echo "$BUDGET" | awk -v column=$column '
 	END {exit bad}' - /tmp/verified || fail "the verifier walks too far"
 say "no program is over its budget"
 check "searches of the kernel's types while it loaded" "$searches" '>' 0
-[ $column = 4 ] || check "the same" "$searches" '<' 250
+[ $column = 4 ] || check "searches, of which there were 159" "$searches" '<' 250
 clean_dmesg

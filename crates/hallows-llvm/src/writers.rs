@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use hallows_prof::written::UNKNOWN;
+
 /// Where a pointer leads.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
@@ -38,9 +40,6 @@ pub struct Writers {
     /// Whether one of them writes other than by atomic steps.
     pub plain: bool,
 }
-
-/// What is written by what no type tells of has this name.
-pub const UNKNOWN: &str = "?";
 
 /// The writers of each field that is written.
 pub fn of(functions: &[Function]) -> BTreeMap<(String, u64), Writers> {

@@ -6,6 +6,7 @@
 //! text [`profile`], which `llvm-profdata` turns into what `-fprofile-use` reads. And
 //! who writes which cache line of such a program, by tags in its source: `owners`.
 
+pub mod chain;
 #[cfg(feature = "cli")]
 pub mod counters;
 pub mod gate;
@@ -15,3 +16,4 @@ pub mod profile;
 pub mod profmap;
 pub mod report;
 pub mod show;
+pub mod written;

@@ -11,7 +11,8 @@ use clap::Parser;
 use hallows_prof::owners::{Registry, writers};
 use hallows_prof::profile::{self, Profile};
 use hallows_prof::profmap::Profmap;
-use hallows_prof::report::{Entry, Written};
+use hallows_prof::report::Entry;
+use hallows_prof::written::Written;
 use hallows_prof::{counters, gate, report, show};
 
 /// Profiles of BPF programs that clang instrumented with the plugin hallows-llvm

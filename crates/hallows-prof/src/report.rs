@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What the plugin reports of each function: lines of JSON.
+//! What the plugin reports: lines of JSON.
 
 use std::cmp::Ordering;
 use std::fmt::Write as _;
@@ -9,6 +9,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+
+use crate::chain::{self, Chain};
+use crate::written::Written;
 
 /// A line of a report, of the job that it names.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -38,39 +41,6 @@ pub struct Line {
     pub taken_before: f64,
     /// The same in the order that it has now.
     pub taken_after: f64,
-}
-
-/// What a function waits for at the least.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Chain {
-    /// Its name in the object file.
-    pub function: String,
-    /// How many of its instructions wait for memory.
-    pub accesses: usize,
-    /// The longest chain of those, each of which needs what the one before it brought.
-    pub steps: Vec<Step>,
-}
-
-/// An access.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Step {
-    /// `load`, or `call` and whom.
-    pub what: String,
-    /// Where the source has it, as `file:line`; empty where it doesn't say.
-    pub at: String,
-}
-
-/// Who writes a field.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Written {
-    /// The struct, or the variable; `?` where no type tells.
-    pub of: String,
-    /// Bytes from its start.
-    pub offset: u64,
-    /// Whether all of them write by atomic steps.
-    pub atomic: bool,
-    /// Programs, by themselves or by what they call.
-    pub programs: Vec<String>,
 }
 
 /// Appends lines to a file: a build may have several runs of the compiler.
@@ -109,7 +79,7 @@ pub fn table(entries: &[Entry]) -> String {
         match entry {
             Entry::Report(line) => lines.push(line),
             Entry::Memdep(chain) => chains.push(chain),
-            // They tell something beside owners only.
+            // What they tell, `hallows-prof writers` prints beside the owners.
             Entry::Writers(_) => {}
         }
     }
@@ -118,7 +88,7 @@ pub fn table(entries: &[Entry]) -> String {
         text += &branches(lines);
     }
     if !chains.is_empty() {
-        text += &waits(chains);
+        text += &chain::table(chains);
     }
     text
 }
@@ -158,28 +128,9 @@ fn branches(mut rows: Vec<&Line>) -> String {
     text
 }
 
-/// Functions by the length of their chains, and each chain.
-fn waits(mut rows: Vec<&Chain>) -> String {
-    rows.sort_by(|a, b| (b.steps.len(), &a.function).cmp(&(a.steps.len(), &b.function)));
-    let mut text = format!("{:>8} {:>6}  function\n", "accesses", "chain");
-    // Writing to a string cannot fail.
-    for chain in rows {
-        let Chain {
-            function,
-            accesses,
-            steps,
-        } = chain;
-        let _ = writeln!(text, "{accesses:>8} {:>6}  {function}", steps.len());
-        for Step { what, at } in steps {
-            let _ = writeln!(text, "{:>17} {what} {at}", "");
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Chain, Entry, Line, Step, parse, table};
+    use super::{Entry, Line, parse, table};
 
     fn line(function: &str, calls: Option<u64>) -> Entry {
         let (blocks, moved) = (2, 0);
@@ -218,26 +169,5 @@ mod tests {
             .collect();
         assert_eq!(names[..2], ["often", "rare"]);
         assert!(text.ends_with("in all: 16 before, 6 after\n"), "{text}");
-    }
-
-    #[test]
-    fn the_longest_chain_comes_first() {
-        let chain = |function: &str, length: usize| {
-            let step = |number| Step {
-                what: "load".into(),
-                at: format!("x.bpf.c:{number}"),
-            };
-            Entry::Memdep(Chain {
-                function: function.into(),
-                accesses: 7,
-                steps: (0..length).map(step).collect(),
-            })
-        };
-        let text = table(&[chain("short", 1), chain("long", 2), chain("none", 0)]);
-        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
-        let lines: Vec<Vec<String>> = text.lines().map(words).collect();
-        assert_eq!(lines[1], ["7", "2", "long"]);
-        assert_eq!(lines[3], ["load", "x.bpf.c:1"]);
-        assert_eq!(lines[6], ["7", "0", "none"]);
     }
 }

@@ -25,7 +25,7 @@ pub fn command() -> Result<u8> {
     setup::for_build()?;
     let built = build(&["scx_hallows"])?;
     let object = built::object(&built).context("cargo does not say where the BPF object is")?;
-    holds(&mut prof("owners", &object))?;
+    ensure!(holds(&mut prof("owners", &object))?, "hallows-prof failed");
     let alone = holds(&mut prof("layout-check", &object))?;
     if cmd::find(CLANG).is_none() {
         eprintln!("owners: who writes what takes {CLANG}, which there is not");
@@ -34,7 +34,6 @@ pub fn command() -> Result<u8> {
     let stage = tempfile::tempdir().context("cannot make a temporary folder")?;
     let report = stage.path().join("writers.jsonl");
     find_writers(&report)?;
-    println!();
     let theirs = holds(prof("writers", &object).arg(&report))?;
     Ok(u8::from(!(alone && theirs)))
 }

@@ -12,6 +12,7 @@ use llvm_sys::core::*;
 use llvm_sys::prelude::{LLVMBasicBlockRef, LLVMModuleRef, LLVMValueMetadataEntry, LLVMValueRef};
 
 use crate::flow::{Block, Exit};
+use crate::loops;
 
 /// A function that has a body.
 pub struct Function {
@@ -91,18 +92,27 @@ impl Function {
 
     /// Its instructions, block by block.
     pub fn instructions(&self) -> Vec<LLVMValueRef> {
-        let mut all = Vec::new();
-        for &block in &self.blocks {
-            // SAFETY: walks the list of a valid block to its end, which is null.
-            unsafe {
-                let mut instruction = LLVMGetFirstInstruction(block);
-                while !instruction.is_null() {
-                    all.push(instruction);
-                    instruction = LLVMGetNextInstruction(instruction);
-                }
-            }
-        }
-        all
+        self.blocks
+            .iter()
+            // SAFETY: blocks of a valid function.
+            .flat_map(|&block| unsafe { instructions(block) })
+            .collect()
+    }
+
+    /// Its instructions, block by block, of which each comes before those that it leads to;
+    /// blocks of a loop as they lie.
+    pub fn in_flow(&self) -> Vec<LLVMValueRef> {
+        let flow = self.control_flow();
+        let successors: Vec<Vec<usize>> = flow
+            .iter()
+            .map(|block| block.exits.iter().map(|exit| exit.to).collect())
+            .collect();
+        loops::components(&successors)
+            .into_iter()
+            .flatten()
+            // SAFETY: blocks of a valid function.
+            .flat_map(|index| unsafe { instructions(self.blocks[index]) })
+            .collect()
     }
 
     /// How often a profile saw it called.
@@ -134,6 +144,21 @@ impl Function {
         }
         self.blocks = blocks;
     }
+}
+
+/// # Safety
+/// `block` is one of a valid function.
+unsafe fn instructions(block: LLVMBasicBlockRef) -> Vec<LLVMValueRef> {
+    let mut all = Vec::new();
+    // SAFETY: walks its list to the end, which is null.
+    unsafe {
+        let mut instruction = LLVMGetFirstInstruction(block);
+        while !instruction.is_null() {
+            all.push(instruction);
+            instruction = LLVMGetNextInstruction(instruction);
+        }
+    }
+    all
 }
 
 /// A value's name.

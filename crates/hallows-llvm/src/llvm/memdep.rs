@@ -6,7 +6,8 @@ use std::path::Path;
 use std::slice;
 
 use anyhow::Result;
-use hallows_prof::report::{self, Chain, Entry, Step};
+use hallows_prof::chain::{Chain, Step};
+use hallows_prof::report::{self, Entry};
 use llvm_sys::LLVMOpcode;
 use llvm_sys::core::*;
 use llvm_sys::debuginfo::LLVMInstructionGetDebugLoc;
@@ -28,7 +29,7 @@ pub unsafe fn run(module: LLVMModuleRef, file: &Path) -> Result<()> {
     let entries: Vec<Entry> = functions
         .iter()
         .map(|function| {
-            let instructions = function.instructions();
+            let instructions = function.in_flow();
             // SAFETY: these are all of one function of a valid module.
             let values = unsafe { values(&instructions) };
             let chain = memdep::longest(&values);
@@ -78,7 +79,9 @@ unsafe fn looks_up(instruction: LLVMValueRef, opcode: LLVMOpcode) -> bool {
     // SAFETY: only a call has a callee.
     unsafe {
         match opcode {
-            LLVMOpcode::LLVMLoad => true,
+            LLVMOpcode::LLVMLoad | LLVMOpcode::LLVMAtomicRMW | LLVMOpcode::LLVMAtomicCmpXchg => {
+                true
+            }
             LLVMOpcode::LLVMCall => {
                 let callee = LLVMGetCalledValue(instruction);
                 LLVMIsAInlineAsm(callee).is_null() && !function::name(callee).starts_with("llvm.")
@@ -105,13 +108,17 @@ unsafe fn step(instruction: LLVMValueRef) -> Step {
                 };
                 format!("call {callee}")
             }
-            _ => "load".to_owned(),
+            LLVMOpcode::LLVMLoad => "load".to_owned(),
+            _ => "atomic".to_owned(),
         };
         let mut at = String::new();
         if !LLVMInstructionGetDebugLoc(instruction).is_null() {
             let mut length = 0;
             let file = LLVMGetDebugLocFilename(instruction, &mut length);
-            let file = slice::from_raw_parts(file.cast::<u8>(), length as usize);
+            let file = match length {
+                0 => &[][..],
+                _ => slice::from_raw_parts(file.cast::<u8>(), length as usize),
+            };
             let file = String::from_utf8_lossy(file);
             let name = file.rsplit('/').next().unwrap_or_default();
             at = format!("{name}:{}", LLVMGetDebugLocLine(instruction));

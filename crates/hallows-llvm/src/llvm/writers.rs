@@ -6,11 +6,12 @@ use std::ffi::CStr;
 use std::path::Path;
 
 use anyhow::Result;
-use hallows_prof::report::{self, Entry, Written};
+use hallows_prof::report::{self, Entry};
+use hallows_prof::written::Written;
 use llvm_sys::core::*;
 use llvm_sys::prelude::{LLVMModuleRef, LLVMValueRef};
 use llvm_sys::target::{LLVMGetModuleDataLayout, LLVMOffsetOfElement, LLVMTargetDataRef};
-use llvm_sys::{LLVMOpcode, LLVMTypeKind};
+use llvm_sys::{LLVMAtomicOrdering, LLVMOpcode, LLVMTypeKind};
 
 use super::function;
 use crate::writers::{self, Function, Target};
@@ -59,7 +60,13 @@ unsafe fn read(function: &function::Function, layout: LLVMTargetDataRef) -> Func
         unsafe {
             let target = |place| pointed(LLVMGetOperand(instruction, place), layout);
             match LLVMGetInstructionOpcode(instruction) {
-                LLVMOpcode::LLVMStore => read.writes.extend(target(1).map(|it| (it, false))),
+                LLVMOpcode::LLVMStore => {
+                    let plain = matches!(
+                        LLVMGetOrdering(instruction),
+                        LLVMAtomicOrdering::LLVMAtomicOrderingNotAtomic
+                    );
+                    read.writes.extend(target(1).map(|it| (it, !plain)));
+                }
                 LLVMOpcode::LLVMAtomicRMW | LLVMOpcode::LLVMAtomicCmpXchg => {
                     read.writes.extend(target(0).map(|it| (it, true)));
                 }
@@ -114,24 +121,23 @@ unsafe fn follow(
             field = named_field(pointer, layout).or(field);
             pointer = base;
         }
-        if let Some((name, offset)) = field {
+        if !LLVMIsAAllocaInst(pointer).is_null() || is_kernels(pointer) {
+            found.push(Target::Elsewhere);
+        } else if let Some((name, offset)) = field {
             found.push(Target::Field(name, offset));
         } else if !LLVMIsAGlobalVariable(pointer).is_null() {
             found.push(Target::Field(function::name(pointer), 0));
         } else if !LLVMIsAArgument(pointer).is_null() {
             found.push(parameter(pointer));
-        } else if !LLVMIsAAllocaInst(pointer).is_null() || is_kernels(pointer) {
-            found.push(Target::Elsewhere);
-        } else if let Some(variable) = local(pointer) {
-            // Whatever was ever put into the local variable.
-            if !seen.contains(&variable) {
-                seen.push(variable);
-                for value in stored(variable) {
-                    follow(value, layout, seen, found);
-                }
+        } else if !seen.contains(&pointer) {
+            seen.push(pointer);
+            let values = choices(pointer);
+            if values.is_empty() {
+                found.push(Target::Unknown);
             }
-        } else {
-            found.push(Target::Unknown);
+            for value in values {
+                follow(value, layout, seen, found);
+            }
         }
     }
 }
@@ -212,29 +218,39 @@ unsafe fn is_kernels(pointer: LLVMValueRef) -> bool {
     }
 }
 
-/// The local variable that a pointer is loaded from.
+/// What a pointer may be: either of two, or whatever was ever put into the local variable
+/// that it is loaded from.
 ///
 /// # Safety
 /// `pointer` is a value of a valid module.
-unsafe fn local(pointer: LLVMValueRef) -> Option<LLVMValueRef> {
-    // SAFETY: a load has one operand.
+unsafe fn choices(pointer: LLVMValueRef) -> Vec<LLVMValueRef> {
+    // SAFETY: operands and incoming values are those that each kind has.
     unsafe {
-        if LLVMIsALoadInst(pointer).is_null() {
-            return None;
+        if LLVMIsAInstruction(pointer).is_null() {
+            return Vec::new();
         }
-        let from = LLVMGetOperand(pointer, 0);
-        (!LLVMIsAAllocaInst(from).is_null()).then_some(from)
+        match LLVMGetInstructionOpcode(pointer) {
+            LLVMOpcode::LLVMSelect => vec![LLVMGetOperand(pointer, 1), LLVMGetOperand(pointer, 2)],
+            LLVMOpcode::LLVMPHI => (0..LLVMCountIncoming(pointer))
+                .map(|number| LLVMGetIncomingValue(pointer, number))
+                .collect(),
+            LLVMOpcode::LLVMLoad => stored(LLVMGetOperand(pointer, 0)),
+            _ => Vec::new(),
+        }
     }
 }
 
-/// The values that are stored into a local variable.
+/// The values that are stored into `variable`, if it is a local one that nobody else fills.
 ///
 /// # Safety
-/// `variable` is one.
+/// It is a value of a valid module.
 unsafe fn stored(variable: LLVMValueRef) -> Vec<LLVMValueRef> {
     let mut values = Vec::new();
     // SAFETY: walks the list of its uses to the end, which is null.
     unsafe {
+        if LLVMIsAAllocaInst(variable).is_null() {
+            return values;
+        }
         let mut at = LLVMGetFirstUse(variable);
         while !at.is_null() {
             let user = LLVMGetUser(at);

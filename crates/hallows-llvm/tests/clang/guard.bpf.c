@@ -57,6 +57,7 @@ struct cell {
 	int own;
 	int shared;
 	int handed[2];
+	int one, other;
 };
 
 struct cell cells[4];
@@ -66,18 +67,22 @@ static void set(int *where, int value)
 	*where = value;
 }
 
-// Writes a field by itself, one by an atomic step, one by a function and a local pointer.
+// Writes a field by itself, one by an atomic step, one by a function and a local pointer,
+// one of two by a choice, and a copy that is nobody else's.
 SEC("tc") int writes(int *ctx)
 {
 	struct cell *cell = &cells[*ctx & 3];
 	int *second = &cell->handed[1];
+	struct cell copy = {};
 	int local = 0;
 
 	cell->own = 1;
 	__sync_fetch_and_add(&cell->shared, 1);
 	set(second, 1);
 	set(&local, 1);
-	return local;
+	*(local ? &cell->one : &cell->other) = 1;
+	copy.own = *ctx;
+	return local + copy.own;
 }
 
 char _license[] SEC("license") = "GPL";

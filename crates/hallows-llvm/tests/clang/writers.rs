@@ -17,7 +17,13 @@ fn each_field_has_its_writers() {
     let (plain, atomic) = (Some(false), Some(true));
     assert_eq!(
         written,
-        [(Some(0), plain), (Some(4), atomic), (Some(8), plain)]
+        [
+            (Some(0), plain),
+            (Some(4), atomic),
+            (Some(8), plain),
+            (Some(16), plain),
+            (Some(20), plain)
+        ]
     );
     let programs = |name: &str| {
         let line = report.iter().find(|line| line["of"] == name);

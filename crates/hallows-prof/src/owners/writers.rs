@@ -1,43 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Owners by their tags, beside those who write by the code.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::Registry;
-use crate::report::Written;
+use crate::written::{UNKNOWN, Written};
 
 /// What user space alone writes.
 const AGENT: &str = "agent";
 
-/// A field that has an owner, with the programs that write it.
+/// A field that has an owner, and who writes it.
 struct Row<'a> {
     path: String,
     owner: &'a str,
-    written: &'a Written,
+    programs: BTreeSet<&'a str>,
+    atomic: bool,
 }
 
+/// All fields that have an owner and are written. Writes go by the struct's name, but for
+/// those that the compiler reckons from a variable, by that one's.
 fn rows<'a>(registry: &'a Registry, written: &'a [Written]) -> Vec<Row<'a>> {
-    let mut by_field: BTreeMap<(&str, usize), &Written> = BTreeMap::new();
-    for one in written {
-        if let Ok(offset) = usize::try_from(one.offset) {
-            by_field.insert((&one.of, offset), one);
-        }
-    }
     let mut rows = Vec::new();
     for place in &registry.places {
         for part in &place.parts {
-            let by_struct = by_field.get(&(place.kind.as_str(), part.start));
-            let found = by_struct.or_else(|| by_field.get(&(place.name.as_str(), part.start)));
-            if let (Some(owner), Some(written)) = (&part.owner, found) {
+            // Several runs of the compiler may each have a line for it.
+            let of_it: Vec<&Written> = written
+                .iter()
+                .filter(|one| [&place.kind, &place.name].contains(&&one.of))
+                .filter(|one| one.offset == part.start as u64)
+                .collect();
+            if let (Some(owner), false) = (&part.owner, of_it.is_empty()) {
+                let programs = of_it.iter().flat_map(|one| &one.programs);
                 rows.push(Row {
                     path: place.path(part),
                     owner,
-                    written,
+                    programs: programs.map(String::as_str).collect(),
+                    atomic: of_it.iter().all(|one| one.atomic),
                 });
             }
         }
     }
     rows
+}
+
+fn joined(programs: &BTreeSet<&str>) -> String {
+    programs.iter().copied().collect::<Vec<_>>().join(" ")
 }
 
 /// A line for each field that has an owner and that programs write: the field, its
@@ -46,17 +53,12 @@ fn rows<'a>(registry: &'a Registry, written: &'a [Written]) -> Vec<Row<'a>> {
 #[must_use]
 pub fn table(registry: &Registry, written: &[Written]) -> String {
     let mut text = String::new();
-    for Row {
-        path,
-        owner,
-        written,
-    } in rows(registry, written)
-    {
-        let how = if written.atomic { "atomic" } else { "-" };
-        let programs = written.programs.join(" ");
+    for row in rows(registry, written) {
+        let how = if row.atomic { "atomic" } else { "-" };
+        let (path, owner, programs) = (&row.path, row.owner, joined(&row.programs));
         text += &format!("{path:<32} {owner:<10} {how:<6} {programs}\n");
     }
-    for unknown in written.iter().filter(|one| one.of == "?") {
+    for unknown in written.iter().filter(|one| one.of == UNKNOWN) {
         text += &format!("unknown: {}\n", unknown.programs.join(" "));
     }
     text
@@ -69,7 +71,7 @@ pub fn intruders(registry: &Registry, written: &[Written]) -> Vec<String> {
         .into_iter()
         .filter(|row| row.owner == AGENT)
         .map(|row| {
-            let programs = row.written.programs.join(" ");
+            let programs = joined(&row.programs);
             format!("{} is the agent's and is written by {programs}", row.path)
         })
         .collect()
@@ -79,7 +81,7 @@ pub fn intruders(registry: &Registry, written: &[Written]) -> Vec<String> {
 mod tests {
     use super::super::{Part, Place, Registry, Start};
     use super::{intruders, table};
-    use crate::report::Written;
+    use crate::written::{UNKNOWN, Written};
 
     fn registry() -> Registry {
         let part = |name: &str, start, owner: &str| Part {
@@ -119,7 +121,12 @@ mod tests {
     fn fields_go_by_their_struct_and_variables_by_their_name() {
         let text = table(
             &registry(),
-            &[written("?", 0), written("epoch", 0), written("signal", 64)],
+            &[
+                written(UNKNOWN, 0),
+                written("epoch", 0),
+                written("signal", 64),
+                written("signals", 64),
+            ],
         );
         let words: Vec<Vec<&str>> = text
             .lines()
@@ -127,9 +134,9 @@ mod tests {
             .collect();
         assert_eq!(
             words[0],
-            ["signals.seen", "each-cpu", "-", "on_wake", "on_tick"]
+            ["signals.seen", "each-cpu", "-", "on_tick", "on_wake"]
         );
-        assert_eq!(words[1], ["epoch", "rare", "atomic", "on_wake", "on_tick"]);
+        assert_eq!(words[1], ["epoch", "rare", "atomic", "on_tick", "on_wake"]);
         assert_eq!(words[2], ["unknown:", "on_wake", "on_tick"]);
     }
 
@@ -139,7 +146,7 @@ mod tests {
         assert!(intruders(&registry(), &[written("other", 0)]).is_empty());
         assert_eq!(
             intruders(&registry(), &[written("signal", 0)]),
-            ["signals.slice is the agent's and is written by on_wake on_tick"]
+            ["signals.slice is the agent's and is written by on_tick on_wake"]
         );
     }
 }
