@@ -85,4 +85,10 @@ SEC("tc") int writes(int *ctx)
 	return local + copy.own;
 }
 
+// What an atomic step brings is waited for, too.
+SEC("tc") int ticket(struct cell *cell)
+{
+	return cells[__sync_fetch_and_add(&cell->shared, 1) & 3].own;
+}
+
 char _license[] SEC("license") = "GPL";

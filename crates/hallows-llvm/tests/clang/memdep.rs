@@ -38,3 +38,14 @@ fn who_is_called_is_a_step() {
     assert_eq!(line["steps"][1]["what"], "call helper", "{line}");
     assert_eq!(line["steps"][1]["at"], "", "{line}");
 }
+
+#[test]
+#[ignore = "needs clang-22"]
+fn an_atomic_step_is_a_step() {
+    let compiler = Compiler::new().jobs("memdep");
+    compiler.assembly();
+    let line = chain(&compiler, "ticket");
+    let steps = line["steps"].as_array().expect("steps");
+    let what: Vec<_> = steps.iter().map(|step| step["what"].as_str()).collect();
+    assert_eq!(what, [Some("atomic"), Some("load")], "{line}");
+}
