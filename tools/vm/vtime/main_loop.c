@@ -43,6 +43,7 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t nr, const struct timespec *timeout, 
 	lock();
 	main_loop.parked = true;
 	main_loop.generation++;
+	disturbed = true;
 	main_loop.fds = copy;
 	main_loop.nr_fds = nr;
 	main_loop.deadline_ns = INT64_MAX;

@@ -7,7 +7,8 @@
  * then waits; when all have, virtual time moves on by one quantum. Halted vCPUs
  * hold nobody back; when all are halted, time jumps to the next timer. So the
  * host's load changes how long a run takes and not what the guest measures,
- * except for the order of events within a quantum.
+ * except for the order of events within a quantum. Where vCPUs only compute, each
+ * by itself, quanta are longer: waiting is most of what they cost then.
  *
  * One shared object, used twice by the same process:
  *   LD_PRELOAD=vtime.so   stands in for ppoll (main loop) and pthread_cond_*
@@ -17,7 +18,9 @@
  *                         at the quantum's end, and puts its own clock into the
  *                         accelerator's hooks: guest timers, and a TSC of 1 GHz.
  *                         mhz: instructions a virtual microsecond; quantum: in
- *                         virtual microseconds; freeze: seconds by which time
+ *                         virtual microseconds, CALM_QUANTA times as long while no
+ *                         vCPU halts or kicks another and no timer is due;
+ *                         freeze: seconds by which time
  *                         jumps when the process was stopped and goes on.
  *                         profile=FILE: where counts of the kernel's blocks go
  *                         (profile.c); without it none are taken.
@@ -37,8 +40,8 @@
 EXPORT int qemu_plugin_version = 4;
 
 bool active;
-uint64_t quantum_insns;
-int64_t quantum_ns;
+uint64_t usual_insns;
+uint64_t limit_insns;
 double ns_per_insn;
 static bool preloaded;
 
@@ -92,9 +95,10 @@ EXPORT int qemu_plugin_install(plugin_id id, const struct plugin_info *info, int
 		return -1;
 	if (profile)
 		start_profile(strdup(profile)); /* QEMU frees the arguments */
-	quantum_ns = quantum_us * 1000;
 	freeze_ns = freeze_s * 1000000000LL;
-	quantum_insns = quantum_us * mhz;
+	usual_insns = quantum_us * mhz;
+	limit_insns = CALM_QUANTA * usual_insns;
+	start_insns = limit_insns - usual_insns;
 	ns_per_insn = 1000.0 / mhz;
 	main_loop.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (main_loop.wake_fd < 0 || !start_clock_thread())

@@ -15,6 +15,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 #define MAX_VCPUS 128
+#define CALM_QUANTA 4
 
 enum vcpu_state { VCPU_OFF, VCPU_RUNNING, VCPU_ARRIVED, VCPU_IDLE };
 
@@ -22,7 +23,7 @@ struct vcpu {
 	_Atomic int state;
 	_Atomic int kicked;			/* QEMU wants it to leave its wait */
 	_Atomic(pthread_cond_t *) halt_cond;	/* what it sleeps on when halted */
-	uint64_t *count;			/* instructions in this quantum */
+	uint64_t *count;			/* limit_insns, less what it has left of this quantum */
 } __attribute__((aligned(64)));
 
 struct main_loop {
@@ -37,8 +38,8 @@ struct main_loop {
 
 /* plugin.c */
 extern bool active;			/* the plugin is installed */
-extern uint64_t quantum_insns;
-extern int64_t quantum_ns;
+extern uint64_t usual_insns;		/* of a quantum */
+extern uint64_t limit_insns;		/* of the longest, and a vCPU's count at any one's end */
 extern double ns_per_insn;
 
 /* vcpu.c */
@@ -54,6 +55,8 @@ extern struct main_loop main_loop;
 
 /* clock.c */
 extern _Atomic int64_t start_ns;	/* virtual time at the quantum's start */
+extern uint64_t start_insns;		/* a vCPU's count there */
+extern bool disturbed;			/* since then something happened that others may wait for */
 extern int64_t freeze_ns;		/* how far time jumps on SIGCONT */
 
 /* lock.c. By futex: the functions of pthread are stood in for. */
@@ -68,6 +71,9 @@ void poke_clock(void);
 /* With the lock, but it is let go meanwhile: sleeps until the clock is poked. */
 void await_poke(int seen, long limit_ns);
 int clock_pokes(void);
+int64_t quantum_end_ns(void);
+/* Moves time to the quantum's end, and `ns` further. */
+void end_quantum(int64_t ns);
 
 /* vcpu.c. With the lock. */
 void set_running(struct vcpu *vcpu);

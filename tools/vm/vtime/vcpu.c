@@ -37,10 +37,12 @@ void release_arrived(void)
 		struct vcpu *vcpu = &vcpus[i];
 
 		if (vcpu->state == VCPU_IDLE) {
-			*vcpu->count = 0;
+			*vcpu->count = start_insns;
 		} else if (vcpu->state == VCPU_ARRIVED) {
-			/* What it overran is charged to the next quantum. */
-			*vcpu->count = *vcpu->count > 2 * quantum_insns ? 0 : *vcpu->count - quantum_insns;
+			uint64_t overrun = *vcpu->count - limit_insns;
+
+			/* It is charged to the next quantum. */
+			*vcpu->count = start_insns + (overrun > usual_insns ? 0 : overrun);
 			vcpu->kicked = 0;
 			set_running(vcpu);
 			if (i != this_vcpu)
@@ -59,8 +61,8 @@ static bool arrive(struct vcpu *vcpu)
 	vcpu->state = VCPU_ARRIVED;
 	if (--nr_running > 0)
 		return false;
-	if (main_loop.deadline_ns > start_ns + quantum_ns && main_loop_quiet()) {
-		start_ns += quantum_ns;
+	if (main_loop.deadline_ns > quantum_end_ns() && main_loop_quiet()) {
+		end_quantum(0);
 		release_arrived();
 		return true;
 	}
@@ -78,7 +80,7 @@ static void on_quantum_end(unsigned int index, void *data)
 	lock();
 	if (vcpu->state == VCPU_ARRIVED) /* it waited before, and then executed a block */
 		limit.tv_nsec = 100000;
-	if (*vcpu->count < quantum_insns || (vcpu->state == VCPU_RUNNING && arrive(vcpu))) {
+	if (*vcpu->count < limit_insns || (vcpu->state == VCPU_RUNNING && arrive(vcpu))) {
 		unlock();
 		return;
 	}
@@ -102,7 +104,7 @@ static void on_translate(plugin_id id, struct plugin_tb *tb)
 	for (size_t i = 0; i < nr_insns; i++)
 		cost += extra_cost(bytes, qemu_plugin_insn_data(qemu_plugin_tb_get_insn(tb, i), bytes, sizeof(bytes)));
 	qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, INLINE_ADD, count, cost);
-	qemu_plugin_register_vcpu_tb_exec_cond_cb(tb, on_quantum_end, FLAGS_NO_REGS, COND_GE, count, quantum_insns,
+	qemu_plugin_register_vcpu_tb_exec_cond_cb(tb, on_quantum_end, FLAGS_NO_REGS, COND_GE, count, limit_insns,
 						  NULL);
 	if (profile_file)
 		profile_block(tb);
@@ -127,6 +129,7 @@ static void on_vcpu_init(plugin_id id, unsigned int index)
 	/* The scoreboard moves when it grows. */
 	for (int i = 0; i < nr_vcpus; i++)
 		vcpus[i].count = qemu_plugin_scoreboard_find(board, i);
+	*vcpus[index].count = start_insns;
 	set_running(&vcpus[index]);
 	unlock();
 }
