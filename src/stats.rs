@@ -266,7 +266,7 @@ pub struct Metrics {
     pub fresh: u64,
     #[stat(desc = "decisions under static defaults")]
     pub stale: u64,
-    #[stat(desc = "decisions under a signal that no agent would write, obeyed within bounds")]
+    #[stat(desc = "readings of a signal that no agent would write, obeyed within bounds")]
     pub garbage: u64,
     #[stat(desc = "windows that the agent evaluated")]
     pub windows: u64,

@@ -17,21 +17,23 @@ static __always_inline struct cell *cell_of(s32 cpu)
 	return ARRAY_ELEM_PTR(cells, cpu, MAX_CPUS);
 }
 
-/* Counts an event (enum hallows_stat) on @cpu, which is the one that runs this code or whose rq is locked. */
+/*
+ * Counts an event (enum hallows_stat) on @cpu, which is the one that runs this code or whose
+ * rq is locked. The index of a CPU needs no check that costs a branch: it is one of the kernel's.
+ */
 static __always_inline void count_on(s32 cpu, u32 stat)
 {
-	struct cell_stats *stats = ARRAY_ELEM_PTR(cell_stats, cpu, MAX_CPUS);
-	u64 *slot = stats ? MEMBER_VPTR(*stats, .count[stat]) : NULL;
+	struct cell_stats *stats = &cell_stats[(u32)cpu % MAX_CPUS];
+	u64 *slot = __builtin_constant_p(stat) ? &stats->count[stat] : MEMBER_VPTR(*stats, .count[stat]);
 
 	if (slot)
 		(*slot)++;
 }
 
-/* The same on the CPU that runs this code, where a call does not matter. */
-__noinline int count(u32 stat)
+/* The same on the CPU that runs this code. */
+static __always_inline void count(u32 stat)
 {
 	count_on(bpf_get_smp_processor_id(), stat);
-	return 0;
 }
 
 static __always_inline bool cell_offline(s32 cpu)

@@ -61,8 +61,8 @@ static __always_inline bool home_holds(const struct task_ctx *tctx, s32 from, s3
  * Spends a token on sending @p, which would wait on @cpu, to where the agent
  * says. Returns that CPU, or -1 if the move would not help.
  */
-static __noinline s32 push_target(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
-				  const struct orders *orders, u64 now)
+__noinline s32 push_target(const struct task_struct *p __arg_trusted, const struct task_ctx *tctx __arg_nonnull,
+			   s32 cpu, const struct orders *orders __arg_nonnull, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 	s32 to = orders->push_cpu;

@@ -175,7 +175,8 @@ static __always_inline void tick_group(struct task_struct *p, struct cell *cell,
  * Should @p, whose slice is over, leave @cpu for home? If there is room now: this
  * CPU has nothing else to run. It is looked for now and then only.
  */
-static __always_inline bool leaves_for_home(const struct task_struct *p, struct task_ctx *tctx, s32 cpu, u64 now)
+__noinline bool leaves_for_home(const struct task_struct *p __arg_trusted, struct task_ctx *tctx __arg_nonnull,
+				s32 cpu, u64 now)
 {
 	s32 to;
 
@@ -196,7 +197,8 @@ static __always_inline bool leaves_for_home(const struct task_struct *p, struct 
  * A CPU at home for @p, which is away on @cpu and found no idle one on its way
  * here; -1 if it stays. @woke: it comes from sleep, else its slice is over.
  */
-static __noinline s32 home_for(struct task_struct *p, struct task_ctx *tctx, s32 cpu, bool woke, u64 now)
+__noinline s32 home_for(struct task_struct *p __arg_trusted, struct task_ctx *tctx __arg_nonnull, s32 cpu,
+			bool woke, u64 now)
 {
 	u32 home = home_of(p, tctx);
 	s32 to;

@@ -178,6 +178,8 @@ static int init_cpu(s32 cpu)
 		err = span_create(&scratch_spans, cpu);
 	if (err)
 		return err;
+	/* nobody is to find no orders at all */
+	read_orders(cpu, scx_bpf_now());
 	cell->patrol = cpu; /* each CPU begins elsewhere */
 	/* who has a place was online at load */
 	cell->offline = llc_of(cpu) >= MAX_LLCS;

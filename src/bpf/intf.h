@@ -269,7 +269,7 @@ enum hallows_stat {
 	STAT_RESCUE_PRICE,	/* over W_max: taken though the move costs more */
 	STAT_RESCUE_ORDER,	/* starved by the order of its track: jumped the queue */
 	STAT_REFILL,		/* runs after a move of which a hardware counter told */
-	STAT_GARBAGE,		/* decisions under a signal that no agent would write */
+	STAT_GARBAGE,		/* readings of a signal that no agent would write */
 	NR_HALLOWS_STATS,
 	STATS_LINE = 48,
 };

@@ -85,7 +85,7 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 {
 	struct task_ctx *tctx = task_ctx_of(p);
 	s32 here = bpf_get_smp_processor_id(), cpu;
-	struct orders orders;
+	const struct orders *orders;
 	u32 home;
 	u64 now;
 
@@ -102,12 +102,12 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 		return here;
 	}
 	now = scx_bpf_now();
-	read_orders(prev_cpu, &orders, now);
-	cpu = pick_idle_near(p, tctx, home, prev_cpu, &orders, now);
+	orders = orders_of(prev_cpu, now);
+	cpu = pick_idle_near(p, tctx, home, prev_cpu, orders, now);
 	if (cpu < 0)
 		return begins_at(p, tctx, prev_cpu, here, now);
 	count_idle(p, tctx, home, prev_cpu, cpu, now);
-	scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, whole_slice(tctx, orders.slice_ns), 0);
+	scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, whole_slice(tctx, orders->slice_ns), 0);
 	return cpu;
 }
 
@@ -116,7 +116,7 @@ void BPF_STRUCT_OPS(hallows_enqueue, struct task_struct *p, u64 enq_flags)
 	struct task_ctx *tctx = task_ctx_of(p);
 	s32 cpu = scx_bpf_task_cpu(p);
 	u64 now = scx_bpf_now();
-	struct orders orders;
+	const struct orders *orders;
 
 	if (!tctx) {
 		scx_bpf_dsq_insert(p, SCX_DSQ_GLOBAL, full_slice_ns(), enq_flags);
@@ -125,15 +125,15 @@ void BPF_STRUCT_OPS(hallows_enqueue, struct task_struct *p, u64 enq_flags)
 	if (enq_flags & SCX_ENQ_REENQ)
 		count(STAT_REENQ);
 	notice_held(cpu, now);
-	read_orders(cpu, &orders, now);
-	if (is_stray(p, cpu) && send_away(p, tctx, enq_flags, &orders))
+	orders = orders_of(cpu, now);
+	if (is_stray(p, cpu) && send_away(p, tctx, enq_flags, orders))
 		return;
 	if (!is_pinned(p))
-		enqueue_movable(p, tctx, cpu, enq_flags, &orders, now);
+		enqueue_movable(p, tctx, cpu, enq_flags, orders, now);
 	else if (enq_flags & SCX_ENQ_LAST)
-		go_on(p, cpu, enq_flags, &orders);
+		go_on(p, cpu, enq_flags, orders);
 	else
-		enqueue_pinned(p, tctx, cpu, enq_flags, &orders, now);
+		enqueue_pinned(p, tctx, cpu, enq_flags, orders, now);
 }
 
 /* A CPU needs work. @prev ran until now and may want to go on. */
@@ -144,7 +144,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	struct task_ctx *tctx = prev_wants ? task_ctx_of(prev) : NULL;
 	u64 now = scx_bpf_now(), deadline = 0;
 	u32 llc = llc_of(cpu);
-	struct orders orders;
+	const struct orders *orders;
 	struct yard *yard;
 	bool asked_away;
 
@@ -159,19 +159,19 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	}
 	note_agent(now);
 	sweep(now);
-	read_orders(cpu, &orders, now);
+	orders = orders_of(cpu, now);
 	if (tctx) {
 		charge(prev, tctx);
 		group_charge(prev, tctx, cpu);
-		deadline = deadline_of(prev, tctx, orders.slice_ns, whole_slice(tctx, orders.slice_ns));
+		deadline = deadline_of(prev, tctx, orders->slice_ns, whole_slice(tctx, orders->slice_ns));
 	}
-	renew_grants(cell, &orders);
-	count_on(cpu, orders.fresh ? STAT_FRESH : STAT_STALE);
-	if (take_emergency(cpu, now) || take_invited(cpu, now) || take_held(cpu, llc, now) || take_starved(cpu, cell, now))
+	renew_grants(cell, orders);
+	count_on(cpu, orders->fresh ? STAT_FRESH : STAT_STALE);
+	if (take_emergency(cpu, now) || take_invited(cpu, now) || take_held(cpu, llc, now) || take_starved(cpu, now))
 		return;
 	asked_away = made_way(cpu);
 	/* a slice ended: is there somebody elsewhere who had less? */
-	if (tctx && !asked_away && (take_fair(cpu, orders.fair_cpu, now) || take_lagging(cpu, llc, deadline, now)))
+	if (tctx && !asked_away && (take_fair(cpu, orders->fair_cpu, now) || take_lagging(cpu, llc, deadline, now)))
 		return;
 	if (take_head(cell, cpu, llc, asked_away && (cell->flags & CELL_AWAY) ? 0 : deadline, now))
 		return;
@@ -184,13 +184,13 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 			/* who looks for a turn is not to look here */
 			yard_set(cpu, YARD_WAITING, false);
 		count_dispatch(STAT_KEPT, cpu, 0);
-		renew_slice(prev, tctx, cell, orders.slice_ns);
+		renew_slice(prev, tctx, cell, orders->slice_ns);
 		return;
 	}
 	if (!nr_waiting(cpu))
 		yard_set(cpu, YARD_WAITING, false);
 	/* the agent says how much of the LLC to try first; an idle CPU tries all */
-	if (take_peer(cpu, llc, orders.scan_k, now) || take_route(cpu, now) ||
+	if (take_peer(cpu, llc, orders->scan_k, now) || take_route(cpu, now) ||
 	    take_detour(cpu, llc, now) || take_peer(cpu, llc, MAX_SCAN_K, now))
 		return;
 	count(STAT_NONE);
@@ -243,7 +243,7 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	struct cell *cell = cell_of(cpu);
 	u64 now = scx_bpf_now(), age;
 	u32 llc = llc_of(cpu), nr;
-	struct orders orders;
+	const struct orders *orders;
 
 	if (!cell || llc >= MAX_LLCS)
 		return;
@@ -266,8 +266,8 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	age = track_age(cpu, now);
 	if (!nr || !age)
 		return;
-	read_orders(cpu, &orders, now);
-	hand_off(cpu, age, orders.idle_lvl, now);
+	orders = orders_of(cpu, now);
+	hand_off(cpu, age, orders->idle_lvl, now);
 }
 
 void BPF_STRUCT_OPS(hallows_stopping, struct task_struct *p, bool runnable)

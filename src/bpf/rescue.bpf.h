@@ -31,7 +31,7 @@ static __always_inline void invite(s32 guest, s32 host)
  * Finds an idle CPU for one of the first tasks on @cpu's track, as far away as
  * their wait is worth, and invites it.
  */
-static __always_inline void hand_off(s32 cpu, u64 wait_ns, u32 idle_lvl, u64 now)
+__noinline int hand_off(s32 cpu, u64 wait_ns, u32 idle_lvl, u64 now)
 {
 	struct task_struct *p;
 	struct task_ctx *tctx;
@@ -54,6 +54,7 @@ static __always_inline void hand_off(s32 cpu, u64 wait_ns, u32 idle_lvl, u64 now
 		if (guest >= 0 || p->nr_cpus_allowed >= nr_placed)
 			break;
 	}
+	return 0;
 }
 
 /*
@@ -61,7 +62,7 @@ static __always_inline void hand_off(s32 cpu, u64 wait_ns, u32 idle_lvl, u64 now
  * the next idle CPU if more waits than it takes. One tick thus empties a track
  * into all idle CPUs.
  */
-static __always_inline bool take_invited(s32 cpu, u64 now)
+__noinline bool take_invited(s32 cpu, u64 now)
 {
 	struct track_state *mine = track_of(cpu);
 	u64 age;
@@ -110,9 +111,10 @@ static __always_inline void unhold(s32 cpu, struct cell *cell)
  * long and takes it at once. Weights are shares, not a right to starve others:
  * without this a nice 19 task waits for half a minute beside a nice -20 one.
  */
-static __always_inline bool take_starved(s32 cpu, struct cell *cell, u64 now)
+__noinline bool take_starved(s32 cpu, u64 now)
 {
 	u64 starved = starved_ns(), gap = starved / 4;
+	struct cell *cell = cell_of(cpu);
 	struct task_struct *p;
 	struct task_ctx *tctx;
 	u32 seen = 0;
@@ -120,7 +122,7 @@ static __always_inline bool take_starved(s32 cpu, struct cell *cell, u64 now)
 
 	if (gap < AUDIT_SLICES * full_slice_ns())
 		gap = AUDIT_SLICES * full_slice_ns();
-	if (time_before(now, cell->audited_ns + gap) || !nr_waiting(cpu))
+	if (!cell || time_before(now, cell->audited_ns + gap) || !nr_waiting(cpu))
 		return false;
 	cell->audited_ns = now;
 	bpf_for_each(scx_dsq, p, track_dsq(cpu), SCX_DSQ_ITER_REV) {

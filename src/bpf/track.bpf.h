@@ -241,8 +241,8 @@ static __always_inline bool somebody_waits(u32 llc)
  * Queues @p on the track of @cpu, ordered on that CPU's clock; if that CPU is
  * offline, where @p is: the kernel asks about tasks of online CPUs only.
  */
-static __noinline void queue_on_track(struct task_struct *p, struct task_ctx *tctx, s32 cpu, u64 slice,
-				      u64 enq_flags)
+__noinline int queue_on_track(struct task_struct *p __arg_trusted, struct task_ctx *tctx __arg_nonnull,
+			      s32 cpu, u64 slice, u64 enq_flags)
 {
 	u64 now = scx_bpf_now(), whole = whole_slice(tctx, slice);
 
@@ -260,6 +260,7 @@ static __noinline void queue_on_track(struct task_struct *p, struct task_ctx *tc
 		yard_set(cpu, YARD_WAITING, true);
 	count(STAT_ENQ_TRACK);
 	decision("%d waits on the track of CPU %d", p->pid, cpu);
+	return 0;
 }
 
 /* The same on a CPU that nobody claimed for it: others may have to help. */

@@ -54,7 +54,7 @@ check "homes that were garbage" "$(field homes /tmp/scribble)" '>' 0
 says 'the signal of CPU [0-3] is garbage' || fail "BPF says nothing of garbage"
 burnt "over garbage" 10.5 0.9
 totals
-check "decisions under garbage" "$(stat agent.garbage)" '>' 0
+check "readings of garbage" "$(stat agent.garbage)" '>' 0
 sample 1
 check "decisions under fresh signals afterwards, percent" "$(stat agent.fresh)" '>=' 99
 

@@ -19,6 +19,7 @@ for turn in 1 2 3; do
 	say "longest wait beside an idle CPU, ns: $(tail -n 1 /tmp/longest)"
 	say "$(sed 's/.*"n jobs"[^}]*"value":\([0-9.]*\).*/n jobs: \1 of the ideal/' /tmp/makespan)"
 done
+[ "$(wc -l </tmp/longest)" = 3 ] || fail "a turn was not judged: $(cat /tmp/oracle)"
 check "longest wait beside an idle CPU, ns, in the median turn" "$(sort -n /tmp/longest | sed -n 2p)" '<' 1500000
 
 # Each is known for a hog from its next tick on, though its only whole burst was short and

@@ -14,7 +14,7 @@
 . /vm/lib.sh
 
 SOAK_S=${SOAK_S:-20}
-# The clocks of CPUs may be a quantum apart. By the real clock an emulated CPU waits for
+# The clocks of CPUs may be a quantum apart, or four of them while nobody wakes another. By the real clock an emulated CPU waits for
 # the host's, now and then for tens of ms.
 BOUND_MS=10
 [ "$VM_MODE" = vtime ] || BOUND_MS=100

@@ -11,31 +11,31 @@
 # Instructions that the verifier walked, on all paths, by the series of the
 # kernel. A program that is not here fails; a new table is what this prints.
 BUDGET='
-hallows_select_cpu             3780   3997   3885
-hallows_enqueue               44695  50773  42585
-hallows_dispatch              51580  54190  53317
-hallows_running                1476   1854   1854
-hallows_tick                   5678   6025   5976
-hallows_stopping                984    984    984
-hallows_update_idle             381    374    388
-hallows_cpu_release            1541   1541      -
-hallows_cpu_acquire              82     82      -
-hallows_init_task                39     39     39
-hallows_exit_task                 4      4      4
-hallows_enable                  302    302    306
-hallows_cgroup_init              14     14     14
-hallows_cgroup_set_weight        13     16     16
-hallows_cgroup_move             267    267    271
-hallows_dump                    107    135    107
-hallows_dump_cpu               1387   1391   1383
-hallows_dump_task               406    407    407
-hallows_cpu_online              105    105    105
-hallows_cpu_offline             544    549    544
-hallows_place                   393    393    393
-hallows_look                    191    191    191
-hallows_init                    392    392    392
-hallows_exit                     29     29     32
-hallows_sched_switch              -      -   1098
+hallows_select_cpu            4749   4976   4704
+hallows_enqueue              20308  21498  22678
+hallows_dispatch             43742  46963  49785
+hallows_running               1742   1946   1922
+hallows_tick                  6478   6655   6874
+hallows_stopping               995    995    995
+hallows_update_idle            384    385    388
+hallows_cpu_release           2467   2567      -
+hallows_cpu_acquire             82     82      -
+hallows_init_task               41     41     41
+hallows_exit_task                4      4      4
+hallows_enable                 302    302    306
+hallows_cgroup_init             14     14     14
+hallows_cgroup_set_weight       13     16     16
+hallows_cgroup_move            267    267    271
+hallows_dump                   110    138    110
+hallows_dump_cpu              1387   1391   1383
+hallows_dump_task              450    450    450
+hallows_cpu_online             105    105    105
+hallows_cpu_offline            682    687    682
+hallows_place                  393    393    393
+hallows_look                   191    191    191
+hallows_init                  1056   1056   1056
+hallows_exit                    29     29     32
+hallows_sched_switch             -      -   2769
 '
 
 case $(uname -r) in

@@ -14,7 +14,7 @@ pub const CHUNK: u64 = 8192;
 /// an emulator pays for each branch, so this is most of the time that tests in a VM take.
 pub fn spin(iterations: u64) {
     const UNROLLED: u64 = 32;
-    let mut x = 1_u64;
+    let mut x = black_box(1_u64);
     for _ in 0..iterations / UNROLLED {
         for _ in 0..UNROLLED {
             x = step(x);

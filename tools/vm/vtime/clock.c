@@ -119,10 +119,14 @@ void end_quantum(int64_t ns)
 {
 	start_ns = quantum_end_ns() + ns;
 	start_insns = limit_insns - usual_insns;
-	/* A timer ends a quantum, so that it is not late by more than a usual one. */
+	/* A timer that is known by now ends a quantum, and is late by no more than a usual one. */
 	if (!disturbed && main_loop.deadline_ns - start_ns >= (int64_t)(limit_insns * ns_per_insn))
 		start_insns = 0;
 	disturbed = false;
+	/* Whoever wakes before the next is begun starts with it. */
+	for (int i = 0; i < nr_vcpus; i++)
+		if (vcpus[i].state == VCPU_IDLE)
+			*vcpus[i].count = start_insns;
 }
 
 static void next_quantum(void)

@@ -18,8 +18,9 @@
  *                         at the quantum's end, and puts its own clock into the
  *                         accelerator's hooks: guest timers, and a TSC of 1 GHz.
  *                         mhz: instructions a virtual microsecond; quantum: in
- *                         virtual microseconds, CALM_QUANTA times as long while no
- *                         vCPU halts or kicks another and no timer is due;
+ *                         virtual microseconds, CALM_QUANTA times as long after one in
+ *                         which no vCPU halted or kicked another, until the
+ *                         next timer that is known by then;
  *                         freeze: seconds by which time
  *                         jumps when the process was stopped and goes on.
  *                         profile=FILE: where counts of the kernel's blocks go

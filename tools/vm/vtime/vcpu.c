@@ -36,9 +36,7 @@ void release_arrived(void)
 	for (int i = 0; i < nr_vcpus; i++) {
 		struct vcpu *vcpu = &vcpus[i];
 
-		if (vcpu->state == VCPU_IDLE) {
-			*vcpu->count = start_insns;
-		} else if (vcpu->state == VCPU_ARRIVED) {
+		if (vcpu->state == VCPU_ARRIVED) {
 			uint64_t overrun = *vcpu->count - limit_insns;
 
 			/* It is charged to the next quantum. */

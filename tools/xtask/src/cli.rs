@@ -209,7 +209,7 @@ pub struct TestArgs {
 
     /// Host cores to fill with VMs [default: all]
     ///
-    /// A VM in mode rr takes one, in other modes as many as it has CPUs.
+    /// A VM takes one, in mode mttcg as many as it has CPUs.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub jobs: Option<u32>,
 

@@ -44,7 +44,7 @@ fn find_writers(report: &Path) -> Result<()> {
     // The harness compiles this source too, and knows where its headers are.
     let flags = built::variable(&built, "hallows-tc", "HALLOWS_TC_FLAGS");
     let flags = flags.context("cargo does not say how clang finds the headers")?;
-    let plugin = paths::target()?.join("release/libhallows_llvm.so");
+    let plugin = paths::target()?.join("debug/libhallows_llvm.so");
     let mut clang = Command::new(CLANG);
     clang
         .current_dir(paths::root())
@@ -59,10 +59,11 @@ fn find_writers(report: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Builds packages; returns what cargo says of them.
+/// Builds packages as tests do, which have built them already: the BPF half is the same in
+/// each profile. Returns what cargo says of them.
 fn build(packages: &[&str]) -> Result<String> {
     let mut cargo = cargo();
-    cargo.args(["build", "--release", "--message-format=json"]);
+    cargo.args(["build", "--message-format=json"]);
     for package in packages {
         cargo.args(["--package", package]);
     }
@@ -73,7 +74,7 @@ fn build(packages: &[&str]) -> Result<String> {
 fn prof(task: &str, object: &Path) -> Command {
     let mut command = cargo();
     command
-        .args(["run", "--quiet", "--release", "--package", "hallows-prof"])
+        .args(["run", "--quiet", "--package", "hallows-prof"])
         .args(["--", task])
         .arg(object);
     command

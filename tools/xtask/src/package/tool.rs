@@ -49,12 +49,19 @@ impl Tool {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut install = Command::new(cargo);
         install
-            .args(["install", "--quiet", "--locked", "--version", version])
+            // It runs for seconds, and would be compiled for minutes.
+            .args([
+                "install",
+                "--debug",
+                "--quiet",
+                "--locked",
+                "--version",
+                version,
+            ])
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .arg("--root")
             .arg(&folder)
             .arg(name)
-            // It runs for seconds, and would be compiled for minutes.
-            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
             .current_dir(paths::cache()?);
         cmd::output(&mut install)
             .with_context(|| format!("no {name}: cargo install --locked {name}"))?;

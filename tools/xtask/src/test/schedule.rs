@@ -22,9 +22,10 @@ pub fn run(specs: &[VmSpec], cores: u32, mut done: impl FnMut(usize, &Result<Out
             .host_cores(specs[index].topology.cpus())
             .min(cores)
     };
+    let all: u32 = (0..specs.len()).map(cost).sum();
     let mut waiting = order(specs.len(), |index| (cost(index), specs[index].timeout));
     let (sender, outcomes) = mpsc::channel();
-    let (mut free, mut running) = (places(cores), 0);
+    let (mut free, mut running) = (places(cores, all), 0);
     thread::scope(|scope| {
         loop {
             while let Some(index) = take_fitting(&mut waiting, |index| {
@@ -56,12 +57,13 @@ pub fn run(specs: &[VmSpec], cores: u32, mut done: impl FnMut(usize, &Result<Out
 /// A core of the host that a VM can have.
 type Core = Option<usize>;
 
-/// As many as are wanted. They have names if these are all that this process has: of
-/// fewer than all, somebody else may have taken the same ones.
-fn places(cores: u32) -> Vec<Core> {
+/// As many as are wanted. They have names if these are all that this process has, since of
+/// fewer somebody else may have taken the same ones; and if VMs that would keep `busy`
+/// cores busy more than fill them, since otherwise each may as well spread.
+fn places(cores: u32, busy: u32) -> Vec<Core> {
     let own = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
     let ids = (0..CpuSet::MAX_CPU).filter(|&cpu| own.is_set(cpu));
-    let all = own.count() == cores;
+    let all = own.count() == cores && busy > cores;
     let named: Vec<_> = ids.filter(|_| all).map(Some).collect();
     if all {
         named
@@ -105,13 +107,12 @@ mod tests {
     #[test]
     fn each_of_all_cores_is_for_one() {
         let own = sched_getaffinity(None).unwrap();
-        let all = places(own.count());
+        let all = places(own.count(), u32::MAX);
         assert_eq!(all.len(), own.count() as usize);
         assert!(all.iter().all(|core| own.is_set(core.unwrap())));
-        assert_eq!(
-            places(own.count() + 1),
-            vec![None; own.count() as usize + 1]
-        );
+        let unnamed = |cores: u32| vec![None; cores as usize];
+        assert_eq!(places(own.count(), own.count()), unnamed(own.count()));
+        assert_eq!(places(own.count() + 1, u32::MAX), unnamed(own.count() + 1));
         let core = [all[0]];
         let stayed = thread::spawn(move || {
             stay_on(&core);
