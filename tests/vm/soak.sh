@@ -13,7 +13,7 @@
 
 . /vm/lib.sh
 
-SOAK_S=${SOAK_S:-20}
+SOAK_S=${SOAK_S:-12}
 # The clocks of CPUs may be a quantum apart, or four of them while nobody wakes another. By the real clock an emulated CPU waits for
 # the host's, now and then for tens of ms.
 BOUND_MS=10
