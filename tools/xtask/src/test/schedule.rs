@@ -62,14 +62,11 @@ type Core = Option<usize>;
 /// cores busy more than fill them, since otherwise each may as well spread.
 fn places(cores: u32, busy: u32) -> Vec<Core> {
     let own = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
-    let ids = (0..CpuSet::MAX_CPU).filter(|&cpu| own.is_set(cpu));
-    let all = own.count() == cores && busy > cores;
-    let named: Vec<_> = ids.filter(|_| all).map(Some).collect();
-    if all {
-        named
-    } else {
-        vec![None; cores as usize]
+    if own.count() != cores || busy <= cores {
+        return vec![None; cores as usize];
     }
+    let ids = (0..CpuSet::MAX_CPU).filter(|&cpu| own.is_set(cpu));
+    ids.map(Some).collect()
 }
 
 /// Binds this thread, and what it will start, to these cores: the threads of a VM wait
