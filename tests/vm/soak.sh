@@ -14,8 +14,9 @@
 . /vm/lib.sh
 
 SOAK_S=${SOAK_S:-12}
-# The clocks of CPUs may be a quantum apart, or four of them while nobody wakes another. By the real clock an emulated CPU waits for
-# the host's, now and then for tens of ms.
+# The clocks of CPUs may be four quanta apart while nobody wakes another.
+SKEW_US=400
+# By the real clock an emulated CPU waits for the host's, now and then for tens of ms.
 BOUND_MS=10
 [ "$VM_MODE" = vtime ] || BOUND_MS=100
 # A detachment within a second is not for such CPUs.
@@ -128,7 +129,7 @@ hotplug() {
 # time, switches, the longest wait beside an idle CPU and the longest wait of all.
 WINDOWS=/tmp/windows
 judge() {
-	hallows-oracle check --json --skew-us 200 --bound-ms $BOUND_MS --buffer-mib 128 --for 3s >/tmp/oracle
+	hallows-oracle check --json --skew-us $SKEW_US --bound-ms $BOUND_MS --buffer-mib 128 --for 3s >/tmp/oracle
 	status=$?
 	# 3: events were lost, as when a CPU left with its buffer.
 	[ $status = 0 ] || [ $status = 3 ] || fail "the oracle, $status: $(cat /tmp/oracle)"

@@ -47,7 +47,7 @@ struct CheckArgs {
     bound_ms: f64,
     /// How far apart the trace clocks of two CPUs may be, us. A mask change and
     /// a switch nearer to each other than this prove nothing.
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 100)]
     skew_us: u64,
     /// Print the verdict as one JSON object; the command's output goes to stderr.
     #[arg(long)]

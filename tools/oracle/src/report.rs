@@ -83,6 +83,10 @@ pub struct OutsideMask {
     pub allowed: String,
     /// When.
     pub time_ns: u64,
+    /// When the mask had last changed; absent when that was before the trace.
+    pub changed_ns: Option<u64>,
+    /// The CPU that changed it.
+    pub changer: Option<u32>,
 }
 
 /// Verdict on law 2: no long wait while a CPU that the task may use idles.
@@ -155,6 +159,7 @@ impl Report {
     ) -> Self {
         for example in &mut mask.examples {
             example.time_ns -= first_ns;
+            example.changed_ns = example.changed_ns.map(|ns| ns - first_ns);
         }
         for worst in &mut wait.worst {
             worst.wait_start_ns -= first_ns;
@@ -230,6 +235,9 @@ impl fmt::Display for MaskReport {
                 x.cpu,
                 x.allowed
             )?;
+            if let (Some(changed_ns), Some(changer)) = (x.changed_ns, x.changer) {
+                writeln!(f, "    since {:.6} s, by CPU {changer}", secs(changed_ns))?;
+            }
         }
         Ok(())
     }

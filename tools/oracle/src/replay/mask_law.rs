@@ -229,6 +229,8 @@ impl MaskLaw {
                 cpu,
                 allowed: mask.to_string(),
                 time_ns: now_ns,
+                changed_ns: track.changed.map(|(at_ns, _)| at_ns),
+                changer: track.changed.map(|(_, changer)| changer),
             });
         }
     }

@@ -53,6 +53,9 @@ struct Task {
     mask: MaskTrack,
     /// When it ran although no wake-up had been seen: that one is still to come.
     owed_wakeup_ns: Option<u64>,
+    /// Someone began to wake it while it ran, and may only have come to it once it had
+    /// left its CPU.
+    waking_early: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -191,7 +194,10 @@ impl Replay {
                 self.initial.remove(&pid);
             }
             Left::Blocked => {
-                task.state = State::Blocked;
+                task.state = match std::mem::take(&mut task.waking_early) {
+                    true => State::Waking,
+                    false => State::Blocked,
+                };
                 self.wait_law.end(pid);
             }
             Left::Runnable => self.begin_wait(pid),
@@ -247,8 +253,10 @@ impl Replay {
 
     fn waking(&mut self, pid: Pid) {
         let task = self.task(pid);
-        if task.state == State::Blocked {
-            task.state = State::Waking;
+        match task.state {
+            State::Blocked => task.state = State::Waking,
+            State::Running(_) => task.waking_early = true,
+            _ => {}
         }
     }
 
@@ -261,6 +269,7 @@ impl Replay {
         let all_cpus_known = self.all_cpus_known();
         let task = self.task(pid);
         (task.comm, task.prio) = (comm, prio);
+        task.waking_early = false;
         let owed = task.owed_wakeup_ns.take();
         if owed.is_some_and(|ran_ns| now_ns - ran_ns <= skew_ns) {
             return;

@@ -66,7 +66,10 @@ fn running_outside_the_mask_is_found() {
 fn a_new_mask_is_in_force_at_the_next_switch() {
     let narrowed = "10 0 allowed 10 set 1\n200 0 wakeup 10 120 0 ten\n\
                     201 0 switch 0 120 R 10 120 ten\n5000 0 end";
-    assert_eq!(violations(&[QUIET, narrowed]).0, 1);
+    let report = judge(&[QUIET, narrowed]);
+    assert_eq!(report.mask.violations, 1);
+    let found = &report.mask.examples[0];
+    assert_eq!((found.changed_ns, found.changer), (Some(9_000), Some(0)));
     let widened = "10 0 allowed 11 set 0-1\n200 0 wakeup 11 120 0 eleven\n\
                    201 0 switch 0 120 R 11 120 eleven\n5000 0 end";
     assert_eq!(violations(&[QUIET, widened]).0, 0);
@@ -114,6 +117,20 @@ fn a_mask_change_during_a_wake_up_has_a_grace_for_one_switch() {
     let again = "400 1 wakeup 10 120 0 ten\n401 0 switch 0 120 R 10 120 ten\n5000 0 end";
     assert_eq!(violations(&[QUIET, woken, "5000 0 end"]).0, 0);
     assert_eq!(violations(&[QUIET, woken, again]).0, 1);
+}
+
+#[test]
+fn a_wake_up_may_begin_before_its_task_has_left_its_cpu() {
+    let asleep = |begun: &str| {
+        let asleep = "100 0 switch 10 120 S 0 120 swapper/0\n200 1 allowed 10 set 1\n\
+                      300 0 wakeup 10 120 0 ten\n301 0 switch 0 120 R 10 120 ten\n5000 0 end";
+        let runs = format!("10 0 switch 0 120 R 10 120 ten\n{begun}");
+        violations(&[QUIET, &runs, asleep]).0
+    };
+    assert_eq!(asleep("99 1 waking 10\n"), 0);
+    assert_eq!(asleep(""), 1);
+    let over = "20 1 waking 10\n21 1 wakeup 10 120 0 ten\n";
+    assert_eq!(asleep(over), 1, "that one had found it running");
 }
 
 #[test]
