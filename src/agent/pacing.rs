@@ -5,11 +5,24 @@ use super::params::{MS, Params};
 
 /// So many quiet windows stretch the next ones by half.
 const QUIET_WINDOWS: u32 = 8;
+/// So many idle ones, in a row, stretch the next ones to the full.
+const IDLE_WINDOWS: u32 = 2;
 /// No signal holds longer. BPF obeys none that claims a second, and the clocks
 /// of both are not quite the same.
 const MAX_LIFETIME_NS: u64 = 900 * MS;
 
-/// The length of windows: short while something changes, long while not.
+/// What a window showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Something flipped, which a closer look helps with.
+    Change,
+    /// Nothing did: [`super::automaton::Flips::is_quiet`].
+    Quiet,
+    /// Nothing did, and every CPU idled.
+    Idle,
+}
+
+/// The length of windows: short while something changes or begins, long while not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pacing {
     base_ns: u64,
@@ -17,6 +30,7 @@ pub struct Pacing {
     signal_periods: u32,
     period_ns: u64,
     quiet: u32,
+    idle: u32,
 }
 
 impl Pacing {
@@ -28,23 +42,34 @@ impl Pacing {
             signal_periods: params.signal_periods,
             period_ns: params.period_ns,
             quiet: 0,
+            idle: 0,
         }
     }
 
-    /// Takes note of a window; `quiet` is [`super::automaton::Flips::is_quiet`].
-    pub fn note(&mut self, quiet: bool) {
-        if !quiet {
-            *self = Pacing {
-                period_ns: self.base_ns,
-                quiet: 0,
-                ..*self
-            };
-            return;
+    /// Takes note of a window.
+    pub fn note(&mut self, seen: Seen) {
+        let rested = self.idle >= IDLE_WINDOWS;
+        self.idle = if seen == Seen::Idle { self.idle + 1 } else { 0 };
+        match seen {
+            Seen::Change => self.look_closely(),
+            Seen::Quiet if rested => self.look_closely(),
+            Seen::Quiet | Seen::Idle => self.stretch(),
         }
+    }
+
+    fn look_closely(&mut self) {
+        self.period_ns = self.base_ns;
+        self.quiet = 0;
+    }
+
+    fn stretch(&mut self) {
         self.quiet += 1;
         if self.quiet == QUIET_WINDOWS {
             self.quiet = 0;
             self.period_ns = (self.period_ns * 3 / 2).min(self.max_ns);
+        }
+        if self.idle >= IDLE_WINDOWS {
+            self.period_ns = self.max_ns;
         }
     }
 
@@ -77,7 +102,7 @@ mod tests {
         let mut periods = Vec::new();
         for _ in 0..56 {
             periods.push(pace.period_ns());
-            pace.note(true);
+            pace.note(Seen::Quiet);
         }
         assert!(periods[..8].iter().all(|period| *period == 10 * MS));
         assert!(periods[8..16].iter().all(|period| *period == 15 * MS));
@@ -89,15 +114,29 @@ mod tests {
     #[test]
     fn a_flip_brings_it_back() {
         let mut pace = pacing(20);
-        (0..100).for_each(|_| pace.note(true));
+        (0..100).for_each(|_| pace.note(Seen::Quiet));
         assert_eq!(pace.period_ns(), 100 * MS);
-        pace.note(false);
+        pace.note(Seen::Change);
         assert_eq!(pace, pacing(20));
         // The count of quiet windows starts anew as well.
-        (0..7).for_each(|_| pace.note(true));
-        pace.note(false);
-        (0..7).for_each(|_| pace.note(true));
+        (0..7).for_each(|_| pace.note(Seen::Quiet));
+        pace.note(Seen::Change);
+        (0..7).for_each(|_| pace.note(Seen::Quiet));
         assert_eq!(pace.period_ns(), 20 * MS);
+    }
+
+    #[test]
+    fn two_idle_windows_stretch_it_at_once_and_work_brings_it_back() {
+        let mut pace = pacing(10);
+        pace.note(Seen::Idle);
+        pace.note(Seen::Quiet);
+        pace.note(Seen::Idle);
+        assert_eq!(pace.period_ns(), 10 * MS, "not in a row");
+        pace.note(Seen::Idle);
+        assert_eq!(pace.period_ns(), 100 * MS);
+        // Nothing has flipped yet when work begins.
+        pace.note(Seen::Quiet);
+        assert_eq!(pace, pacing(10));
     }
 
     #[test]
@@ -109,7 +148,7 @@ mod tests {
             ..Params::default()
         });
         assert_eq!(pace.lifetime_ns(), 60 * MS);
-        (0..100).for_each(|_| pace.note(true));
+        (0..100).for_each(|_| pace.note(Seen::Quiet));
         assert_eq!((pace.period_ns(), pace.lifetime_ns()), (40 * MS, 120 * MS));
     }
 
@@ -126,15 +165,19 @@ mod tests {
     proptest! {
         #[test]
         fn the_period_stays_in_its_bounds(
-            base in 4..=100u64, quiet in prop::collection::vec(prop::bool::weighted(0.95), 1..300),
+            base in 4..=100u64, windows in prop::collection::vec(any_window(), 1..300),
         ) {
             let mut pace = pacing(base);
-            for quiet in quiet {
-                pace.note(quiet);
+            for seen in windows {
+                pace.note(seen);
                 prop_assert!((base * MS..=100 * MS).contains(&pace.period_ns()));
-                prop_assert!(quiet || pace.period_ns() == base * MS);
+                prop_assert!(seen != Seen::Change || pace.period_ns() == base * MS);
                 prop_assert_eq!(pace.lifetime_ns(), 5 * pace.period_ns());
             }
         }
+    }
+
+    fn any_window() -> impl Strategy<Value = Seen> {
+        prop_oneof![1 => Just(Seen::Change), 20 => Just(Seen::Quiet), 20 => Just(Seen::Idle)]
     }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Rounds: readings of all cells in, orders for all cells out, without I/O.
 
-use super::automaton::{States, step};
+use super::automaton::{Flips, States, step};
 use super::orders::{Orders, Planner};
-use super::pacing::Pacing;
+use super::pacing::{Pacing, Seen};
 use super::params::Params;
 use super::place::Map;
 use super::window::{CellClock, Sample, Window};
@@ -82,9 +82,17 @@ impl Controller {
         std::mem::swap(&mut self.states, &mut self.next);
         self.planner
             .plan(map, &self.params, &self.states, &mut self.orders);
-        self.pacing.note(flips.is_quiet());
+        self.pacing.note(self.seen(&flips));
         self.count(flips.cells);
         now_ns + self.pacing.lifetime_ns()
+    }
+
+    fn seen(&self, flips: &Flips) -> Seen {
+        match flips.is_quiet() {
+            false => Seen::Change,
+            true if self.is_idle() => Seen::Idle,
+            true => Seen::Quiet,
+        }
     }
 
     /// Turns the last readings and these into windows.
@@ -233,6 +241,41 @@ mod tests {
         let totals = controller.totals();
         assert_eq!((totals.rounds, totals.push_tokens), (4, 0));
         assert_eq!(totals.fair_tokens, 4);
+    }
+
+    #[test]
+    fn a_machine_that_has_nothing_left_to_do_is_soon_looked_at_less_often() {
+        let map = Machine {
+            nodes: 1,
+            llcs: 1,
+            cores: 2,
+            smt: 1,
+        }
+        .map();
+        let mut controller = Controller::new(&map, Params::default());
+        let mut now_ns = 0;
+        let mut pass = |samples: [Sample; 2]| {
+            now_ns += controller.period_ns();
+            controller.round(&map, &samples, now_ns);
+            controller.period_ns()
+        };
+        (0..4).for_each(|_| _ = pass([busy(4), busy(0)]));
+        let idle = Sample {
+            updated_ns: 40 * MS,
+            busy_ns: 40 * MS,
+            idle_since_ns: 40 * MS,
+            ..Sample::default()
+        };
+        let windows = (1..).find(|_| pass([idle, idle]) == 100 * MS);
+        assert!(windows <= Some(8), "after {windows:?} windows");
+        // One CPU is enough to look closely again.
+        let begins = Sample {
+            run_since_ns: 40 * MS,
+            idle_since_ns: 0,
+            ..idle
+        };
+        pass([begins, idle]);
+        assert_eq!(pass([begins, idle]), 10 * MS);
     }
 
     /// Readings that make no sense, of a cell and a window.

@@ -13,6 +13,7 @@ use hallows_load::suite::Scale;
 use super::bill::Bill;
 use super::profile;
 use super::symbols::Symbols;
+use crate::cli::CostArgs;
 use crate::cmd;
 use crate::vm::accel::{Accel, Mode};
 use crate::vm::initramfs::GuestFile;
@@ -31,14 +32,13 @@ const MODE: Mode = Mode::Vtime {
     quantum_us: 20,
 };
 
-const CPUS: u32 = 4;
-
 /// By this machine's clock.
 const TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// What all boots share.
 pub struct Guest {
     kernel: Kernel,
+    topology: Topology,
     scale: Scale,
     files: Vec<GuestFile>,
     /// Where the counts are.
@@ -46,14 +46,15 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// With scx_hallows from `program`; what is made for it goes to `stage`.
+    /// As `args` say, with scx_hallows from `program`; what is made for it goes to `stage`.
     ///
     /// # Errors
     /// When its helper can't be compiled.
-    pub fn new(kernel: Kernel, scale: Scale, program: &Path, stage: &Path) -> Result<Self> {
+    pub fn new(kernel: Kernel, args: &CostArgs, program: &Path, stage: &Path) -> Result<Self> {
         Ok(Self {
             kernel,
-            scale,
+            topology: args.topo.0.clone(),
+            scale: args.scale,
             files: vec![
                 file(program, "vm/bin/scx_hallows"),
                 file(&helper(stage)?, "vm/bin/cost"),
@@ -70,7 +71,7 @@ impl Guest {
         let at = "vm/scheduler";
         let spec = VmSpec {
             kernel: self.kernel.clone(),
-            topology: Topology::new("flat", Some(CPUS))?,
+            topology: self.topology.clone(),
             accel: Accel::Tcg(MODE),
             mem_mib: 2048,
             timeout: TIMEOUT,

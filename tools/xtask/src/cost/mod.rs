@@ -40,7 +40,7 @@ pub fn command(args: &CostArgs) -> Result<u8> {
     let built = paths::target()?.join("release").join(PROGRAM);
     let program = stage.path().join(PROGRAM);
     fs::copy(&built, &program).with_context(|| format!("cannot copy {}", built.display()))?;
-    let guest = Guest::new(kernel, args.scale, &program, stage.path())?;
+    let guest = Guest::new(kernel, args, &program, stage.path())?;
     let mut schedulers: Vec<(&str, PathBuf)> = vec![(PROGRAM, program)];
     for peer in peers::named(&args.against) {
         schedulers.push((peer.name, peer.ensure(stage.path())?));
