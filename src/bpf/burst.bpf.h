@@ -18,7 +18,7 @@
 #define FOOTPRINT_PAGES 2048	/* resident pages of a usual process, 8 MiB */
 #define TINY_BURST_NS 50000
 #define COLD_SLEEP_NS 50000000ULL
-#define LONGEST_BURSTS 8		/* times express_max_ns(): more of a burst does not count */
+#define LONGEST_BURSTS 16		/* times express_max_ns(): more of a burst does not count */
 #define KNOWN_BURSTS 4		/* so many tell how long the next one will be */
 #define PAGE_KINDS 2		/* file and anonymous pages, the first two of rss_stat */
 
@@ -89,7 +89,7 @@ static __always_inline u32 footprint_of(const struct task_struct *p, const struc
  * The average after one more burst. The first stands for all: what just began
  * need not wait behind hogs until an average has forgotten where it started. Of
  * long ones not all counts: a program that computed for seconds and now waits for
- * its user is known for that after eight short bursts, not thirty.
+ * its user is known for that after ten short bursts, not thirty.
  */
 static __always_inline u32 next_average(const struct task_ctx *tctx)
 {

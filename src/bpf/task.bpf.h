@@ -118,10 +118,10 @@ static __always_inline void rebase_vtime(struct task_struct *p, struct task_ctx 
 }
 
 /*
- * Takes half of the time that @p slept off what it is ahead of its clock. Who
- * wants a third of a CPU or less, such as a game that draws a frame and waits for
- * the next, thus begins each burst without debt however many hogs there are; who
- * wants more comes to owe, and is served in turn. Sleep never makes a credit.
+ * Takes the time that @p slept off what it is ahead of its clock. Who wants half
+ * of a CPU or less, such as a game that draws a frame and waits for the next, thus
+ * begins each burst without debt however many hogs there are; who wants more comes
+ * to owe, and is served in turn. Sleep never makes a credit.
  */
 static __always_inline void rest(const struct task_struct *p, struct task_ctx *tctx, u64 now)
 {
@@ -136,19 +136,20 @@ static __always_inline void rest(const struct task_struct *p, struct task_ctx *t
 	debt = tctx->vtime_ns - cell->vclock_ns;
 	if ((s64)debt <= 0)
 		return;
-	paid = to_vtime(p, tctx, since_ns(from, now) / 2);
+	paid = to_vtime(p, tctx, since_ns(from, now));
 	tctx->vtime_ns -= paid < debt ? paid : debt;
 }
 
 /*
  * The slice of a task that would get @slice: one for all of its burst, if that is
- * no longer than two usual ones. The rest of it would wait for a round of all others.
+ * usually no longer than four usual ones, and has not been longer by now. The rest
+ * of it would wait for a round of all others.
  */
 static __always_inline u64 whole_slice(const struct task_ctx *tctx, u64 slice)
 {
-	u64 most = 2 * full_slice_ns(), burst = tctx->avg_burst_ns;
+	u64 most = 4 * full_slice_ns(), burst = tctx->avg_burst_ns;
 
-	if (burst <= slice || burst > most)
+	if (burst <= slice || burst > most || tctx->burst_ns >= burst)
 		return slice;
 	burst += burst / 4;
 	return burst < most ? burst : most;

@@ -9,12 +9,17 @@
 . /vm/lib.sh
 
 start
-load hogs hallows-load --json hogs $((CPUS * 4)) --for 4500ms
+load hogs hallows-load --json hogs $((CPUS * 4)) --for 7500ms
 sleep 0.5
 # It wants 30 % of a CPU, of which 24 are its fair share: every fourth is missed by that.
 load frames hallows-load --json periodic --period-us 16667 --work-us 5000 --for 2s
 finish frames
 check "missed of 120 frames" "$(field skipped /tmp/frames)" '<=' 4
+# More than two usual slices, in one go, and nothing owed for it: 38 %, of which every third
+# would be missed.
+load long hallows-load --json periodic --period-us 16667 --work-us 6400 --for 2s
+finish long
+check "missed of 120 long frames" "$(field skipped /tmp/long)" '<=' 12
 # Taken for hogs, they would be late three times each, of 50.
 load sleepers hallows-load --json periodic --threads 8 --period-us 20000 --for 1s
 finish sleepers hogs

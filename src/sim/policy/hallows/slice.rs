@@ -6,14 +6,12 @@ use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
 impl Hallows {
-    /// A slice for `task` instead of `slice_ns`: enough for its burst, two usual
-    /// ones at most.
+    /// A slice for `task` instead of `slice_ns`: enough for its burst, four usual
+    /// ones at most, unless that has been longer than usual by now.
     pub(super) fn whole_slice_ns(&self, task: TaskId, slice_ns: u64) -> u64 {
-        let (most_ns, burst_ns) = (
-            2 * self.params.slice_ns,
-            self.tasks[task as usize].avg_burst_ns,
-        );
-        if burst_ns <= slice_ns || burst_ns > most_ns {
+        let time = &self.tasks[task as usize];
+        let (most_ns, burst_ns) = (4 * self.params.slice_ns, time.avg_burst_ns);
+        if burst_ns <= slice_ns || burst_ns > most_ns || time.burst_ns >= burst_ns {
             slice_ns
         } else {
             (burst_ns + burst_ns / 4).min(most_ns)

@@ -7,7 +7,7 @@ use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
 /// Times `express_max`: more of a burst does not count.
-const LONGEST_BURSTS: u64 = 8;
+const LONGEST_BURSTS: u64 = 16;
 
 /// `struct task_ctx`, as far as it is modelled.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +88,7 @@ impl Hallows {
         time.clock_cpu = cpu;
     }
 
-    /// Takes half of the time that `task` slept off what it is ahead of its clock.
+    /// Takes the time that `task` slept off what it is ahead of its clock.
     pub(super) fn rest(&mut self, task: TaskId, now_ns: u64) {
         let time = &mut self.tasks[task as usize];
         let Some(slept_ns) = time.slept_ns else {
@@ -99,7 +99,7 @@ impl Hallows {
         let clock_ns = self.cells[time.clock_cpu].vclock_ns;
         let debt_ns = time.vtime_ns.wrapping_sub(clock_ns) as i64;
         if debt_ns > 0 {
-            let paid_ns = (now_ns - from_ns) / 2;
+            let paid_ns = now_ns - from_ns;
             time.vtime_ns = time.vtime_ns.wrapping_sub(paid_ns.min(debt_ns as u64));
         }
     }
