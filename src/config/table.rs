@@ -135,8 +135,8 @@ pub static KEYS: &[Key] = &[
         name: "max_period_ms",
         group: HYSTERESIS,
         unit: "MS",
-        doc: "Length in milliseconds up to which windows stretch while no CPU changes its state. \
-              No less than period_ms.",
+        doc: "Length in milliseconds up to which windows stretch while no CPU changes its state, and \
+              at once while all idle. No less than period_ms.",
         kind: Kind::Time {
             unit_ns: MS,
             low: 4,

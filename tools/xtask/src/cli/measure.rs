@@ -78,9 +78,9 @@ fn scale(text: &str) -> Result<Scale, String> {
 }
 
 const BENCH_HELP: &str = "\
-The virtual clock is slow: a quick round of 16 tests under EEVDF and four others, on 4 CPUs,
-took 17 minutes on two cores that had other work, too. By default it runs for days. Building the others for the first
-time takes some minutes each. Ctrl-C keeps the rounds that were measured.
+The virtual clock is slow: a quick round of 21 tests under EEVDF, twice, and four others, on
+4 CPUs, took 18 minutes on one core. By default it runs for days. Building the others for the
+first time takes some minutes each. Ctrl-C keeps the rounds that were measured.
 
 Examples:
   cargo xtask bench --kernel 6.18 --topo flat:4 --against scx_bpfland,scx_flash
@@ -92,9 +92,9 @@ Examples:
 /// paths make way for (docs/layout.md), and boots kernels that load both. A
 /// program that takes a kernel's verifier over 1.25 times as far as before and over
 /// 10000 instructions, or over 200000, is left as it was; it fails where that is
-/// not enough. Prints expected taken
-/// branches in a call before and after, by function, and the path of the program.
-/// Installs clang-22 and llvm-22 where they are missing.
+/// not enough. Prints expected taken branches in a call before and after, by
+/// function, and the path of the program. Installs clang-22 and llvm-22 where they
+/// are missing.
 #[derive(Args, Debug)]
 pub struct PgoArgs {
     /// Take the profiles anew, on the first kernel, and write them to profiles/
