@@ -49,7 +49,10 @@ impl Pacing {
     /// Takes note of a window.
     pub fn note(&mut self, seen: Seen) {
         let rested = self.idle >= IDLE_WINDOWS;
-        self.idle = if seen == Seen::Idle { self.idle + 1 } else { 0 };
+        self.idle = match seen {
+            Seen::Idle => self.idle.saturating_add(1),
+            Seen::Change | Seen::Quiet => 0,
+        };
         match seen {
             Seen::Change => self.look_closely(),
             Seen::Quiet if rested => self.look_closely(),

@@ -6,7 +6,7 @@
  * slices longer than the usual: nobody waits, and each end of a slice costs a
  * dispatch. It sees that late, and a task may be bound to this very CPU. So the
  * tick ends what it finds too long: whoever comes to wait here waits no longer
- * than behind a usual slice that began when this one did, and a tick. So does who
+ * than behind a usual slice that began when this one did, or a whole burst, and a tick. So does who
  * waits on the express track, which the end of any slice of the LLC serves, or on
  * the track of another CPU of the LLC: it may be its turn (lag.bpf.h). A bit of the
  * yard says so, which is a hint: a stale one costs slices of the usual length.
@@ -51,7 +51,7 @@ static __always_inline void renew_slice(struct task_struct *p, struct task_ctx *
 
 /*
  * Somebody waits for the CPU of @p, which runs: a long slice shrinks to a usual
- * one, or to what it had of it. As if it had never been longer: the rest that is
+ * one, a whole burst's, or to what it had of it. As if it had never been longer: the rest that is
  * taken away was no preemption (ops.stopping()).
  */
 static __always_inline void cut_slice(struct task_struct *p)

@@ -18,8 +18,8 @@ ran() {
 }
 
 start
-# A machine that has nothing left to do is looked at less often within a few windows, of
-# which each that changes nothing would only make the eighth longer.
+# A machine that has nothing left to do is looked at less often within a few windows: where
+# something runs, it takes eight without a change to stretch the next ones by half.
 hallows-load hogs 8 --for 1s >/dev/null
 sleep 0.2
 wakeups=$(wakeups)

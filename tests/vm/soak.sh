@@ -14,7 +14,7 @@
 . /vm/lib.sh
 
 SOAK_S=${SOAK_S:-12}
-# The clocks of CPUs may be four quanta apart while nobody wakes another.
+# The clocks of CPUs may be four quanta apart, of 80 us each, while nobody wakes another.
 SKEW_US=400
 # By the real clock an emulated CPU waits for the host's, now and then for tens of ms.
 BOUND_MS=10
