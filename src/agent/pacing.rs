@@ -7,6 +7,8 @@ use super::params::{MS, Params};
 const QUIET_WINDOWS: u32 = 8;
 /// So many idle ones, in a row, stretch the next ones to the full.
 const IDLE_WINDOWS: u32 = 2;
+/// After so many idle ones what comes is news, whatever came before.
+const LONG_IDLE_WINDOWS: u32 = 16;
 /// No signal holds longer. BPF obeys none that claims a second, and the clocks
 /// of both are not quite the same.
 const MAX_LIFETIME_NS: u64 = 900 * MS;
@@ -31,6 +33,8 @@ pub struct Pacing {
     period_ns: u64,
     quiet: u32,
     idle: u32,
+    /// Work that made nothing flip has brought it back from idle windows already.
+    poked: bool,
 }
 
 impl Pacing {
@@ -43,19 +47,27 @@ impl Pacing {
             period_ns: params.period_ns,
             quiet: 0,
             idle: 0,
+            poked: false,
         }
     }
 
     /// Takes note of a window.
+    ///
+    /// What little an idle desktop does now and then brings short windows once; if they
+    /// only show idle ones again, the next waits for a flip.
     pub fn note(&mut self, seen: Seen) {
         let rested = self.idle >= IDLE_WINDOWS;
+        self.poked &= seen != Seen::Change && self.idle < LONG_IDLE_WINDOWS;
         self.idle = match seen {
             Seen::Idle => self.idle.saturating_add(1),
             Seen::Change | Seen::Quiet => 0,
         };
         match seen {
             Seen::Change => self.look_closely(),
-            Seen::Quiet if rested => self.look_closely(),
+            Seen::Quiet if rested && !self.poked => {
+                self.poked = true;
+                self.look_closely();
+            }
             Seen::Quiet | Seen::Idle => self.stretch(),
         }
     }
@@ -139,7 +151,25 @@ mod tests {
         assert_eq!(pace.period_ns(), 100 * MS);
         // Nothing has flipped yet when work begins.
         pace.note(Seen::Quiet);
-        assert_eq!(pace, pacing(10));
+        assert_eq!(pace.period_ns(), 10 * MS);
+    }
+
+    #[test]
+    fn work_that_makes_nothing_flip_brings_it_back_once() {
+        let mut pace = pacing(10);
+        let mut poke = |idle: u32| {
+            (0..idle).for_each(|_| pace.note(Seen::Idle));
+            pace.note(Seen::Quiet);
+            pace.period_ns() / MS
+        };
+        assert_eq!(poke(2), 10);
+        assert_eq!([poke(2), poke(3), poke(15)], [100; 3], "known by now");
+        assert_eq!(poke(16), 10, "after a while it is news");
+        (0..2).for_each(|_| pace.note(Seen::Idle));
+        pace.note(Seen::Change);
+        (0..2).for_each(|_| pace.note(Seen::Idle));
+        pace.note(Seen::Quiet);
+        assert_eq!(pace.period_ns(), 10 * MS, "a flip is news, too");
     }
 
     #[test]

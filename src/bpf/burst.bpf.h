@@ -93,7 +93,12 @@ static __always_inline u32 footprint_of(const struct task_struct *p, const struc
  */
 static __always_inline u32 next_average(const struct task_ctx *tctx)
 {
-	u64 burst = at_most(tctx->burst_ns, LONGEST_BURSTS * express_max_ns());
+	u64 longest = LONGEST_BURSTS * express_max_ns(), burst;
+
+	/* more than what would run in one go, whatever the slice */
+	if (longest < whole_most_ns() + full_slice_ns())
+		longest = whole_most_ns() + full_slice_ns();
+	burst = at_most(tctx->burst_ns, longest);
 
 	return tctx->nr_bursts ? ewma(tctx->avg_burst_ns, burst) : burst;
 }

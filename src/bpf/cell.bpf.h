@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Cells: what each CPU tells the others and the agent about itself.
+ * Cells: what each CPU tells the others and the agent about itself, and what others tell it.
  *
  * A cell is written under its CPU's rq lock and the counters by their own CPU,
  * so plain stores do; readers elsewhere see each word whole and act on it as a
@@ -11,10 +11,16 @@
 
 struct cell cells[MAX_CPUS] __attribute__((aligned(128)));
 struct cell_stats cell_stats[MAX_CPUS] __attribute__((aligned(128)));
+struct track_state tracks[MAX_CPUS] __attribute__((aligned(64)));
 
 static __always_inline struct cell *cell_of(s32 cpu)
 {
 	return ARRAY_ELEM_PTR(cells, cpu, MAX_CPUS);
+}
+
+static __always_inline struct track_state *track_of(s32 cpu)
+{
+	return ARRAY_ELEM_PTR(tracks, cpu, MAX_CPUS);
 }
 
 /*

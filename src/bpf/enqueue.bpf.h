@@ -25,7 +25,7 @@ static __always_inline bool enqueue_idle(struct task_struct *p, struct task_ctx 
 		return false;
 	count_idle(p, tctx, home, cpu, to, now);
 	queue_on_track(p, tctx, to, orders->slice_ns, enq_flags);
-	scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
+	alert(to);
 	return true;
 }
 
@@ -44,7 +44,7 @@ __noinline bool goes_first(struct task_struct *p __arg_trusted, s32 cpu, u64 sli
 		return false;
 	rest(p, tctx, now);
 	rebase_vtime(p, tctx, cpu);
-	deadline = deadline_of(p, tctx, slice, whole_slice(tctx, slice));
+	deadline = deadline_of(p, tctx, slice);
 	if (!is_near(cell, deadline))
 		return false;
 	if (nr_waiting_hint(cpu)) {
@@ -104,7 +104,7 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 		count(STAT_PREEMPT);
 		make_way(hog);
 	} else if (stay && to != cpu) {
-		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
+		alert(to);
 	}
 }
 
@@ -119,7 +119,7 @@ static __always_inline bool go_home(struct task_struct *p, struct task_ctx *tctx
 		return false;
 	queue_behind(p, tctx, to, orders->slice_ns, enq_flags & ~SCX_ENQ_LAST);
 	if (woke)
-		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
+		alert(to);
 	else
 		/* who changes places does so now, lest this CPU idle and take it back */
 		make_way(to);
@@ -152,7 +152,7 @@ static __always_inline bool send_away(struct task_struct *p, struct task_ctx *tc
 	if (to >= nr_cpu_ids || cell_taken(to))
 		return false;
 	queue_behind(p, tctx, to, orders->slice_ns, enq_flags & ~SCX_ENQ_LAST);
-	scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
+	alert(to);
 	return true;
 }
 
@@ -180,7 +180,7 @@ static __always_inline void enqueue_movable(struct task_struct *p, struct task_c
 	to = push_target(p, tctx, cpu, orders, now);
 	if (to >= 0) {
 		queue_behind(p, tctx, to, orders->slice_ns, enq_flags);
-		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
+		alert(to);
 		return;
 	}
 	to = tctx->last_cpu == NO_CPU ? birth_track(p, cpu) : track_for(p, tctx, cpu, orders, now);
@@ -192,7 +192,7 @@ static __always_inline void enqueue_movable(struct task_struct *p, struct task_c
 	explain(p, tctx, WHY_TRACK, cpu, to, 0);
 	/* only the task's own CPU is looked at by the core */
 	if (to != cpu)
-		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
+		alert(to);
 }
 
 /*

@@ -185,7 +185,8 @@ struct OWNER("any-cpu") track_state {
 	u32 evacuates;		/* 1 + the CPU whose track to evacuate, 0: none. Its own tick's. */
 	u32 relieves;		/* the same for the LLC whose express track waits too long */
 	u32 _pad0;
-	u64 _pad[4];
+	u64 hog_ns;		/* when one who never sleeps last came to wait */
+	u64 _pad[3];
 };
 
 /*

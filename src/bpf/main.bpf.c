@@ -163,7 +163,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	if (tctx) {
 		charge(prev, tctx);
 		group_charge(prev, tctx, cpu);
-		deadline = deadline_of(prev, tctx, orders->slice_ns, whole_slice(tctx, orders->slice_ns));
+		deadline = deadline_of(prev, tctx, orders->slice_ns);
 	}
 	renew_grants(cell, orders);
 	count_on(cpu, orders->fresh ? STAT_FRESH : STAT_STALE);

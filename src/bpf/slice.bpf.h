@@ -26,9 +26,7 @@ static __always_inline bool is_near(const struct cell *cell, u64 deadline)
 /* CELL_URGENT if the deadline of the hog @p, which begins a slice on the CPU of @cell, is near. */
 static __always_inline u32 urgency(const struct cell *cell, struct task_struct *p, struct task_ctx *tctx)
 {
-	u64 slice = full_slice_ns();
-
-	return is_near(cell, deadline_of(p, tctx, slice, whole_slice(tctx, slice))) ? CELL_URGENT : 0;
+	return is_near(cell, deadline_of(p, tctx, full_slice_ns())) ? CELL_URGENT : 0;
 }
 
 /*

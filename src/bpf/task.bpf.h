@@ -13,13 +13,17 @@
 #ifndef __HALLOWS_TASK_BPF_H
 #define __HALLOWS_TASK_BPF_H
 
+#define WHOLE_SLICES 4	/* usual ones: the longest burst that runs in one go, and the most that is owed */
+#define REST_SHARES 2	/* times what each of the others gets: the most that sleep pays for */
+
 struct OWNER("task") task_ctx {
 	u64 vtime_ns;		/* on the clock of @clock_cpu */
 	u64 exec_start_ns;	/* sum_exec_runtime when the run began */
 	u64 queued_ns;		/* when it was queued, 0: it does not wait */
 	u64 burst_ns;		/* run time since it last slept */
 	u64 slept_ns;		/* since when it sleeps, 0: it ran since */
-	u64 rested_ns;		/* up to when sleep was taken off its debt */
+	u64 rested_ns;		/* up to when sleep was taken off its debt, */
+	u64 rested_clock_ns;	/* and what of @clock_cpu's clock was spent on that */
 	u32 avg_burst_ns;	/* EWMA of the bursts */
 	u32 nr_bursts;
 	u32 group_ns;		/* run time that its group does not know of yet */
@@ -97,17 +101,25 @@ static __always_inline u64 to_vtime(const struct task_struct *p, const struct ta
 	return ns * 100 / task_weight(p, tctx);
 }
 
+/* The longest burst that runs in one go. */
+static __always_inline u64 whole_most_ns(void)
+{
+	return at_most(WHOLE_SLICES * full_slice_ns(), SLICE_MAX_NS);
+}
+
 /*
  * Reads @p's virtual time on the clock of @cpu, at most one slice of credit
- * behind it and two slices of debt ahead.
+ * behind it, and no more of debt ahead than the longest burst makes.
  */
 static __always_inline void rebase_vtime(struct task_struct *p, struct task_ctx *tctx, s32 cpu)
 {
 	struct cell *from = cell_of(tctx->clock_cpu), *to = cell_of(cpu);
-	s64 lag, debt_max = to_vtime(p, tctx, 2 * full_slice_ns());
+	s64 lag, debt_max = to_vtime(p, tctx, whole_most_ns());
 
 	if (!to)
 		return;
+	if (from)
+		tctx->rested_clock_ns += to->vclock_ns - from->vclock_ns;
 	lag = from ? tctx->vtime_ns - from->vclock_ns : 0;
 	if (lag < -(s64)full_slice_ns())
 		lag = -(s64)full_slice_ns();
@@ -118,15 +130,31 @@ static __always_inline void rebase_vtime(struct task_struct *p, struct task_ctx 
 }
 
 /*
+ * Did one who never sleeps come to wait on @cpu of late? Who starves there does so again
+ * after starved_ns() at the latest.
+ */
+static __always_inline bool has_hogs(s32 cpu, u64 now)
+{
+	struct track_state *track = track_of(cpu);
+
+	return track && track->hog_ns && since_ns(track->hog_ns, now) < 2 * starved_ns();
+}
+
+/*
  * Takes the time that @p slept off what it is ahead of its clock. Who wants half
  * of a CPU or less, such as a game that draws a frame and waits for the next, thus
- * begins each burst without debt however many hogs there are; who wants more comes
- * to owe, and is served in turn. Sleep never makes a credit.
+ * begins each burst without debt; who wants more comes to owe, and is served in turn.
+ *
+ * The clock stands while those without debt run. So that many of them leave something
+ * to hogs, where there are any sleep pays a multiple of what the clock went on by, which is
+ * what each of those got. It does so in steps of a slice, hence what was not spent of two
+ * may be later. Nobody is spared while the CPU idles. Sleep never makes a credit.
  */
 static __always_inline void rest(const struct task_struct *p, struct task_ctx *tctx, u64 now)
 {
 	struct cell *cell = cell_of(tctx->clock_cpu);
-	u64 from = tctx->slept_ns, debt, paid;
+	u64 from = tctx->slept_ns, unspent, paid;
+	s64 debt;
 
 	if (!from || !cell)
 		return;
@@ -134,41 +162,50 @@ static __always_inline void rest(const struct task_struct *p, struct task_ctx *t
 		from = tctx->rested_ns;
 	tctx->rested_ns = now;
 	debt = tctx->vtime_ns - cell->vclock_ns;
-	if ((s64)debt <= 0)
+	if (debt <= 0)
 		return;
-	paid = to_vtime(p, tctx, since_ns(from, now));
-	tctx->vtime_ns -= paid < debt ? paid : debt;
+	paid = at_most(to_vtime(p, tctx, since_ns(from, now)), debt);
+	if (!cell->idle_since_ns && has_hogs(tctx->clock_cpu, now)) {
+		unspent = at_most(cell->vclock_ns - tctx->rested_clock_ns, 2 * full_slice_ns());
+		paid = at_most(paid, REST_SHARES * unspent);
+		tctx->rested_clock_ns = cell->vclock_ns - unspent + paid / REST_SHARES;
+	}
+	tctx->vtime_ns -= paid;
+}
+
+/* Does a task that would get @slice run the burst that it is in, or begins, in one go? */
+static __always_inline bool runs_whole(const struct task_ctx *tctx, u64 slice)
+{
+	u64 burst = tctx->avg_burst_ns;
+
+	return burst > slice && burst <= whole_most_ns() && tctx->burst_ns < burst;
 }
 
 /*
- * The slice of a task that would get @slice: one for all of its burst, if that is
- * usually no longer than four usual ones, and has not been longer by now. The rest
- * of it would wait for a round of all others.
+ * The slice of a task that would get @slice: enough for the rest of its burst, if that is
+ * usually not too long, and has not been longer by now. What is cut off would wait
+ * for a round of all others.
  */
 static __always_inline u64 whole_slice(const struct task_ctx *tctx, u64 slice)
 {
-	u64 most = 4 * full_slice_ns(), burst = tctx->avg_burst_ns;
+	u64 whole = at_most(tctx->avg_burst_ns + tctx->avg_burst_ns / 4, whole_most_ns());
 
-	if (burst <= slice || burst > most || tctx->burst_ns >= burst)
+	if (!runs_whole(tctx, slice))
 		return slice;
-	burst += burst / 4;
-	return burst < most ? burst : most;
+	whole -= tctx->burst_ns;
+	return whole > slice ? whole : slice;
 }
 
 /*
- * The virtual deadline of @p's next request, at most @slice long, if its slice is
- * to be @whole. A slice longer than the usual is cut as soon as others wait, so
- * nobody requests it. Who runs its bursts whole, and was preempted, goes on with
- * the request that it had made.
+ * The virtual deadline of @p's next request, at most @slice long. A slice longer than
+ * the usual is cut as soon as others wait, so nobody requests it. Who runs its bursts
+ * whole, and was preempted, goes on with the request that it had made.
  */
-static __always_inline u64 deadline_of(struct task_struct *p, struct task_ctx *tctx, u64 slice, u64 whole)
+static __always_inline u64 deadline_of(struct task_struct *p, struct task_ctx *tctx, u64 slice)
 {
-	u64 request = slice < full_slice_ns() ? slice : full_slice_ns(), begun = 0;
+	u64 request = at_most(at_most(slice, full_slice_ns()), tctx->avg_burst_ns);
+	u64 begun = runs_whole(tctx, slice) ? tctx->burst_ns : 0;
 
-	if (tctx->avg_burst_ns < request)
-		request = tctx->avg_burst_ns;
-	if (whole > slice && tctx->burst_ns < whole)
-		begun = tctx->burst_ns;
 	return tctx->vtime_ns - to_vtime(p, tctx, begun) + to_vtime(p, tctx, request);
 }
 

@@ -17,7 +17,6 @@
 #ifndef __HALLOWS_TRACK_BPF_H
 #define __HALLOWS_TRACK_BPF_H
 
-struct track_state tracks[MAX_CPUS] __attribute__((aligned(64)));
 struct yard yards[MAX_LLCS] __attribute__((aligned(64)));
 
 static __always_inline u64 track_dsq(s32 cpu)
@@ -42,11 +41,6 @@ static __always_inline u32 nr_express(u32 llc)
 	s32 nr = scx_bpf_dsq_nr_queued(express_dsq(llc));
 
 	return nr > 0 ? nr : 0;
-}
-
-static __always_inline struct track_state *track_of(s32 cpu)
-{
-	return ARRAY_ELEM_PTR(tracks, cpu, MAX_CPUS);
 }
 
 static __always_inline struct yard *yard_of(u32 llc)
@@ -91,6 +85,16 @@ static __always_inline void track_moved(s32 cpu, u64 now)
 		track->since_ns = now;
 }
 
+/*
+ * Lets @cpu look for whom ops.enqueue() queues on its track from another CPU. SCX_KICK_IDLE
+ * would be forgotten at once while that CPU is busy. It might go idle before the kernel gets
+ * to queue the task, which is after ops.enqueue() has returned, and nobody would know of it.
+ */
+static __always_inline void alert(s32 cpu)
+{
+	scx_bpf_kick_cpu(cpu, 0);
+}
+
 /* Asks whoever runs on @cpu to make way for somebody who waits there or near. */
 static __always_inline void make_way(s32 cpu)
 {
@@ -129,6 +133,15 @@ static __always_inline u32 nr_waiting_hint(s32 cpu)
 	if (!nr)
 		track->waits = false;
 	return nr;
+}
+
+/* Notes that @tctx comes to wait on @cpu's track, if it is of one who never sleeps. */
+static __always_inline void track_hog(s32 cpu, const struct task_ctx *tctx, u64 now)
+{
+	struct track_state *track = track_of(cpu);
+
+	if (track && tctx->avg_burst_ns > whole_most_ns())
+		track->hog_ns = now;
 }
 
 /* Notes for the hint whether anything waits on @cpu's track; tests before it writes. */
@@ -244,7 +257,7 @@ static __always_inline bool somebody_waits(u32 llc)
 __noinline int queue_on_track(struct task_struct *p __arg_trusted, struct task_ctx *tctx __arg_nonnull,
 			      s32 cpu, u64 slice, u64 enq_flags)
 {
-	u64 now = scx_bpf_now(), whole = whole_slice(tctx, slice);
+	u64 now = scx_bpf_now();
 
 	if (cell_offline(cpu))
 		cpu = scx_bpf_task_cpu(p);
@@ -252,10 +265,12 @@ __noinline int queue_on_track(struct task_struct *p __arg_trusted, struct task_c
 	rebase_vtime(p, tctx, cpu);
 	tctx->queued_ns = now;
 	tctx->on_express = false;
-	scx_bpf_dsq_insert_vtime(p, track_dsq(cpu), whole, deadline_of(p, tctx, slice, whole), enq_flags);
+	scx_bpf_dsq_insert_vtime(p, track_dsq(cpu), whole_slice(tctx, slice), deadline_of(p, tctx, slice),
+				 enq_flags);
 	if (!nr_waiting_hint(cpu))
 		track_moved(cpu, now);
 	track_waits(cpu, true);
+	track_hog(cpu, tctx, now);
 	if (!is_pinned(p))
 		yard_set(cpu, YARD_WAITING, true);
 	count(STAT_ENQ_TRACK);

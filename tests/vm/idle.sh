@@ -32,5 +32,13 @@ sleep 10
 wakeups=$(($(wakeups) - wakeups)) ran=$(($(ran) - ran))
 check "wake-ups of the agent, a second" "$(awk -v n=$wakeups 'BEGIN {print n / 10}')" '<=' 12
 check "CPU time of the agent, percent of a CPU" "$(awk -v n=$ran 'BEGIN {print n / 1e8}')" '<' 0.1
+# What little an idle desktop does is no reason for more.
+load pokes hallows-load periodic --period-us 50000 --work-us 2000 --for 3s
+sleep 1
+wakeups=$(wakeups)
+sleep 2
+wakeups=$(($(wakeups) - wakeups))
+finish pokes
+check "wake-ups of the agent in two seconds of little work" $wakeups '<=' 30
 stop
 clean_dmesg

@@ -5,17 +5,28 @@ use super::Hallows;
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
+/// Usual ones: the longest burst that runs in one go, and the most that is owed.
+pub(super) const WHOLE_SLICES: u64 = 4;
+
 impl Hallows {
-    /// A slice for `task` instead of `slice_ns`: enough for its burst, four usual
-    /// ones at most, unless that has been longer than usual by now.
-    pub(super) fn whole_slice_ns(&self, task: TaskId, slice_ns: u64) -> u64 {
+    /// Does `task`, which would get `slice_ns`, run its burst in one go?
+    pub(super) fn runs_whole(&self, task: TaskId, slice_ns: u64) -> bool {
         let time = &self.tasks[task as usize];
-        let (most_ns, burst_ns) = (4 * self.params.slice_ns, time.avg_burst_ns);
-        if burst_ns <= slice_ns || burst_ns > most_ns || time.burst_ns >= burst_ns {
-            slice_ns
-        } else {
-            (burst_ns + burst_ns / 4).min(most_ns)
+        let burst_ns = time.avg_burst_ns;
+        let most_ns = WHOLE_SLICES * self.params.slice_ns;
+        burst_ns > slice_ns && burst_ns <= most_ns && time.burst_ns < burst_ns
+    }
+
+    /// A slice for `task` instead of `slice_ns`: enough for the rest of its burst, if that
+    /// is usually not too long, and has not been longer by now.
+    pub(super) fn whole_slice_ns(&self, task: TaskId, slice_ns: u64) -> u64 {
+        if !self.runs_whole(task, slice_ns) {
+            return slice_ns;
         }
+        let time = &self.tasks[task as usize];
+        let whole_ns = time.avg_burst_ns + time.avg_burst_ns / 4;
+        let most_ns = WHOLE_SLICES * self.params.slice_ns;
+        slice_ns.max(whole_ns.min(most_ns) - time.burst_ns)
     }
 
     /// `task`, whose slice on `cpu` is over, was charged for it and runs on for

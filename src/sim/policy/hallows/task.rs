@@ -3,11 +3,15 @@
 
 use super::Hallows;
 use super::cell::ewma;
+use super::slice::WHOLE_SLICES;
+use crate::agent::params::Params;
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
 /// Times `express_max`: more of a burst does not count.
 const LONGEST_BURSTS: u64 = 16;
+/// Times what each of the others gets: the most that sleep pays for.
+const REST_SHARES: u64 = 2;
 
 /// `struct task_ctx`, as far as it is modelled.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +23,9 @@ pub struct TaskTime {
     pub has_slept: bool,
     /// Since when it sleeps, if it did not run since.
     pub slept_ns: Option<u64>,
-    /// Up to when sleep was taken off its debt.
+    /// Up to when sleep was taken off its debt, and what of its clock was spent on that.
     pub rested_ns: u64,
+    pub rested_clock_ns: u64,
     pub granted_ns: u64,
     pub clock_cpu: usize,
     pub on_express: bool,
@@ -35,8 +40,10 @@ pub struct TaskTime {
 
 impl TaskTime {
     /// The average after one more burst: `next_average()`.
-    fn next_average_ns(&self, express_max_ns: u64) -> u64 {
-        let burst_ns = self.burst_ns.min(LONGEST_BURSTS * express_max_ns);
+    fn next_average_ns(&self, params: &Params) -> u64 {
+        let longest_ns = LONGEST_BURSTS * params.express_max_ns;
+        let longest_ns = longest_ns.max((WHOLE_SLICES + 1) * params.slice_ns);
+        let burst_ns = self.burst_ns.min(longest_ns);
         if self.has_slept {
             ewma(self.avg_burst_ns, burst_ns)
         } else {
@@ -59,6 +66,7 @@ impl Hallows {
                 has_slept: false,
                 slept_ns: None,
                 rested_ns: 0,
+                rested_clock_ns: 0,
                 granted_ns: 0,
                 clock_cpu: cpu,
                 on_express: false,
@@ -76,40 +84,61 @@ impl Hallows {
         self.tasks[task as usize].avg_burst_ns < self.params.express_max_ns
     }
 
-    /// Reads the virtual time of `task` on the clock of `cpu`, at most one slice
-    /// of credit behind it and two slices of debt ahead.
+    /// Reads the virtual time of `task` on the clock of `cpu`, at most one slice of
+    /// credit behind it, and no more of debt ahead than the longest burst makes.
     pub(super) fn rebase_vtime(&mut self, task: TaskId, cpu: usize) {
         let slice_ns = self.params.slice_ns as i64;
         let time = &mut self.tasks[task as usize];
-        let from_ns = self.cells[time.clock_cpu].vclock_ns;
+        let (from_ns, to_ns) = (
+            self.cells[time.clock_cpu].vclock_ns,
+            self.cells[cpu].vclock_ns,
+        );
         let lag = time.vtime_ns.wrapping_sub(from_ns) as i64;
-        let lag = lag.clamp(-slice_ns, 2 * slice_ns);
-        time.vtime_ns = self.cells[cpu].vclock_ns.wrapping_add_signed(lag);
+        let lag = lag.clamp(-slice_ns, WHOLE_SLICES as i64 * slice_ns);
+        let unspent_ns = from_ns.wrapping_sub(time.rested_clock_ns);
+        time.rested_clock_ns = to_ns.wrapping_sub(unspent_ns);
+        time.vtime_ns = to_ns.wrapping_add_signed(lag);
         time.clock_cpu = cpu;
     }
 
-    /// Takes the time that `task` slept off what it is ahead of its clock.
+    /// Did one who never sleeps come to wait on `cpu` of late?
+    fn has_hogs(&self, cpu: usize, now_ns: u64) -> bool {
+        let hog_ns = self.track_hog_ns[cpu];
+        hog_ns > 0 && now_ns - hog_ns < 2 * self.params.starved_ns
+    }
+
+    /// Takes the time that `task` slept off what it is ahead of its clock, as far as a
+    /// multiple of what the clock went on by pays for it.
     pub(super) fn rest(&mut self, task: TaskId, now_ns: u64) {
-        let time = &mut self.tasks[task as usize];
-        let Some(slept_ns) = time.slept_ns else {
+        let Some(slept_ns) = self.tasks[task as usize].slept_ns else {
             return;
         };
+        let clock_cpu = self.tasks[task as usize].clock_cpu;
+        let has_hogs = self.has_hogs(clock_cpu, now_ns);
+        let cell = &self.cells[clock_cpu];
+        let time = &mut self.tasks[task as usize];
         let from_ns = slept_ns.max(time.rested_ns);
         time.rested_ns = now_ns;
-        let clock_ns = self.cells[time.clock_cpu].vclock_ns;
-        let debt_ns = time.vtime_ns.wrapping_sub(clock_ns) as i64;
-        if debt_ns > 0 {
-            let paid_ns = now_ns - from_ns;
-            time.vtime_ns = time.vtime_ns.wrapping_sub(paid_ns.min(debt_ns as u64));
+        let debt_ns = time.vtime_ns.wrapping_sub(cell.vclock_ns) as i64;
+        if debt_ns <= 0 {
+            return;
         }
+        let mut paid_ns = (now_ns - from_ns).min(debt_ns as u64);
+        if cell.idle_since_ns == 0 && has_hogs {
+            let unspent_ns = cell.vclock_ns.wrapping_sub(time.rested_clock_ns);
+            let unspent_ns = unspent_ns.min(2 * self.params.slice_ns);
+            paid_ns = paid_ns.min(REST_SHARES * unspent_ns);
+            let left_ns = unspent_ns - paid_ns / REST_SHARES;
+            time.rested_clock_ns = cell.vclock_ns.wrapping_sub(left_ns);
+        }
+        time.vtime_ns = time.vtime_ns.wrapping_sub(paid_ns);
     }
 
     /// The virtual deadline of the next request of `task`.
     pub(super) fn deadline_of(&self, task: TaskId, slice_ns: u64) -> u64 {
         let time = &self.tasks[task as usize];
         let request_ns = time.avg_burst_ns.min(slice_ns).min(self.params.slice_ns);
-        let whole_ns = self.whole_slice_ns(task, slice_ns);
-        let begun_ns = match whole_ns > slice_ns && time.burst_ns < whole_ns {
+        let begun_ns = match self.runs_whole(task, slice_ns) {
             true => time.burst_ns,
             false => 0,
         };
@@ -147,10 +176,9 @@ impl Hallows {
 
     /// A burst ends when the task sleeps; one longer than thought counts before.
     pub(super) fn burst_stops(&mut self, task: TaskId, runnable: bool, now_ns: u64) {
-        let express_max_ns = self.params.express_max_ns;
         let time = &mut self.tasks[task as usize];
         if !runnable || time.burst_ns > time.avg_burst_ns {
-            time.avg_burst_ns = time.next_average_ns(express_max_ns);
+            time.avg_burst_ns = time.next_average_ns(&self.params);
         }
         if !runnable {
             time.burst_ns = 0;

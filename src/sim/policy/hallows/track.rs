@@ -2,6 +2,7 @@
 //! Tracks: the queues that work waits on, and the bits that say which do.
 
 use super::Hallows;
+use super::slice::WHOLE_SLICES;
 use crate::sim::engine::costs::Lock;
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
@@ -39,6 +40,9 @@ impl Hallows {
         machine.task_mut(task).slice_ns = self.whole_slice_ns(task, slice_ns);
         if self.tracks[cpu].is_empty() {
             self.track_since_ns[cpu] = machine.now_ns;
+        }
+        if self.tasks[task as usize].avg_burst_ns > WHOLE_SLICES * self.params.slice_ns {
+            self.track_hog_ns[cpu] = machine.now_ns;
         }
         let deadline = self.deadline_of(task, slice_ns);
         self.tracks[cpu].push(deadline, task);

@@ -32,7 +32,28 @@ pub struct Args {
     /// CPUs the threads may use, such as 0-3,8.
     #[arg(long, value_name = "LIST")]
     cpu: Option<CpuSet>,
+    /// CPU time between two naps, us, calibrated at the start.
+    #[arg(long, requires = "nap_us", value_parser = clap::value_parser!(u64).range(1..))]
+    work_us: Option<u64>,
+    /// Sleep so long after each --work-us, us: a hog that wants a part of a CPU only.
+    #[arg(long, requires = "work_us", value_parser = clap::value_parser!(u64).range(1..))]
+    nap_us: Option<u64>,
 }
+
+/// How a hog burns CPU time.
+#[derive(Clone, Copy)]
+pub struct Pattern {
+    /// Iterations of [`burn::spin`] between two naps.
+    work_iterations: u64,
+    /// Length of a nap, 0: none.
+    nap_ns: u64,
+}
+
+/// Without a pause.
+pub const STEADY: Pattern = Pattern {
+    work_iterations: burn::CHUNK,
+    nap_ns: 0,
+};
 
 /// What `hogs` found.
 #[derive(Debug, Serialize)]
@@ -80,7 +101,14 @@ pub fn run(args: &Args) -> Result<HogsReport> {
         }
         Ok(())
     };
-    let used = measure(args.count as usize, args.duration, setup)?;
+    let pattern = match (args.work_us, args.nap_us) {
+        (Some(work_us), Some(nap_us)) => Pattern {
+            work_iterations: work_us * burn::iterations_per_us(),
+            nap_ns: nap_us * 1000,
+        },
+        _ => STEADY,
+    };
+    let used = measure(args.count as usize, args.duration, pattern, setup)?;
     Ok(HogsReport {
         load: "hogs",
         seconds: secs(used.window_ns),
@@ -98,8 +126,8 @@ pub struct Usage {
     pub cpu_ns: Vec<u64>,
 }
 
-/// Runs `count` hogs, each set up by `setup`, and measures their CPU time over
-/// one window of `duration`, the same for all.
+/// Runs `count` hogs of a `pattern`, each set up by `setup`, and measures their CPU
+/// time over one window of `duration`, the same for all.
 ///
 /// # Errors
 /// When a thread can't be started or set up, or the measuring thread itself got
@@ -107,6 +135,7 @@ pub struct Usage {
 pub fn measure(
     count: usize,
     duration: Duration,
+    pattern: Pattern,
     setup: impl Fn(usize) -> Result<()> + Sync,
 ) -> Result<Usage> {
     // The hogs go on past the window, so that each is still there to be measured
@@ -115,7 +144,10 @@ pub fn measure(
     let run = Run::prepare()?;
     let hog = |_| {
         while !run.over() {
-            burn::spin(burn::CHUNK);
+            burn::spin(pattern.work_iterations);
+            if pattern.nap_ns > 0 {
+                sys::sleep_until(sys::now_ns() + pattern.nap_ns);
+            }
         }
     };
     let watch = |tids: &[pid_t]| {

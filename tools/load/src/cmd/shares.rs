@@ -112,7 +112,7 @@ pub fn measure(nices: &[i32], cpu: u32, duration: Duration) -> Result<SharesRepo
             .with_context(|| format!("pin a thread to CPU {cpu}"))?;
         sys::set_nice(nice).with_context(|| format!("set nice {nice}"))
     };
-    let used = hogs::measure(nices.len(), duration, setup)?;
+    let used = hogs::measure(nices.len(), duration, hogs::STEADY, setup)?;
     let shares = compare(nices, &used.cpu_ns);
     let deviations = shares.iter().map(|s| s.deviation_points.abs());
     Ok(SharesReport {

@@ -14,7 +14,9 @@ use crate::sys;
 /// When a thread can't be started.
 pub fn jain(setting: &Setting) -> Result<Measurement> {
     let nr = setting.cpus + setting.cpus.div_ceil(2);
-    let used = hogs::measure(nr as usize, setting.scale.duration(), |_| Ok(()))?;
+    let used = hogs::measure(nr as usize, setting.scale.duration(), hogs::STEADY, |_| {
+        Ok(())
+    })?;
     let jain = stats::jain(&used.cpu_ns);
     Ok(Measurement::of(vec![Figure::higher(
         "", "Jain", 0.002, jain,
