@@ -53,8 +53,8 @@ impl Pacing {
 
     /// Takes note of a window.
     ///
-    /// What little an idle desktop does now and then brings short windows once; if they
-    /// only show idle ones again, the next waits for a flip.
+    /// What little an idle desktop does now and then brings short windows once. If they
+    /// only show idle ones again, what comes next does so only by a flip, or after a while.
     pub fn note(&mut self, seen: Seen) {
         let rested = self.idle >= IDLE_WINDOWS;
         self.poked &= seen != Seen::Change && self.idle < LONG_IDLE_WINDOWS;

@@ -81,8 +81,8 @@ static __always_inline bool displace(struct task_struct *p, struct task_ctx *tct
 static __always_inline void enqueue_express(struct task_struct *p, struct task_ctx *tctx, s32 cpu, s32 to,
 					    u64 enq_flags, const struct orders *orders, u64 now)
 {
+	s32 hog, peer;
 	bool stay;
-	s32 hog;
 
 	if ((enq_flags & SCX_ENQ_WAKEUP) && waker_makes_way(tctx, cpu)) {
 		count(STAT_PREEMPT);
@@ -105,6 +105,11 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 		make_way(hog);
 	} else if (stay && to != cpu) {
 		alert(to);
+	} else if (!stay && cell_taken(cpu)) {
+		/* its own CPU will not look at the express track soon */
+		peer = random_peer(p, cpu);
+		if (peer >= 0)
+			alert(peer);
 	}
 }
 
@@ -218,8 +223,10 @@ static __always_inline void enqueue_pinned(struct task_struct *p, struct task_ct
 		make_way(cpu);
 	} else if ((enq_flags & SCX_ENQ_REENQ) && p->nr_cpus_allowed > 1) {
 		guest = pick_idle_for(p, tctx, cpu, orders, now);
-		if (guest >= 0)
+		if (guest >= 0) {
 			invite(guest, cpu);
+			alert(guest);
+		}
 	}
 }
 

@@ -175,7 +175,7 @@ struct OWNER("agent") home {
 
 /*
  * What others tell a CPU about its track. Written by any CPU, on the rare
- * transitions only (empty to non-empty, a wait that grew too long).
+ * transitions only (empty to non-empty, a wait that grew too long, a hog that comes).
  */
 struct OWNER("any-cpu") track_state {
 	u64 since_ns;		/* when the track last moved, or began to wait */
@@ -185,7 +185,7 @@ struct OWNER("any-cpu") track_state {
 	u32 evacuates;		/* 1 + the CPU whose track to evacuate, 0: none. Its own tick's. */
 	u32 relieves;		/* the same for the LLC whose express track waits too long */
 	u32 _pad0;
-	u64 hog_ns;		/* when one who never sleeps last came to wait */
+	u64 tireless_ns;	/* when one came to wait that rarely sleeps, to a quarter of starved_ns */
 	u64 _pad[3];
 };
 

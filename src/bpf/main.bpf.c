@@ -376,7 +376,8 @@ void BPF_STRUCT_OPS(hallows_enable, struct task_struct *p)
 	if (!tctx || !cell)
 		return;
 	tctx->clock_cpu = cpu;
-	tctx->vtime_ns = cell->vclock_ns;
+	tctx->vtime_ns = tctx->rested_clock_ns = cell->vclock_ns;
+	tctx->slept_ns = 0;
 	refresh_weight(p, tctx);
 }
 

@@ -59,7 +59,7 @@ static __always_inline void cut_slice(struct task_struct *p)
 
 	if (!tctx)
 		return;
-	full = whole_slice(tctx, full_slice_ns());
+	full = whole_burst_ns(tctx, full_slice_ns());
 	if (tctx->granted_ns <= full || !left)
 		return;
 	extra = tctx->granted_ns - full;

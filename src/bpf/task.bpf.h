@@ -14,7 +14,7 @@
 #define __HALLOWS_TASK_BPF_H
 
 #define WHOLE_SLICES 4	/* usual ones: the longest burst that runs in one go, and the most that is owed */
-#define REST_SHARES 2	/* times what each of the others gets: the most that sleep pays for */
+#define REST_SHARES 2	/* of what each of the others gets: so much more one gets that sleeps */
 
 struct OWNER("task") task_ctx {
 	u64 vtime_ns;		/* on the clock of @clock_cpu */
@@ -129,26 +129,25 @@ static __always_inline void rebase_vtime(struct task_struct *p, struct task_ctx 
 	tctx->clock_cpu = cpu;
 }
 
-/*
- * Did one who never sleeps come to wait on @cpu of late? Who starves there does so again
- * after starved_ns() at the latest.
- */
-static __always_inline bool has_hogs(s32 cpu, u64 now)
+/* Did one whose bursts are too long to run in one go come to wait on @cpu of late? */
+static __always_inline bool has_tireless(s32 cpu, u64 now)
 {
 	struct track_state *track = track_of(cpu);
 
-	return track && track->hog_ns && since_ns(track->hog_ns, now) < 2 * starved_ns();
+	/* one who starves there runs, and comes to wait again, after starved_ns() at the latest */
+	return track && track->tireless_ns && since_ns(track->tireless_ns, now) < 2 * starved_ns();
 }
 
 /*
  * Takes the time that @p slept off what it is ahead of its clock. Who wants half
  * of a CPU or less, such as a game that draws a frame and waits for the next, thus
  * begins each burst without debt; who wants more comes to owe, and is served in turn.
+ * Sleep never makes a credit.
  *
- * The clock stands while those without debt run. So that many of them leave something
- * to hogs, where there are any sleep pays a multiple of what the clock went on by, which is
- * what each of those got. It does so in steps of a slice, hence what was not spent of two
- * may be later. Nobody is spared while the CPU idles. Sleep never makes a credit.
+ * The clock stands while those without debt run, so many of them would leave nothing to
+ * others. Where there are such, sleep pays REST_SHARES times of what the clock went on by,
+ * which is what each of those got. The clock takes steps of a slice, so up to two slices
+ * of it are kept for the next sleep. While the CPU idles all sleep counts.
  */
 static __always_inline void rest(const struct task_struct *p, struct task_ctx *tctx, u64 now)
 {
@@ -165,35 +164,43 @@ static __always_inline void rest(const struct task_struct *p, struct task_ctx *t
 	if (debt <= 0)
 		return;
 	paid = at_most(to_vtime(p, tctx, since_ns(from, now)), debt);
-	if (!cell->idle_since_ns && has_hogs(tctx->clock_cpu, now)) {
-		unspent = at_most(cell->vclock_ns - tctx->rested_clock_ns, 2 * full_slice_ns());
+	if (!cell->idle_since_ns && !is_express(p, tctx) && has_tireless(tctx->clock_cpu, now)) {
+		unspent = at_most(cell->vclock_ns - tctx->rested_clock_ns,
+				  to_vtime(p, tctx, 2 * full_slice_ns()));
 		paid = at_most(paid, REST_SHARES * unspent);
 		tctx->rested_clock_ns = cell->vclock_ns - unspent + paid / REST_SHARES;
 	}
 	tctx->vtime_ns -= paid;
 }
 
-/* Does a task that would get @slice run the burst that it is in, or begins, in one go? */
-static __always_inline bool runs_whole(const struct task_ctx *tctx, u64 slice)
+/* How long a burst of @tctx may run in one go; @slice if they are shorter, or too long for that. */
+static __always_inline u64 whole_burst_ns(const struct task_ctx *tctx, u64 slice)
 {
 	u64 burst = tctx->avg_burst_ns;
 
-	return burst > slice && burst <= whole_most_ns() && tctx->burst_ns < burst;
+	if (burst <= slice || burst > whole_most_ns())
+		return slice;
+	return at_most(burst + burst / 4, whole_most_ns());
+}
+
+/* Does a task that would get @slice run all of its burst, which is not longer than usual by now? */
+static __always_inline bool runs_whole(const struct task_ctx *tctx, u64 slice)
+{
+	return whole_burst_ns(tctx, slice) > slice && tctx->burst_ns < tctx->avg_burst_ns;
 }
 
 /*
- * The slice of a task that would get @slice: enough for the rest of its burst, if that is
- * usually not too long, and has not been longer by now. What is cut off would wait
- * for a round of all others.
+ * The slice of a task that would get @slice: enough for the rest of its burst. What is
+ * cut off would wait for a round of all others.
  */
 static __always_inline u64 whole_slice(const struct task_ctx *tctx, u64 slice)
 {
-	u64 whole = at_most(tctx->avg_burst_ns + tctx->avg_burst_ns / 4, whole_most_ns());
+	u64 rest_ns;
 
 	if (!runs_whole(tctx, slice))
 		return slice;
-	whole -= tctx->burst_ns;
-	return whole > slice ? whole : slice;
+	rest_ns = whole_burst_ns(tctx, slice) - tctx->burst_ns;
+	return rest_ns > slice ? rest_ns : slice;
 }
 
 /*

@@ -135,13 +135,14 @@ static __always_inline u32 nr_waiting_hint(s32 cpu)
 	return nr;
 }
 
-/* Notes that @tctx comes to wait on @cpu's track, if it is of one who never sleeps. */
-static __always_inline void track_hog(s32 cpu, const struct task_ctx *tctx, u64 now)
+/* Notes that @tctx comes to wait on @cpu's track, if its bursts are too long to run in one go. */
+static __always_inline void note_tireless(s32 cpu, const struct task_ctx *tctx, u64 now)
 {
 	struct track_state *track = track_of(cpu);
 
-	if (track && tctx->avg_burst_ns > whole_most_ns())
-		track->hog_ns = now;
+	if (track && tctx->avg_burst_ns > whole_most_ns() &&
+	    (!track->tireless_ns || since_ns(track->tireless_ns, now) > starved_ns() / 4))
+		track->tireless_ns = now;
 }
 
 /* Notes for the hint whether anything waits on @cpu's track; tests before it writes. */
@@ -270,7 +271,7 @@ __noinline int queue_on_track(struct task_struct *p __arg_trusted, struct task_c
 	if (!nr_waiting_hint(cpu))
 		track_moved(cpu, now);
 	track_waits(cpu, true);
-	track_hog(cpu, tctx, now);
+	note_tireless(cpu, tctx, now);
 	if (!is_pinned(p))
 		yard_set(cpu, YARD_WAITING, true);
 	count(STAT_ENQ_TRACK);

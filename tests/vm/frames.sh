@@ -3,6 +3,7 @@
 # what: beside 4n hogs a renderer keeps its rhythm, and sleepers are on time from the start
 # kernels: 6.18
 # cpus: 4
+# topo: flat llc2
 # mode: vtime
 # timeout: 600
 

@@ -45,8 +45,8 @@ pub struct Hallows {
     /// those that hold work.
     tracks: Vec<Track>,
     track_since_ns: Vec<u64>,
-    /// When one who never sleeps last came to wait.
-    track_hog_ns: Vec<u64>,
+    /// When one came to wait that rarely sleeps.
+    track_tireless_ns: Vec<u64>,
     waiting: Bits,
     /// The LLCs' express tracks, and since when the first on them waits.
     express: Vec<Track>,
@@ -75,7 +75,7 @@ impl Hallows {
             cells: vec![Cell::default(); nr],
             tracks: vec![Track::default(); nr],
             track_since_ns: vec![0; nr],
-            track_hog_ns: vec![0; nr],
+            track_tireless_ns: vec![0; nr],
             waiting: Bits::new(nr),
             express: vec![Track::default(); llcs],
             express_since_ns: vec![0; llcs],

@@ -6,27 +6,40 @@ use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
 /// Usual ones: the longest burst that runs in one go, and the most that is owed.
-pub(super) const WHOLE_SLICES: u64 = 4;
+const WHOLE_SLICES: u64 = 4;
+/// No slice is longer.
+const SLICE_MAX_NS: u64 = 100_000_000;
 
 impl Hallows {
-    /// Does `task`, which would get `slice_ns`, run its burst in one go?
-    pub(super) fn runs_whole(&self, task: TaskId, slice_ns: u64) -> bool {
-        let time = &self.tasks[task as usize];
-        let burst_ns = time.avg_burst_ns;
-        let most_ns = WHOLE_SLICES * self.params.slice_ns;
-        burst_ns > slice_ns && burst_ns <= most_ns && time.burst_ns < burst_ns
+    /// The longest burst that runs in one go.
+    pub(super) fn whole_most_ns(&self) -> u64 {
+        (WHOLE_SLICES * self.params.slice_ns).min(SLICE_MAX_NS)
     }
 
-    /// A slice for `task` instead of `slice_ns`: enough for the rest of its burst, if that
-    /// is usually not too long, and has not been longer by now.
+    /// How long a burst of `task` may run in one go; `slice_ns` if they are shorter, or too
+    /// long for that.
+    fn whole_burst_ns(&self, task: TaskId, slice_ns: u64) -> u64 {
+        let burst_ns = self.tasks[task as usize].avg_burst_ns;
+        if burst_ns <= slice_ns || burst_ns > self.whole_most_ns() {
+            return slice_ns;
+        }
+        (burst_ns + burst_ns / 4).min(self.whole_most_ns())
+    }
+
+    /// Does `task`, which would get `slice_ns`, run all of its burst, which is not longer
+    /// than usual by now?
+    pub(super) fn runs_whole(&self, task: TaskId, slice_ns: u64) -> bool {
+        let time = &self.tasks[task as usize];
+        self.whole_burst_ns(task, slice_ns) > slice_ns && time.burst_ns < time.avg_burst_ns
+    }
+
+    /// A slice for `task` instead of `slice_ns`: enough for the rest of its burst.
     pub(super) fn whole_slice_ns(&self, task: TaskId, slice_ns: u64) -> u64 {
         if !self.runs_whole(task, slice_ns) {
             return slice_ns;
         }
-        let time = &self.tasks[task as usize];
-        let whole_ns = time.avg_burst_ns + time.avg_burst_ns / 4;
-        let most_ns = WHOLE_SLICES * self.params.slice_ns;
-        slice_ns.max(whole_ns.min(most_ns) - time.burst_ns)
+        let burst_ns = self.tasks[task as usize].burst_ns;
+        slice_ns.max(self.whole_burst_ns(task, slice_ns) - burst_ns)
     }
 
     /// `task`, whose slice on `cpu` is over, was charged for it and runs on for
@@ -54,7 +67,7 @@ impl Hallows {
         let Some(task) = machine.cpus[cpu].current else {
             return;
         };
-        let full_ns = self.whole_slice_ns(task, self.params.slice_ns);
+        let full_ns = self.whole_burst_ns(task, self.params.slice_ns);
         let left_ns = machine.slice_left_ns(cpu);
         let granted_ns = &mut self.tasks[task as usize].granted_ns;
         let extra_ns = granted_ns.saturating_sub(full_ns).min(left_ns);

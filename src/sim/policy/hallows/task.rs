@@ -3,14 +3,13 @@
 
 use super::Hallows;
 use super::cell::ewma;
-use super::slice::WHOLE_SLICES;
 use crate::agent::params::Params;
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
 /// Times `express_max`: more of a burst does not count.
 const LONGEST_BURSTS: u64 = 16;
-/// Times what each of the others gets: the most that sleep pays for.
+/// Of what each of the others gets: so much more one gets that sleeps.
 const REST_SHARES: u64 = 2;
 
 /// `struct task_ctx`, as far as it is modelled.
@@ -40,9 +39,9 @@ pub struct TaskTime {
 
 impl TaskTime {
     /// The average after one more burst: `next_average()`.
-    fn next_average_ns(&self, params: &Params) -> u64 {
+    fn next_average_ns(&self, params: &Params, whole_most_ns: u64) -> u64 {
         let longest_ns = LONGEST_BURSTS * params.express_max_ns;
-        let longest_ns = longest_ns.max((WHOLE_SLICES + 1) * params.slice_ns);
+        let longest_ns = longest_ns.max(whole_most_ns + params.slice_ns);
         let burst_ns = self.burst_ns.min(longest_ns);
         if self.has_slept {
             ewma(self.avg_burst_ns, burst_ns)
@@ -87,24 +86,24 @@ impl Hallows {
     /// Reads the virtual time of `task` on the clock of `cpu`, at most one slice of
     /// credit behind it, and no more of debt ahead than the longest burst makes.
     pub(super) fn rebase_vtime(&mut self, task: TaskId, cpu: usize) {
-        let slice_ns = self.params.slice_ns as i64;
+        let (slice_ns, debt_max_ns) = (self.params.slice_ns as i64, self.whole_most_ns() as i64);
         let time = &mut self.tasks[task as usize];
         let (from_ns, to_ns) = (
             self.cells[time.clock_cpu].vclock_ns,
             self.cells[cpu].vclock_ns,
         );
         let lag = time.vtime_ns.wrapping_sub(from_ns) as i64;
-        let lag = lag.clamp(-slice_ns, WHOLE_SLICES as i64 * slice_ns);
+        let lag = lag.clamp(-slice_ns, debt_max_ns);
         let unspent_ns = from_ns.wrapping_sub(time.rested_clock_ns);
         time.rested_clock_ns = to_ns.wrapping_sub(unspent_ns);
         time.vtime_ns = to_ns.wrapping_add_signed(lag);
         time.clock_cpu = cpu;
     }
 
-    /// Did one who never sleeps come to wait on `cpu` of late?
-    fn has_hogs(&self, cpu: usize, now_ns: u64) -> bool {
-        let hog_ns = self.track_hog_ns[cpu];
-        hog_ns > 0 && now_ns - hog_ns < 2 * self.params.starved_ns
+    /// Did one whose bursts are too long to run in one go come to wait on `cpu` of late?
+    fn has_tireless(&self, cpu: usize, now_ns: u64) -> bool {
+        let tireless_ns = self.track_tireless_ns[cpu];
+        tireless_ns > 0 && now_ns - tireless_ns < 2 * self.params.starved_ns
     }
 
     /// Takes the time that `task` slept off what it is ahead of its clock, as far as a
@@ -114,7 +113,7 @@ impl Hallows {
             return;
         };
         let clock_cpu = self.tasks[task as usize].clock_cpu;
-        let has_hogs = self.has_hogs(clock_cpu, now_ns);
+        let (express, has_tireless) = (self.is_express(task), self.has_tireless(clock_cpu, now_ns));
         let cell = &self.cells[clock_cpu];
         let time = &mut self.tasks[task as usize];
         let from_ns = slept_ns.max(time.rested_ns);
@@ -124,7 +123,7 @@ impl Hallows {
             return;
         }
         let mut paid_ns = (now_ns - from_ns).min(debt_ns as u64);
-        if cell.idle_since_ns == 0 && has_hogs {
+        if cell.idle_since_ns == 0 && !express && has_tireless {
             let unspent_ns = cell.vclock_ns.wrapping_sub(time.rested_clock_ns);
             let unspent_ns = unspent_ns.min(2 * self.params.slice_ns);
             paid_ns = paid_ns.min(REST_SHARES * unspent_ns);
@@ -176,9 +175,10 @@ impl Hallows {
 
     /// A burst ends when the task sleeps; one longer than thought counts before.
     pub(super) fn burst_stops(&mut self, task: TaskId, runnable: bool, now_ns: u64) {
+        let whole_most_ns = self.whole_most_ns();
         let time = &mut self.tasks[task as usize];
         if !runnable || time.burst_ns > time.avg_burst_ns {
-            time.avg_burst_ns = time.next_average_ns(&self.params);
+            time.avg_burst_ns = time.next_average_ns(&self.params, whole_most_ns);
         }
         if !runnable {
             time.burst_ns = 0;

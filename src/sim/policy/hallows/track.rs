@@ -2,7 +2,6 @@
 //! Tracks: the queues that work waits on, and the bits that say which do.
 
 use super::Hallows;
-use super::slice::WHOLE_SLICES;
 use crate::sim::engine::costs::Lock;
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
@@ -41,8 +40,8 @@ impl Hallows {
         if self.tracks[cpu].is_empty() {
             self.track_since_ns[cpu] = machine.now_ns;
         }
-        if self.tasks[task as usize].avg_burst_ns > WHOLE_SLICES * self.params.slice_ns {
-            self.track_hog_ns[cpu] = machine.now_ns;
+        if self.tasks[task as usize].avg_burst_ns > self.whole_most_ns() {
+            self.track_tireless_ns[cpu] = machine.now_ns;
         }
         let deadline = self.deadline_of(task, slice_ns);
         self.tracks[cpu].push(deadline, task);
