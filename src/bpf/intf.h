@@ -185,7 +185,7 @@ struct OWNER("any-cpu") track_state {
 	u32 evacuates;		/* 1 + the CPU whose track to evacuate, 0: none. Its own tick's. */
 	u32 relieves;		/* the same for the LLC whose express track waits too long */
 	u32 _pad0;
-	u64 tireless_ns;	/* when one came to wait that rarely sleeps, to a quarter of starved_ns */
+	u64 tireless_ns;	/* when one came to wait whose slice was over, to a quarter of starved_ns */
 	u64 _pad[3];
 };
 

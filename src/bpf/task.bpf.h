@@ -129,7 +129,7 @@ static __always_inline void rebase_vtime(struct task_struct *p, struct task_ctx 
 	tctx->clock_cpu = cpu;
 }
 
-/* Did one whose bursts are too long to run in one go come to wait on @cpu of late? */
+/* Did one whose slice was over come to wait on @cpu of late? */
 static __always_inline bool has_tireless(s32 cpu, u64 now)
 {
 	struct track_state *track = track_of(cpu);

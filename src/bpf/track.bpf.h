@@ -135,13 +135,15 @@ static __always_inline u32 nr_waiting_hint(s32 cpu)
 	return nr;
 }
 
-/* Notes that @tctx comes to wait on @cpu's track, if its bursts are too long to run in one go. */
+/* Notes that one comes to wait on @cpu's track whose slice was over, and who does not sleep soon. */
 static __always_inline void note_tireless(s32 cpu, const struct task_ctx *tctx, u64 now)
 {
 	struct track_state *track = track_of(cpu);
+	u64 slice = full_slice_ns();
 
-	if (track && tctx->avg_burst_ns > whole_most_ns() &&
-	    (!track->tireless_ns || since_ns(track->tireless_ns, now) > starved_ns() / 4))
+	if (!track || tctx->slept_ns || tctx->burst_ns < slice || runs_whole(tctx, slice))
+		return;
+	if (!track->tireless_ns || since_ns(track->tireless_ns, now) > starved_ns() / 4)
 		track->tireless_ns = now;
 }
 

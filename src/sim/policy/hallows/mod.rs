@@ -45,7 +45,7 @@ pub struct Hallows {
     /// those that hold work.
     tracks: Vec<Track>,
     track_since_ns: Vec<u64>,
-    /// When one came to wait that rarely sleeps.
+    /// When one came to wait whose slice was over.
     track_tireless_ns: Vec<u64>,
     waiting: Bits,
     /// The LLCs' express tracks, and since when the first on them waits.

@@ -100,7 +100,7 @@ impl Hallows {
         time.clock_cpu = cpu;
     }
 
-    /// Did one whose bursts are too long to run in one go come to wait on `cpu` of late?
+    /// Did one whose slice was over come to wait on `cpu` of late?
     fn has_tireless(&self, cpu: usize, now_ns: u64) -> bool {
         let tireless_ns = self.track_tireless_ns[cpu];
         tireless_ns > 0 && now_ns - tireless_ns < 2 * self.params.starved_ns

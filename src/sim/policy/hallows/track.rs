@@ -40,13 +40,21 @@ impl Hallows {
         if self.tracks[cpu].is_empty() {
             self.track_since_ns[cpu] = machine.now_ns;
         }
-        if self.tasks[task as usize].avg_burst_ns > self.whole_most_ns() {
-            self.track_tireless_ns[cpu] = machine.now_ns;
-        }
+        self.note_tireless(task, cpu, machine.now_ns);
         let deadline = self.deadline_of(task, slice_ns);
         self.tracks[cpu].push(deadline, task);
         self.waiting.set(cpu, true);
         self.count("queued on a track");
+    }
+
+    /// Notes that `task` comes to wait on the track of `cpu`, if its slice was over and it
+    /// does not sleep soon.
+    fn note_tireless(&mut self, task: TaskId, cpu: usize, now_ns: u64) {
+        let (time, slice_ns) = (&self.tasks[task as usize], self.params.slice_ns);
+        if time.slept_ns.is_none() && time.burst_ns >= slice_ns && !self.runs_whole(task, slice_ns)
+        {
+            self.track_tireless_ns[cpu] = now_ns;
+        }
     }
 
     /// Queues `task` where every CPU of `llc` takes it before its own track, by
