@@ -60,6 +60,9 @@ static __always_inline void cut_slice(struct task_struct *p)
 	if (!tctx)
 		return;
 	full = whole_burst_ns(tctx, full_slice_ns());
+	if (tctx->burst_ns >= full)
+		/* longer than usual by now */
+		full = full_slice_ns();
 	if (tctx->granted_ns <= full || !left)
 		return;
 	extra = tctx->granted_ns - full;

@@ -67,7 +67,10 @@ impl Hallows {
         let Some(task) = machine.cpus[cpu].current else {
             return;
         };
-        let full_ns = self.whole_burst_ns(task, self.params.slice_ns);
+        let mut full_ns = self.whole_burst_ns(task, self.params.slice_ns);
+        if self.tasks[task as usize].burst_ns >= full_ns {
+            full_ns = self.params.slice_ns;
+        }
         let left_ns = machine.slice_left_ns(cpu);
         let granted_ns = &mut self.tasks[task as usize].granted_ns;
         let extra_ns = granted_ns.saturating_sub(full_ns).min(left_ns);
