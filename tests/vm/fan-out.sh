@@ -12,7 +12,7 @@ start
 # All wait for the last of nine threads, so nothing else would wake up a CPU to find it.
 for run in 1 2; do
 	scx_hallows bench --measure fan-out --per-us 100 >/tmp/fan-out
-	check "the latest wake-up of run $run, us" "$(sed 's/.*,\([0-9.]*\)\],"seconds.*/\1/' /tmp/fan-out)" '<' 10000
+	check "the latest wake-up of run $run, us" "$(sed -n 's/.*,\([0-9.]*\)\],"seconds.*/\1/p' /tmp/fan-out)" '<' 10000
 done
 stop
 clean_dmesg
