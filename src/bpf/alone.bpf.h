@@ -3,7 +3,8 @@
  * Alone: does the agent still speak? Each decision looks at its own signal's
  * expiry; here it is told once, for the whole machine, when all of them are over
  * and when the agent is back. A line in the trace pipe says so even while the
- * agent, which has all other means, is stopped.
+ * agent, which has all other means, is stopped. ops.tick() looks too: after all
+ * clocks have jumped the agent may speak before any CPU has to decide.
  */
 #ifndef __HALLOWS_ALONE_BPF_H
 #define __HALLOWS_ALONE_BPF_H

@@ -247,6 +247,7 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 
 	if (!cell || llc >= MAX_LLCS)
 		return;
+	note_agent(now);
 	nr = nr_waiting(cpu);
 	track_waits(cpu, nr);
 	cell_sample(cell, nr, now);
