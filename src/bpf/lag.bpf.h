@@ -11,10 +11,13 @@
  * (@pace_ns): a clock that all in the LLC share.
  *
  * Two tasks more are not a matter of turns: one comes over at once, unless by its
- * weight the first there had more than who ran here.
+ * weight the first there had more than who ran here. Where no more share that CPU
+ * than this one, it takes twice the lag: light ones share this one, or somebody else
+ * takes of that one's time.
  *
  * A pace is compared, never used as a key: it may jump to stay comparable. Who
- * idled has none, and takes that of the peer.
+ * idled has none, and takes that of the peer. That of a CPU with light ones only runs
+ * away from the others', which is no lead of whoever comes there: it is dropped then.
  */
 #ifndef __HALLOWS_LAG_BPF_H
 #define __HALLOWS_LAG_BPF_H
@@ -45,10 +48,13 @@ static __always_inline s32 waiting_peer(s32 cpu, u32 llc)
 	return -1;
 }
 
-/* By how much @cell, which gets a pace if it has none, is ahead of @other. */
-static __always_inline s64 pace_ahead(struct cell *cell, const struct cell *other, s64 most)
+/*
+ * By how much @cell, which gets a pace if it has none, is ahead of @other. Of that no more
+ * than LAG_MAX_SLICES are kept for the next look.
+ */
+static __always_inline s64 pace_ahead(struct cell *cell, const struct cell *other)
 {
-	u64 there = other->pace_ns ?: PACE_START;
+	u64 there = other->pace_ns ?: PACE_START, most = LAG_MAX_SLICES * full_slice_ns();
 	s64 ahead;
 
 	if (!cell->pace_ns)
@@ -56,41 +62,45 @@ static __always_inline s64 pace_ahead(struct cell *cell, const struct cell *othe
 	ahead = cell->pace_ns - there;
 	if (!other->pace_ns)
 		return 0;
-	if (ahead < -most)
-		cell->pace_ns = there - most;
+	if (ahead > (s64)most)
+		cell->pace_ns = there + most;
 	return ahead;
 }
 
 /*
- * Takes whom it is the turn of, if that is not who ran until now on @cpu, with @deadline.
- * A pace begins with a look at any peer: what is gained on it counts from then on.
+ * Takes whom it is the turn of, if that is not who ran until now on @cpu, with @deadline and
+ * slices of @slice on its clock. A pace begins with a look at any peer: what is gained on it
+ * counts from then on.
  */
-__noinline bool take_lagging(s32 cpu, u32 llc, u64 deadline, u64 now)
+__noinline bool take_lagging(s32 cpu, u32 llc, u64 deadline, u64 slice, u64 now)
 {
 	s32 peer = waiting_peer(cpu, llc), at = peer < 0 ? any_cpu_of(llc) : peer;
 	struct cell *cell = cell_of(cpu), *other = cell_of(at);
-	u64 slice = full_slice_ns();
+	s64 ahead, need = lag_slices() * slice;
 	struct task_struct *head;
 	u32 here, there;
-	s64 ahead;
 
 	if (!cell || !other || at == cpu || (peer < 0 && cell->pace_ns))
 		return false;
-	ahead = pace_ahead(cell, other, LAG_MAX_SLICES * slice);
+	ahead = pace_ahead(cell, other);
 	if (peer < 0)
-		return false;
-	here = nr_sharing(cpu);
-	there = nr_sharing(peer);
-	if (there <= here)
 		return false;
 	head = __COMPAT_scx_bpf_dsq_peek(track_dsq(peer));
 	if (!head)
 		return false;
+	here = nr_sharing(cpu);
+	there = nr_sharing(peer);
 	ahead += (deadline - cell->vclock_ns) - (head->scx.dsq_vtime - other->vclock_ns);
-	if (ahead < 0 || (there == here + 1 && ahead <= (s64)(lag_slices() * slice)))
+	if (there > here + 1)
+		need = -1;
+	else if (there <= here)
+		need *= 2;
+	if (ahead < 0 || ahead <= need)
 		return false;
 	if (pull(peer, cpu, now) != PULLED)
 		return false;
+	if (slice > full_slice_ns())
+		cell->pace_ns = other->pace_ns;
 	count_dispatch(STAT_LAG, peer, 0);
 	return true;
 }

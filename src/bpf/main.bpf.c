@@ -142,7 +142,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	bool prev_wants = prev && (prev->scx.flags & SCX_TASK_QUEUED) && !is_stray(prev, cpu);
 	struct cell *cell = cell_of(cpu);
 	struct task_ctx *tctx = prev_wants ? task_ctx_of(prev) : NULL;
-	u64 now = scx_bpf_now(), deadline = 0;
+	u64 now = scx_bpf_now(), deadline = 0, slice = 0;
 	u32 llc = llc_of(cpu);
 	const struct orders *orders;
 	struct yard *yard;
@@ -164,6 +164,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 		charge(prev, tctx);
 		group_charge(prev, tctx, cpu);
 		deadline = deadline_of(prev, tctx, orders->slice_ns);
+		slice = slice_vtime(prev, tctx, full_slice_ns());
 	}
 	renew_grants(cell, orders);
 	count_on(cpu, orders->fresh ? STAT_FRESH : STAT_STALE);
@@ -171,7 +172,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 		return;
 	asked_away = made_way(cpu);
 	/* a slice ended: is there somebody elsewhere who had less? */
-	if (tctx && !asked_away && (take_fair(cpu, orders->fair_cpu, now) || take_lagging(cpu, llc, deadline, now)))
+	if (tctx && !asked_away && (take_fair(cpu, orders->fair_cpu, now) || take_lagging(cpu, llc, deadline, slice, now)))
 		return;
 	if (take_head(cell, cpu, llc, asked_away && (cell->flags & CELL_AWAY) ? 0 : deadline, now))
 		return;
@@ -212,7 +213,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	unhold(cpu, cell);
 	rest(p, tctx, now);
 	rebase_vtime(p, tctx, cpu);
-	advance_clock(cell, tctx, full_slice_ns());
+	advance_clock(cell, p, tctx, full_slice_ns());
 	cell_count_idle_wait(cell, cpu, tctx->queued_ns, now);
 	if (cell->idle_since_ns)
 		/* nothing waited while it idled, whatever waits now */

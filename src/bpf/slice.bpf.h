@@ -40,7 +40,7 @@ static __always_inline void renew_slice(struct task_struct *p, struct task_ctx *
 	u64 full = full_slice_ns();
 
 	if (tctx) {
-		advance_clock(cell, tctx, bounded(tctx->granted_ns, full, SLICE_MAX_NS) + 2 * full);
+		advance_clock(cell, p, tctx, bounded(tctx->granted_ns, full, SLICE_MAX_NS) + 2 * full);
 		tctx->granted_ns = slice;
 		cell->flags = (cell->flags & ~CELL_URGENT) | urgency(cell, p, tctx);
 	}

@@ -107,22 +107,33 @@ static __always_inline u64 whole_most_ns(void)
 	return at_most(WHOLE_SLICES * full_slice_ns(), SLICE_MAX_NS);
 }
 
+/* How far a slice of @slice takes @p on a clock; a heavy one as far as one of the usual weight. */
+static __always_inline u64 slice_vtime(const struct task_struct *p, const struct task_ctx *tctx, u64 slice)
+{
+	u64 own = to_vtime(p, tctx, slice);
+
+	return own > slice ? own : slice;
+}
+
 /*
  * Reads @p's virtual time on the clock of @cpu, at most one slice of credit
- * behind it, and no more of debt ahead than the longest burst makes.
+ * behind it, and no more of debt ahead than the longest burst makes. While a light
+ * one waits for its turn the clock passes it by as much as its slice will take it ahead;
+ * sleep makes no such credit.
  */
 static __always_inline void rebase_vtime(struct task_struct *p, struct task_ctx *tctx, s32 cpu)
 {
 	struct cell *from = cell_of(tctx->clock_cpu), *to = cell_of(cpu);
 	s64 lag, debt_max = to_vtime(p, tctx, whole_most_ns());
+	s64 credit_max = tctx->slept_ns ? full_slice_ns() : slice_vtime(p, tctx, full_slice_ns());
 
 	if (!to)
 		return;
 	if (from)
 		tctx->rested_clock_ns += to->vclock_ns - from->vclock_ns;
 	lag = from ? tctx->vtime_ns - from->vclock_ns : 0;
-	if (lag < -(s64)full_slice_ns())
-		lag = -(s64)full_slice_ns();
+	if (lag < -credit_max)
+		lag = -credit_max;
 	if (lag > debt_max)
 		lag = debt_max;
 	tctx->vtime_ns = to->vclock_ns + lag;
@@ -233,14 +244,15 @@ static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx)
  * usual one, or what it ran on for while others did not wait. Who came
  * by the express track was not chosen by this clock.
  */
-static __always_inline void advance_clock(struct cell *cell, const struct task_ctx *tctx, u64 slice)
+static __always_inline void advance_clock(struct cell *cell, const struct task_struct *p,
+					  const struct task_ctx *tctx, u64 slice)
 {
-	u64 step = tctx->vtime_ns - cell->vclock_ns;
+	u64 step = tctx->vtime_ns - cell->vclock_ns, most = slice_vtime(p, tctx, slice);
 
 	if (tctx->on_express || (s64)step <= 0)
 		return;
-	if (step > slice)
-		step = slice;
+	if (step > most)
+		step = most;
 	cell->vclock_ns += step;
 	if (cell->pace_ns)
 		cell->pace_ns += step;

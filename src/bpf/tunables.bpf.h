@@ -16,7 +16,7 @@
 #define WAIT_LIMIT_NS 100000000ULL
 #define STARVED_LEAST_NS 20000000ULL
 #define STARVED_MOST_NS 2000000000ULL
-#define LAG_MAX_SLICES 8		/* nobody is owed more, after idling for instance */
+#define LAG_MAX_SLICES 8		/* nobody keeps a larger lead, which others would have to make up for */
 
 /* The values here are those that let the program load by itself (veristat). */
 struct tunables tunables __attribute__((aligned(64))) = {

@@ -19,5 +19,15 @@ check "tasks taken from a CPU that lags, a second" "$(stat dispatch.lag)" '>' 0
 load hogs hallows-load --json hogs 5 --for 500ms
 finish hogs
 check "Jain's index of 5 hogs on 4 CPUs in half a second" "$(jain /tmp/hogs)" '>=' 0.999
+
+# Who is light does not count as much as others: by weight each of the four has 0.97 of a CPU.
+load light hallows-load --json hogs 8 --nice 19 --for 3s
+load hogs hallows-load --json hogs 4 --for 3s
+finish light hogs
+check "CPU seconds of 3 of the hog that got the least beside 8 of nice 19" "$(lowest cpu_seconds /tmp/hogs)" '>=' 2.7
+load light hallows-load --json hogs 1 --nice 19 --for 3s
+load hogs hallows-load --json hogs 5 --for 3s
+finish light hogs
+check "Jain's index of 5 hogs beside one of nice 19" "$(jain /tmp/hogs)" '>=' 0.998
 stop
 clean_dmesg

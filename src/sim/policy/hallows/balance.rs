@@ -2,12 +2,14 @@
 //! Balance while no CPU is idle (`grant.bpf.h` and `lag.bpf.h`): moves that the
 //! agent granted, and turns within the LLC.
 
+use std::cmp::Ordering;
+
 use super::signal::{DEFAULT_SCAN_K, Obeyed};
 use super::{Hallows, Ring};
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
 
-/// Nobody is owed more.
+/// Nobody keeps a larger lead.
 const LAG_MAX_SLICES: u64 = 8;
 
 /// A pace far from 0, which is none.
@@ -120,15 +122,20 @@ impl Hallows {
         let deadline_ns = self.deadline_of(prev, slice_ns);
         let ahead_ns = pace_ns + beyond(deadline_ns, cpu) - beyond(head_ns, peer);
         let (here, there) = (self.nr_sharing(cpu), self.nr_sharing(peer));
-        let margin_ns = u64::from(self.params.lag_slices) * self.params.slice_ns;
-        let turn = ahead_ns > margin_ns as i64 || there > here + 1;
-        if ahead_ns < 0 || there <= here || !turn {
+        let margin_ns = i64::from(self.params.lag_slices) * self.params.slice_ns as i64;
+        let needed_ns = match there.cmp(&(here + 1)) {
+            Ordering::Greater => -1,
+            Ordering::Equal => margin_ns,
+            Ordering::Less => 2 * margin_ns,
+        };
+        if ahead_ns < 0 || ahead_ns <= needed_ns {
             return None;
         }
         self.pull(machine, cpu, peer, "lag pull")
     }
 
-    /// By how much `cpu`, which gets a pace if it idled, is ahead of `peer`.
+    /// By how much `cpu`, which gets a pace if it idled, is ahead of `peer`. Of that no more
+    /// than [`LAG_MAX_SLICES`] are kept for the next look.
     fn pace_ahead(&mut self, cpu: usize, peer: usize) -> i64 {
         let peer_ns = self.cells[peer].pace_ns;
         let there_ns = if peer_ns > 0 { peer_ns } else { PACE_START_NS };
@@ -141,8 +148,8 @@ impl Hallows {
         if peer_ns == 0 {
             return 0;
         }
-        if ahead_ns < -(most_ns as i64) {
-            *pace_ns = there_ns - most_ns;
+        if ahead_ns > most_ns as i64 {
+            *pace_ns = there_ns + most_ns;
         }
         ahead_ns
     }
