@@ -32,6 +32,7 @@ pub mod steer;
 pub mod super_cell;
 #[cfg(feature = "bpf")]
 pub mod sysfs;
+pub mod weight;
 pub mod window;
 
 #[cfg(test)]

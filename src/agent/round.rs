@@ -6,6 +6,7 @@ use super::orders::{Orders, Planner};
 use super::pacing::{Pacing, Seen};
 use super::params::Params;
 use super::place::Map;
+use super::weight::Weight;
 use super::window::{CellClock, Sample, Window};
 
 /// Share of a window in which an idle CPU does what has to be done anyway.
@@ -23,6 +24,7 @@ pub struct Controller {
     samples: Vec<Sample>,
     sampled_ns: u64,
     windows: Vec<Window>,
+    weights: Vec<Weight>,
     orders: Vec<Orders>,
     totals: Totals,
 }
@@ -53,6 +55,7 @@ impl Controller {
             samples: Vec::new(),
             sampled_ns: 0,
             windows: Vec::new(),
+            weights: Vec::new(),
             orders: Vec::new(),
             totals: Totals::default(),
         }
@@ -99,11 +102,17 @@ impl Controller {
     fn observe(&mut self, samples: &[Sample], now_ns: u64) {
         self.windows.clear();
         if self.samples.len() == samples.len() {
-            let pairs = self.samples.iter().zip(samples);
-            self.windows
-                .extend(pairs.map(|(old, new)| Window::between(old, self.sampled_ns, new, now_ns)));
+            let before_ns = self.sampled_ns;
+            let pairs = self.samples.iter().zip(samples).zip(&mut self.weights);
+            self.windows.extend(pairs.map(|((old, new), weight)| {
+                let window = Window::between(old, before_ns, new, now_ns);
+                *weight = weight.next(window, Window::served(old, before_ns, new, now_ns));
+                weight.of(window)
+            }));
         } else {
             self.windows.extend(samples.iter().map(Window::instant));
+            self.weights.clear();
+            self.weights.resize(samples.len(), Weight::default());
         }
         self.samples.clear();
         self.samples.extend_from_slice(samples);
@@ -288,6 +297,7 @@ mod tests {
             updated_ns: bits(1) % (window * 10 * MS),
             busy_ns: bits(3) % (window * 10 * MS),
             queue_integral_ns: bits(5) >> (bits(7) % 64),
+            vclock_ns: bits(19) >> (bits(21) % 64),
             run_since_ns: bits(9) % 2 * MS,
             idle_since_ns: bits(11) % 2 * MS,
             nr_queued: (bits(13) >> (32 + bits(15) % 32)) as u32,

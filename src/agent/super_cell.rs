@@ -23,7 +23,7 @@ const NO_QUEUE: f64 = 0.02;
 pub struct Load {
     /// Sum of the mean queues, in tasks.
     pub queue: f64,
-    /// Sum of the busy shares, in CPUs.
+    /// Sum of what runs, in tasks.
     pub busy: f64,
     /// Capacity, in CPUs.
     pub cpus: f64,
@@ -44,7 +44,7 @@ impl Load {
     pub(super) fn of_cell(window: Window, idle: f64) -> Load {
         Load {
             queue: window.q,
-            busy: window.u,
+            busy: window.w,
             cpus: 1.0,
             all_busy: window.idle() < idle,
         }

@@ -24,6 +24,8 @@ pub struct Sample {
     pub busy_ns: u64,
     /// Integral of the queue length up to `updated_ns`, in task-nanoseconds.
     pub queue_integral_ns: u64,
+    /// Virtual clock of the CPU: how long one of the usual weight would have run.
+    pub vclock_ns: u64,
     /// Start of the current run, 0: none.
     pub run_since_ns: u64,
     /// Start of the current idle period, 0: busy.
@@ -89,6 +91,8 @@ pub struct Window {
     pub q: f64,
     /// Share of the time that the CPU had no time to give, in 0..=1.
     pub u: f64,
+    /// What of `u` counts as load: less where tasks are light.
+    pub w: f64,
     /// A higher class has the CPU at the end of it.
     pub held: bool,
 }
@@ -96,7 +100,12 @@ pub struct Window {
 impl Window {
     /// A window of a CPU that no higher class has.
     pub const fn new(q: f64, u: f64) -> Window {
-        Window { q, u, held: false }
+        Window {
+            q,
+            u,
+            w: u,
+            held: false,
+        }
     }
 
     /// The window between the reading `before`, at `before_ns`, and `after`, at
@@ -119,9 +128,8 @@ impl Window {
             busy as f64 / length
         };
         Window {
-            q: (queue as f64 / length).min(MAX_QUEUE),
-            u: u.min(1.0),
             held: after.held(),
+            ..Window::new((queue as f64 / length).min(MAX_QUEUE), u.min(1.0))
         }
     }
 
@@ -129,10 +137,18 @@ impl Window {
     pub fn instant(sample: &Sample) -> Window {
         let busy = sample.running() || sample.held();
         Window {
-            q: (sample.queue() as f64).min(MAX_QUEUE),
-            u: f64::from(u8::from(busy)),
             held: sample.held(),
+            ..Window::new(
+                (sample.queue() as f64).min(MAX_QUEUE),
+                f64::from(u8::from(busy)),
+            )
         }
+    }
+
+    /// How far the clock of the cell went on in the same window, as a share of its length.
+    pub fn served(before: &Sample, before_ns: u64, after: &Sample, after_ns: u64) -> f64 {
+        let length = grown(before_ns, after_ns).max(1) as f64;
+        grown(before.vclock_ns, after.vclock_ns) as f64 / length
     }
 
     /// EWMA with alpha 1/2 of `self` and the newer window `next`.
@@ -140,8 +156,14 @@ impl Window {
         Window {
             q: (self.q + next.q) / 2.0,
             u: (self.u + next.u) / 2.0,
+            w: (self.w + next.w) / 2.0,
             held: next.held,
         }
+    }
+
+    /// Tasks of the usual weight, queued or running.
+    pub fn load(self) -> f64 {
+        self.q + self.w
     }
 
     /// Share of the time that the CPU idled.
@@ -331,13 +353,14 @@ mod tests {
     }
 
     fn samples() -> impl Strategy<Value = Sample> {
-        let times = (any::<u64>(), any::<u64>(), any::<u64>());
+        let times = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
         let since = (any::<u64>(), any::<u64>());
         let rest = (any::<u32>(), 0..8u32, 0..4u32);
         (times, since, rest).prop_map(|(times, since, (nr_queued, flags, zero))| Sample {
             updated_ns: times.0,
             busy_ns: times.1,
             queue_integral_ns: times.2,
+            vclock_ns: times.3,
             run_since_ns: if zero & 1 == 0 { 0 } else { since.0 },
             idle_since_ns: if zero & 2 == 0 { 0 } else { since.1 },
             nr_queued,
@@ -346,7 +369,9 @@ mod tests {
     }
 
     fn in_range(window: Window) -> bool {
-        (0.0..=MAX_QUEUE).contains(&window.q) && (0.0..=1.0).contains(&window.u)
+        (0.0..=MAX_QUEUE).contains(&window.q)
+            && (0.0..=1.0).contains(&window.u)
+            && window.w == window.u
     }
 
     proptest! {

@@ -158,21 +158,26 @@ __noinline s32 pull(s32 from, s32 cpu, u64 now)
 /*
  * The end of a slice: spends a token on pulling a task from where the agent says.
  * From another LLC it comes for one task more, too: three hogs that go round on
- * two CPUs show two at most, and the agent counted all of that LLC.
+ * two CPUs show two at most, and the agent counted all of that LLC. @slice, of whom
+ * ran here, says how light those are who share this CPU.
  */
-__noinline bool take_fair(s32 cpu, s32 from, u64 now)
+__noinline bool take_fair(s32 cpu, s32 from, u64 slice, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 	s32 why = REJECT_GAP;
+	u64 here;
 
 	if (!cell || !cell->fair_left || from == cpu)
 		return false;
 	cell->fair_left--;
 	if (llc_of(from) >= MAX_LLCS)
 		why = REJECT_GONE;
-	/* the task whose slice ended still counts as running here */
-	else if (nr_sharing(from) > nr_sharing(cpu) + (llc_of(from) == llc_of(cpu)))
-		why = pull(from, cpu, now);
+	else {
+		/* the task whose slice ended still counts as running here */
+		here = nr_sharing(cpu) * full_slice_ns() / slice;
+		if (nr_sharing(from) > here + (llc_of(from) == llc_of(cpu)))
+			why = pull(from, cpu, now);
+	}
 	if (why != PULLED) {
 		move_rejected(MOVE_FAIR, why);
 		return false;

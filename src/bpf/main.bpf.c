@@ -172,7 +172,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 		return;
 	asked_away = made_way(cpu);
 	/* a slice ended: is there somebody elsewhere who had less? */
-	if (tctx && !asked_away && (take_fair(cpu, orders->fair_cpu, now) || take_lagging(cpu, llc, deadline, slice, now)))
+	if (tctx && !asked_away && (take_fair(cpu, orders->fair_cpu, slice, now) || take_lagging(cpu, llc, deadline, slice, now)))
 		return;
 	if (take_head(cell, cpu, llc, asked_away && (cell->flags & CELL_AWAY) ? 0 : deadline, now))
 		return;

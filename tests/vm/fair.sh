@@ -35,6 +35,15 @@ load hogs hallows-load --json hogs 8 --for 3s
 finish hogs
 check "Jain's index of 8 hogs on 4 CPUs" "$(jain /tmp/hogs)" '>=' 0.99
 
+# What counts is weight: by that each of the four has 0.97 of a CPU.
+load many hallows-load --json hogs 4 --cpu 0-1 --for 4s
+load light hallows-load --json hogs 8 --nice 19 --cpu 2-3 --for 4s
+sleep 0.2
+free many
+free light
+finish many light
+check "CPU seconds of 4 of the hog that got the least beside 8 of nice 19" "$(lowest cpu_seconds /tmp/many)" '>=' 2.8
+
 # Who may not leave stays, and the account says why.
 load many hallows-load hogs 6 --cpu 0-1 --for 600ms
 load few hallows-load hogs 2 --cpu 2-3 --for 600ms

@@ -73,6 +73,7 @@ impl Cell {
             updated_ns: self.updated_ns,
             busy_ns: self.busy_ns,
             queue_integral_ns: self.queue_integral_ns,
+            vclock_ns: self.vclock_ns,
             run_since_ns: self.run_since_ns,
             idle_since_ns: self.idle_since_ns,
             nr_queued: self.nr_queued,
