@@ -11,13 +11,13 @@
  * (@pace_ns): a clock that all in the LLC share.
  *
  * Two tasks more are not a matter of turns: one comes over at once, unless by its
- * weight the first there had more than who ran here. Where no more share that CPU
- * than this one, it takes twice the lag: light ones share this one, or somebody else
- * takes of that one's time.
+ * weight the first there had more than who ran here. Where as many share both CPUs it takes
+ * a slice more of lag: somebody takes of that one's time, or light ones share this one.
+ * From fewer only somebody heavier comes. Slices are those of who would come.
  *
  * A pace is compared, never used as a key: it may jump to stay comparable. Who
  * idled has none, and takes that of the peer. That of a CPU with light ones only runs
- * away from the others', which is no lead of whoever comes there: it is dropped then.
+ * away from the others': it does not take them along, and is no lead of whoever comes there.
  */
 #ifndef __HALLOWS_LAG_BPF_H
 #define __HALLOWS_LAG_BPF_H
@@ -48,22 +48,31 @@ static __always_inline s32 waiting_peer(s32 cpu, u32 llc)
 	return -1;
 }
 
-/*
- * By how much @cell, which gets a pace if it has none, is ahead of @other. Of that no more
- * than LAG_MAX_SLICES are kept for the next look.
- */
+/* By how much @cell, which gets a pace if it has none, is ahead of @other. */
 static __always_inline s64 pace_ahead(struct cell *cell, const struct cell *other)
 {
-	u64 there = other->pace_ns ?: PACE_START, most = LAG_MAX_SLICES * full_slice_ns();
-	s64 ahead;
+	u64 there = other->pace_ns ?: PACE_START;
 
 	if (!cell->pace_ns)
 		cell->pace_ns = there;
-	ahead = cell->pace_ns - there;
-	if (!other->pace_ns)
-		return 0;
-	if (ahead > (s64)most)
-		cell->pace_ns = there + most;
+	return other->pace_ns ? cell->pace_ns - there : 0;
+}
+
+/*
+ * Brings the pace of @cell within @most of @other's and returns by how much it is ahead now.
+ * It follows one that runs away only if who waits there is not @lighter than who ran here.
+ */
+static __always_inline s64 pace_bounded(struct cell *cell, const struct cell *other, s64 most, bool lighter)
+{
+	s64 ahead = pace_ahead(cell, other);
+
+	if (ahead > most)
+		ahead = most;
+	else if (ahead < -most && !lighter)
+		ahead = -most;
+	else
+		return ahead;
+	cell->pace_ns = other->pace_ns + ahead;
 	return ahead;
 }
 
@@ -76,30 +85,33 @@ __noinline bool take_lagging(s32 cpu, u32 llc, u64 deadline, u64 slice, u64 now)
 {
 	s32 peer = waiting_peer(cpu, llc), at = peer < 0 ? any_cpu_of(llc) : peer;
 	struct cell *cell = cell_of(cpu), *other = cell_of(at);
-	s64 ahead, need = lag_slices() * slice;
 	struct task_struct *head;
+	struct task_ctx *tctx;
 	u32 here, there;
+	s64 ahead, own;
 
 	if (!cell || !other || at == cpu || (peer < 0 && cell->pace_ns))
 		return false;
-	ahead = pace_ahead(cell, other);
-	if (peer < 0)
+	here = nr_sharing(cpu);
+	there = nr_sharing(at);
+	ahead = pace_ahead(cell, other) + deadline - cell->vclock_ns;
+	/* nobody lags by more than a slice of its own: most looks end here, without a lock */
+	if (peer < 0 || (there <= here && ahead <= (s64)(lag_slices() * full_slice_ns())))
 		return false;
 	head = __COMPAT_scx_bpf_dsq_peek(track_dsq(peer));
-	if (!head)
+	tctx = head ? task_ctx_of(head) : NULL;
+	if (!tctx || (there <= here && is_pinned(head)))
 		return false;
-	here = nr_sharing(cpu);
-	there = nr_sharing(peer);
+	own = slice_vtime(head, tctx, full_slice_ns());
+	ahead = pace_bounded(cell, other, LAG_MAX_SLICES * own, own > slice);
 	ahead += (deadline - cell->vclock_ns) - (head->scx.dsq_vtime - other->vclock_ns);
-	if (there > here + 1)
-		need = -1;
-	else if (there <= here)
-		need *= 2;
-	if (ahead < 0 || ahead <= need)
+	if (ahead < 0 || (there < here && own >= slice))
+		return false;
+	if (there <= here + 1 && ahead <= own * (s64)(lag_slices() + (there <= here)))
 		return false;
 	if (pull(peer, cpu, now) != PULLED)
 		return false;
-	if (slice > full_slice_ns())
+	if (own < slice)
 		cell->pace_ns = other->pace_ns;
 	count_dispatch(STAT_LAG, peer, 0);
 	return true;

@@ -214,6 +214,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	rest(p, tctx, now);
 	rebase_vtime(p, tctx, cpu);
 	advance_clock(cell, p, tctx, full_slice_ns());
+	tctx->out_of_turn = false;
 	cell_count_idle_wait(cell, cpu, tctx->queued_ns, now);
 	if (cell->idle_since_ns)
 		/* nothing waited while it idled, whatever waits now */

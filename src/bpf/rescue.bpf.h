@@ -136,8 +136,10 @@ __noinline bool take_starved(s32 cpu, u64 now)
 		    (is_migration_disabled(p) || !allows(p, cpu)))
 			continue;
 		taken = scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, SCX_DSQ_LOCAL, 0);
-		if (taken)
+		if (taken) {
+			tctx->out_of_turn = true;
 			break;
+		}
 	}
 	if (taken) {
 		count_dispatch(STAT_RESCUE, cpu, 0);

@@ -23,9 +23,14 @@ static __always_inline bool is_near(const struct cell *cell, u64 deadline)
 	return time_before(deadline, cell->vclock_ns + express_max_ns());
 }
 
-/* CELL_URGENT if the deadline of the hog @p, which begins a slice on the CPU of @cell, is near. */
+/*
+ * CELL_URGENT if the deadline of the hog @p, which begins a slice on the CPU of @cell, is near.
+ * That of a light one is so at its turn only, and far a moment later.
+ */
 static __always_inline u32 urgency(const struct cell *cell, struct task_struct *p, struct task_ctx *tctx)
 {
+	if (slice_vtime(p, tctx, full_slice_ns()) > full_slice_ns() + express_max_ns())
+		return 0;
 	return is_near(cell, deadline_of(p, tctx, full_slice_ns())) ? CELL_URGENT : 0;
 }
 

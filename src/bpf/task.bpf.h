@@ -44,6 +44,7 @@ struct OWNER("task") task_ctx {
 	u8 burst_ring;		/* how far from the last one this burst began, NR_RINGS: unknown */
 	bool near_wake;		/* its waker is about to sleep, or it was not yet off its CPU */
 	bool on_express;	/* waits on, or came from, an express track */
+	bool out_of_turn;	/* was taken although others come first by its CPU's clock */
 	bool refilling;		/* this run began with a move out of reach of the last cache */
 	bool knows_refills;	/* @refills is of something */
 };
@@ -119,13 +120,14 @@ static __always_inline u64 slice_vtime(const struct task_struct *p, const struct
  * Reads @p's virtual time on the clock of @cpu, at most one slice of credit
  * behind it, and no more of debt ahead than the longest burst makes. While a light
  * one waits for its turn the clock passes it by as much as its slice will take it ahead;
- * sleep makes no such credit.
+ * sleep, up to when it is queued, makes no such credit.
  */
 static __always_inline void rebase_vtime(struct task_struct *p, struct task_ctx *tctx, s32 cpu)
 {
 	struct cell *from = cell_of(tctx->clock_cpu), *to = cell_of(cpu);
 	s64 lag, debt_max = to_vtime(p, tctx, whole_most_ns());
-	s64 credit_max = tctx->slept_ns ? full_slice_ns() : slice_vtime(p, tctx, full_slice_ns());
+	bool slept = tctx->slept_ns && (!tctx->queued_ns || tctx->on_express);
+	s64 credit_max = slept ? full_slice_ns() : slice_vtime(p, tctx, full_slice_ns());
 
 	if (!to)
 		return;
@@ -242,14 +244,14 @@ static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx)
  * The clock of a CPU follows the virtual time of whom it chose to run, a slice
  * at a time: one task far ahead must not wipe out the others' lags. @slice is a
  * usual one, or what it ran on for while others did not wait. Who came
- * by the express track was not chosen by this clock.
+ * by the express track, or out of turn, was not chosen by this clock.
  */
 static __always_inline void advance_clock(struct cell *cell, const struct task_struct *p,
 					  const struct task_ctx *tctx, u64 slice)
 {
 	u64 step = tctx->vtime_ns - cell->vclock_ns, most = slice_vtime(p, tctx, slice);
 
-	if (tctx->on_express || (s64)step <= 0)
+	if (tctx->on_express || tctx->out_of_turn || (s64)step <= 0)
 		return;
 	if (step > most)
 		step = most;

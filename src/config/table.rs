@@ -335,8 +335,8 @@ pub static KEYS: &[Key] = &[
         group: MOVES,
         unit: "SLICES",
         doc: "Time slices by which the task that ran on a CPU must be ahead of one that waits on \
-              another in the LLC for it to be that one's turn.",
-        // Nobody is owed more than eight.
+              another in the LLC for it to be that one's turn; one more where as many share both.",
+        // Nobody keeps a lead of more than eight.
         kind: Kind::Count {
             low: 1,
             high: 7,

@@ -2,8 +2,6 @@
 //! Balance while no CPU is idle (`grant.bpf.h` and `lag.bpf.h`): moves that the
 //! agent granted, and turns within the LLC.
 
-use std::cmp::Ordering;
-
 use super::signal::{DEFAULT_SCAN_K, Obeyed};
 use super::{Hallows, Ring};
 use crate::sim::engine::machine::Machine;
@@ -123,10 +121,11 @@ impl Hallows {
         let ahead_ns = pace_ns + beyond(deadline_ns, cpu) - beyond(head_ns, peer);
         let (here, there) = (self.nr_sharing(cpu), self.nr_sharing(peer));
         let margin_ns = i64::from(self.params.lag_slices) * self.params.slice_ns as i64;
-        let needed_ns = match there.cmp(&(here + 1)) {
-            Ordering::Greater => -1,
-            Ordering::Equal => margin_ns,
-            Ordering::Less => 2 * margin_ns,
+        let needed_ns = match there as i64 - here as i64 {
+            ..0 => return None,
+            0 => margin_ns + self.params.slice_ns as i64,
+            1 => margin_ns,
+            2.. => -1,
         };
         if ahead_ns < 0 || ahead_ns <= needed_ns {
             return None;
@@ -134,8 +133,8 @@ impl Hallows {
         self.pull(machine, cpu, peer, "lag pull")
     }
 
-    /// By how much `cpu`, which gets a pace if it idled, is ahead of `peer`. Of that no more
-    /// than [`LAG_MAX_SLICES`] are kept for the next look.
+    /// By how much `cpu`, which gets a pace if it idled, is ahead of `peer`, once it is
+    /// within [`LAG_MAX_SLICES`] of that.
     fn pace_ahead(&mut self, cpu: usize, peer: usize) -> i64 {
         let peer_ns = self.cells[peer].pace_ns;
         let there_ns = if peer_ns > 0 { peer_ns } else { PACE_START_NS };
@@ -148,10 +147,9 @@ impl Hallows {
         if peer_ns == 0 {
             return 0;
         }
-        if ahead_ns > most_ns as i64 {
-            *pace_ns = there_ns + most_ns;
-        }
-        ahead_ns
+        let bounded_ns = ahead_ns.clamp(-(most_ns as i64), most_ns as i64);
+        *pace_ns = there_ns.wrapping_add_signed(bounded_ns);
+        bounded_ns
     }
 
     /// Must `task` not leave the LLC of its group on the way from `from` to `to`?
