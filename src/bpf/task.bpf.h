@@ -118,19 +118,20 @@ static __always_inline u64 slice_vtime(const struct task_struct *p, const struct
 
 /*
  * Reads @p's virtual time on the clock of @cpu, at most one slice of credit
- * behind it, and no more of debt ahead than the longest burst makes. While a light
+ * behind it, and no more of debt ahead than the longest burst takes it. While a light
  * one waits for its turn the clock passes it by as much as its slice will take it ahead;
  * sleep, up to when it is queued, makes no such credit.
  */
 static __always_inline void rebase_vtime(struct task_struct *p, struct task_ctx *tctx, s32 cpu)
 {
 	struct cell *from = cell_of(tctx->clock_cpu), *to = cell_of(cpu);
-	s64 lag, debt_max = to_vtime(p, tctx, whole_most_ns());
+	s64 credit_max = full_slice_ns(), own = to_vtime(p, tctx, credit_max), debt_max = own * WHOLE_SLICES, lag;
 	bool slept = tctx->slept_ns && (!tctx->queued_ns || tctx->on_express);
-	s64 credit_max = slept ? full_slice_ns() : slice_vtime(p, tctx, full_slice_ns());
 
 	if (!to)
 		return;
+	if (own > credit_max && !slept)
+		credit_max = own;
 	if (from)
 		tctx->rested_clock_ns += to->vclock_ns - from->vclock_ns;
 	lag = from ? tctx->vtime_ns - from->vclock_ns : 0;
