@@ -155,7 +155,7 @@ impl Matching {
         }
         self.loads.clear();
         self.loads
-            .extend(cells.clone().map(|cell| cell.average.load()));
+            .extend(cells.clone().map(|cell| cell.average.load));
         let loads = self.loads.iter().enumerate();
         self.keys.clear();
         self.keys

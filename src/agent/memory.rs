@@ -156,6 +156,7 @@ impl Memory {
             busy_ns: cell.busy_ns,
             queue_integral_ns: cell.queue_integral_ns,
             vclock_ns: cell.vclock_ns,
+            light_ns: cell.light_ns,
             run_since_ns: cell.run_since_ns,
             idle_since_ns: cell.idle_since_ns,
             nr_queued: cell.nr_queued,

@@ -298,6 +298,7 @@ mod tests {
             busy_ns: bits(3) % (window * 10 * MS),
             queue_integral_ns: bits(5) >> (bits(7) % 64),
             vclock_ns: bits(19) >> (bits(21) % 64),
+            light_ns: bits(23) >> (bits(25) % 64),
             run_since_ns: bits(9) % 2 * MS,
             idle_since_ns: bits(11) % 2 * MS,
             nr_queued: (bits(13) >> (32 + bits(15) % 32)) as u32,

@@ -43,8 +43,8 @@ impl Load {
     /// The load of one CPU; it is busy when its idle share is below `idle`.
     pub(super) fn of_cell(window: Window, idle: f64) -> Load {
         Load {
-            queue: window.q,
-            busy: window.w,
+            queue: (window.load - window.u).max(0.0),
+            busy: window.load.min(window.u),
             cpus: 1.0,
             all_busy: window.idle() < idle,
         }

@@ -6,6 +6,7 @@
 //! last write is extrapolated: an idle CPU stays idle and has no queue, a busy
 //! one stays busy and its queue keeps its length.
 
+use super::weight::Served;
 use serde::{Deserialize, Serialize};
 
 /// Flag of a cell whose CPU a higher scheduling class has (`CELL_HELD`).
@@ -26,6 +27,8 @@ pub struct Sample {
     pub queue_integral_ns: u64,
     /// Virtual clock of the CPU: how long one of the usual weight would have run.
     pub vclock_ns: u64,
+    /// Part of `busy_ns` in which light tasks ran, in whole runs.
+    pub light_ns: u64,
     /// Start of the current run, 0: none.
     pub run_since_ns: u64,
     /// Start of the current idle period, 0: busy.
@@ -91,8 +94,8 @@ pub struct Window {
     pub q: f64,
     /// Share of the time that the CPU had no time to give, in 0..=1.
     pub u: f64,
-    /// What of `u` counts as load: less where tasks are light.
-    pub w: f64,
+    /// Tasks queued or running, light ones counted by their weight: at most `q + u`.
+    pub load: f64,
     /// A higher class has the CPU at the end of it.
     pub held: bool,
 }
@@ -103,7 +106,7 @@ impl Window {
         Window {
             q,
             u,
-            w: u,
+            load: q + u,
             held: false,
         }
     }
@@ -145,10 +148,14 @@ impl Window {
         }
     }
 
-    /// How far the clock of the cell went on in the same window, as a share of its length.
-    pub fn served(before: &Sample, before_ns: u64, after: &Sample, after_ns: u64) -> f64 {
+    /// How far the clock of the cell went on in the same window, and for how long light
+    /// tasks ran, as shares of its length.
+    pub fn served(before: &Sample, before_ns: u64, after: &Sample, after_ns: u64) -> Served {
         let length = grown(before_ns, after_ns).max(1) as f64;
-        grown(before.vclock_ns, after.vclock_ns) as f64 / length
+        Served {
+            clock: grown(before.vclock_ns, after.vclock_ns) as f64 / length,
+            light: grown(before.light_ns, after.light_ns) as f64 / length,
+        }
     }
 
     /// EWMA with alpha 1/2 of `self` and the newer window `next`.
@@ -156,14 +163,9 @@ impl Window {
         Window {
             q: (self.q + next.q) / 2.0,
             u: (self.u + next.u) / 2.0,
-            w: (self.w + next.w) / 2.0,
+            load: (self.load + next.load) / 2.0,
             held: next.held,
         }
-    }
-
-    /// Tasks of the usual weight, queued or running.
-    pub fn load(self) -> f64 {
-        self.q + self.w
     }
 
     /// Share of the time that the CPU idled.
@@ -361,6 +363,7 @@ mod tests {
             busy_ns: times.1,
             queue_integral_ns: times.2,
             vclock_ns: times.3,
+            light_ns: times.1 ^ times.2,
             run_since_ns: if zero & 1 == 0 { 0 } else { since.0 },
             idle_since_ns: if zero & 2 == 0 { 0 } else { since.1 },
             nr_queued,
@@ -371,7 +374,7 @@ mod tests {
     fn in_range(window: Window) -> bool {
         (0.0..=MAX_QUEUE).contains(&window.q)
             && (0.0..=1.0).contains(&window.u)
-            && window.w == window.u
+            && window.load == window.q + window.u
     }
 
     proptest! {

@@ -75,7 +75,7 @@ struct OWNER("each-cpu") cell {
 	u64 idle_since_ns;	/* start of the current idle period, 0: busy */
 	u64 vclock_ns;		/* virtual clock of the own track */
 	u64 preempted_ns;	/* last time that a run was cut short here */
-	u64 audited_ns;		/* last search of the own track for a starved task */
+	u64 light_ns;		/* time spent running tasks of less than half of the usual weight */
 	u32 avg_run_ns;		/* EWMA of the runs here */
 	u32 curr_avg_ns;	/* average burst of the running task */
 	u32 express_ns;		/* express work done while the own track waited */
@@ -186,7 +186,8 @@ struct OWNER("any-cpu") track_state {
 	u32 relieves;		/* the same for the LLC whose express track waits too long */
 	u32 _pad0;
 	u64 tireless_ns;	/* when one came to wait whose slice was over, to a quarter of starved_ns */
-	u64 _pad[3];
+	u64 audited_ns;		/* last search for a starved task. Its own CPU's. */
+	u64 _pad[2];
 };
 
 /*

@@ -5,7 +5,7 @@
  * Three hogs on two CPUs: nobody steals, since nobody idles, and one of them has
  * a CPU for itself. So at the end of a slice a CPU looks at one track on which
  * somebody waits. If its first lags behind the task that ran here by more than
- * lag_slices() slices, and more share that CPU than this one, it comes over, or
+ * lag_slices() slices, and one more shares that CPU than this one, it comes over, or
  * the first after it that may. Deadlines of two CPUs are on two clocks. What makes
  * them comparable is the virtual service that each CPU counts of its tasks
  * (@pace_ns): a clock that all in the LLC share.
@@ -48,32 +48,25 @@ static __always_inline s32 waiting_peer(s32 cpu, u32 llc)
 	return -1;
 }
 
-/* By how much @cell, which gets a pace if it has none, is ahead of @other. */
-static __always_inline s64 pace_ahead(struct cell *cell, const struct cell *other)
+/* By how much @cell, which gets a pace if it has none, is ahead of @there. */
+static __always_inline s64 pace_ahead(struct cell *cell, u64 there)
 {
-	u64 there = other->pace_ns ?: PACE_START;
-
 	if (!cell->pace_ns)
-		cell->pace_ns = there;
-	return other->pace_ns ? cell->pace_ns - there : 0;
+		cell->pace_ns = there ?: PACE_START;
+	return there ? cell->pace_ns - there : 0;
 }
 
 /*
- * Brings the pace of @cell within @most of @other's and returns by how much it is ahead now.
- * It follows one that runs away only if who waits there is not @lighter than who ran here.
+ * The same, where no more than @most counts. A pace that lags by more is brought up to that,
+ * but for who is @lighter than who ran here: that one's CPU runs away from the others'.
  */
-static __always_inline s64 pace_bounded(struct cell *cell, const struct cell *other, s64 most, bool lighter)
+static __always_inline s64 pace_bounded(struct cell *cell, u64 there, s64 most, bool lighter)
 {
-	s64 ahead = pace_ahead(cell, other);
+	s64 ahead = pace_ahead(cell, there);
 
-	if (ahead > most)
-		ahead = most;
-	else if (ahead < -most && !lighter)
-		ahead = -most;
-	else
-		return ahead;
-	cell->pace_ns = other->pace_ns + ahead;
-	return ahead;
+	if (ahead < -most && !lighter)
+		cell->pace_ns = there - most;
+	return ahead > most ? most : ahead;
 }
 
 /*
@@ -87,32 +80,34 @@ __noinline bool take_lagging(s32 cpu, u32 llc, u64 deadline, u64 slice, u64 now)
 	struct cell *cell = cell_of(cpu), *other = cell_of(at);
 	struct task_struct *head;
 	struct task_ctx *tctx;
+	u64 own, pace;
 	u32 here, there;
-	s64 ahead, own;
+	s64 lead, ahead;
 
 	if (!cell || !other || at == cpu || (peer < 0 && cell->pace_ns))
 		return false;
+	pace = other->pace_ns;
 	here = nr_sharing(cpu);
 	there = nr_sharing(at);
-	ahead = pace_ahead(cell, other) + deadline - cell->vclock_ns;
+	ahead = pace_ahead(cell, pace) + (s64)(deadline - cell->vclock_ns);
 	/* nobody lags by more than a slice of its own: most looks end here, without a lock */
 	if (peer < 0 || (there <= here && ahead <= (s64)(lag_slices() * full_slice_ns())))
 		return false;
 	head = __COMPAT_scx_bpf_dsq_peek(track_dsq(peer));
 	tctx = head ? task_ctx_of(head) : NULL;
-	if (!tctx || (there <= here && is_pinned(head)))
+	if (!tctx || (there <= here && pullable(head, tctx, peer, cpu) != PULLED))
 		return false;
 	own = slice_vtime(head, tctx, full_slice_ns());
-	ahead = pace_bounded(cell, other, LAG_MAX_SLICES * own, own > slice);
-	ahead += (deadline - cell->vclock_ns) - (head->scx.dsq_vtime - other->vclock_ns);
+	lead = pace_bounded(cell, pace, LAG_MAX_SLICES * own, own > slice);
+	ahead = lead + (s64)(deadline - cell->vclock_ns) - (s64)(head->scx.dsq_vtime - other->vclock_ns);
 	if (ahead < 0 || (there < here && own >= slice))
 		return false;
-	if (there <= here + 1 && ahead <= own * (s64)(lag_slices() + (there <= here)))
+	if (there <= here + 1 && ahead <= (s64)(own * (lag_slices() + (there <= here))))
 		return false;
 	if (pull(peer, cpu, now) != PULLED)
 		return false;
-	if (own < slice)
-		cell->pace_ns = other->pace_ns;
+	/* what it was ahead by more, or of who is heavier, nobody here is to pay for */
+	cell->pace_ns = pace ? pace + (own < slice ? 0 : lead) : 0;
 	count_dispatch(STAT_LAG, peer, 0);
 	return true;
 }

@@ -92,7 +92,7 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 	if (!tctx || has_verdict(p))
 		return prev_cpu;
 	tctx->queued_ns = 0;
-	tctx->on_express = false;
+	tctx->on_express = tctx->out_of_turn = false;
 	tctx->near_wake = wake_flags & SCX_WAKE_SYNC;
 	home = home_of(p, tctx);
 	if (!is_away(home, here) && waker_fits(p, tctx, prev_cpu, here)) {
@@ -161,7 +161,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	sweep(now);
 	orders = orders_of(cpu, now);
 	if (tctx) {
-		charge(prev, tctx);
+		charge(prev, tctx, cell);
 		group_charge(prev, tctx, cpu);
 		deadline = deadline_of(prev, tctx, orders->slice_ns);
 		slice = slice_vtime(prev, tctx, full_slice_ns());
@@ -283,7 +283,7 @@ void BPF_STRUCT_OPS(hallows_stopping, struct task_struct *p, bool runnable)
 	if (!tctx || !cell)
 		return;
 	refresh_weight(p, tctx);
-	charge(p, tctx);
+	charge(p, tctx, cell);
 	group_charge(p, tctx, cpu);
 	burst_stops(p, tctx, cpu, runnable, now);
 	cell_sample(cell, cell->nr_queued, now);

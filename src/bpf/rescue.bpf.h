@@ -114,7 +114,7 @@ static __always_inline void unhold(s32 cpu, struct cell *cell)
 __noinline bool take_starved(s32 cpu, u64 now)
 {
 	u64 starved = starved_ns(), gap = starved / 4;
-	struct cell *cell = cell_of(cpu);
+	struct track_state *track = track_of(cpu);
 	struct task_struct *p;
 	struct task_ctx *tctx;
 	u32 seen = 0;
@@ -122,9 +122,9 @@ __noinline bool take_starved(s32 cpu, u64 now)
 
 	if (gap < AUDIT_SLICES * full_slice_ns())
 		gap = AUDIT_SLICES * full_slice_ns();
-	if (!cell || time_before(now, cell->audited_ns + gap) || !nr_waiting(cpu))
+	if (!track || time_before(now, track->audited_ns + gap) || !nr_waiting(cpu))
 		return false;
-	cell->audited_ns = now;
+	track->audited_ns = now;
 	bpf_for_each(scx_dsq, p, track_dsq(cpu), SCX_DSQ_ITER_REV) {
 		if (seen++ >= AUDIT_SCAN)
 			break;

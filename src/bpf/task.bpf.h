@@ -118,7 +118,7 @@ static __always_inline u64 slice_vtime(const struct task_struct *p, const struct
 
 /*
  * Reads @p's virtual time on the clock of @cpu, at most one slice of credit
- * behind it, and no more of debt ahead than the longest burst takes it. While a light
+ * behind it, and no more of debt ahead than WHOLE_SLICES take it. While a light
  * one waits for its turn the clock passes it by as much as its slice will take it ahead;
  * sleep, up to when it is queued, makes no such credit.
  */
@@ -230,13 +230,15 @@ static __always_inline u64 deadline_of(struct task_struct *p, struct task_ctx *t
 	return tctx->vtime_ns - to_vtime(p, tctx, begun) + to_vtime(p, tctx, request);
 }
 
-/* Charges @p for what it ran since it was last charged. */
-static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx)
+/* Charges @p for what it ran since it was last charged, on the CPU of @cell. */
+static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx, struct cell *cell)
 {
-	u64 ran = p->se.sum_exec_runtime - tctx->exec_start_ns;
+	u64 ran = p->se.sum_exec_runtime - tctx->exec_start_ns, passed = to_vtime(p, tctx, ran);
 
 	tctx->exec_start_ns = p->se.sum_exec_runtime;
-	tctx->vtime_ns += to_vtime(p, tctx, ran);
+	if (passed > 2 * ran)
+		cell->light_ns += ran;
+	tctx->vtime_ns += passed;
 	tctx->burst_ns += ran;
 	tctx->group_ns += ran;
 }

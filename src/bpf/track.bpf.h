@@ -267,7 +267,7 @@ __noinline int queue_on_track(struct task_struct *p __arg_trusted, struct task_c
 	rest(p, tctx, now);
 	rebase_vtime(p, tctx, cpu);
 	tctx->queued_ns = now;
-	tctx->on_express = false;
+	tctx->on_express = tctx->out_of_turn = false;
 	scx_bpf_dsq_insert_vtime(p, track_dsq(cpu), whole_slice(tctx, slice), deadline_of(p, tctx, slice),
 				 enq_flags);
 	if (!nr_waiting_hint(cpu))
@@ -301,6 +301,7 @@ static __always_inline void queue_on_express(struct task_struct *p, struct task_
 
 	tctx->queued_ns = now;
 	tctx->on_express = true;
+	tctx->out_of_turn = false;
 	scx_bpf_dsq_insert_vtime(p, express_dsq(llc), slice,
 				 now + to_vtime(p, tctx, tctx->avg_burst_ns), enq_flags);
 	if (yard && !nr_express(llc))

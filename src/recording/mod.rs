@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Recordings: what the agent saw and decided, window by window, in a file.
 //!
-//! A file is the line `hallows-recording 1`, then a deflate stream of records,
+//! A file is the line `hallows-recording 2`, then a deflate stream of records,
 //! each a length (u32, little endian) and so many bytes of postcard: one
 //! [`Header`], then a [`Frame`] for each window. A recording that ends in the
 //! middle of a record was cut short, which its reader tells apart from a file
@@ -19,7 +19,7 @@ use crate::agent::window::Sample;
 use crate::config::{KEYS, change};
 
 /// First line of a recording.
-pub(crate) const MAGIC: &[u8] = b"hallows-recording 1\n";
+pub(crate) const MAGIC: &[u8] = b"hallows-recording 2\n";
 
 /// A longer record is no record: more than the cells of the largest machine take.
 pub(crate) const MAX_RECORD: usize = 1 << 20;

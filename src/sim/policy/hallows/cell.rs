@@ -74,6 +74,7 @@ impl Cell {
             busy_ns: self.busy_ns,
             queue_integral_ns: self.queue_integral_ns,
             vclock_ns: self.vclock_ns,
+            light_ns: 0,
             run_since_ns: self.run_since_ns,
             idle_since_ns: self.idle_since_ns,
             nr_queued: self.nr_queued,
