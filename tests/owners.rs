@@ -47,6 +47,6 @@ fn a_line_that_gets_a_second_owner_is_found() {
     cells.parts[11].owner = Some("agent".into());
     assert_eq!(
         registry.shared(),
-        ["cells.offline of agent and cells.audited_ns of each-cpu share a line"]
+        ["cells.offline of agent and cells.avg_run_ns of each-cpu share a line"]
     );
 }

@@ -11,12 +11,12 @@ use scx_hallows::sim::Scenario;
 use scx_hallows::sim::engine::costs::DEFAULT_COSTS_NS;
 use scx_hallows::sim::policy::{Footprints, PolicyKind};
 use scx_hallows::sim::report::Report;
-use scx_hallows::sim::workload::WorkloadKind::{self, Bimodal, Exp, Groups, Hogs, Imbalance, Mix};
+use scx_hallows::sim::workload::WorkloadKind::{self, Bimodal, Exp, Fanout, Groups, Hogs, Imbalance, Mix};
 
 /// Another value than the default, and a workload to which it matters.
 const ACTS: [(&str, &str, WorkloadKind); 22] = [
-    ("saturate_enter", "3", Mix),
-    ("saturate_leave", "0.7", Mix),
+    ("saturate_enter", "3", Fanout),
+    ("saturate_leave", "0.7", Fanout),
     ("hungry_enter", "0.9", Bimodal),
     ("hungry_leave", "0.15", Exp),
     ("dwell", "10", Imbalance),
