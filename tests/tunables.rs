@@ -11,7 +11,9 @@ use scx_hallows::sim::Scenario;
 use scx_hallows::sim::engine::costs::DEFAULT_COSTS_NS;
 use scx_hallows::sim::policy::{Footprints, PolicyKind};
 use scx_hallows::sim::report::Report;
-use scx_hallows::sim::workload::WorkloadKind::{self, Bimodal, Exp, Fanout, Groups, Hogs, Imbalance, Mix};
+use scx_hallows::sim::workload::WorkloadKind::{
+    self, Bimodal, Exp, Fanout, Groups, Hogs, Imbalance, Mix,
+};
 
 /// Another value than the default, and a workload to which it matters.
 const ACTS: [(&str, &str, WorkloadKind); 22] = [
