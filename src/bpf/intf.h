@@ -68,7 +68,7 @@ enum hallows_cell_flags {
  * A CPU as the automaton sees it. Written in BPF, under the CPU's rq lock.
  *
  * The first line is what other CPUs look at when they place a task, the second
- * is what the agent samples.
+ * is what the agent samples, with the clock and what light tasks ran.
  */
 struct OWNER("each-cpu") cell {
 	u64 run_since_ns;	/* start of the current run, 0: none */
