@@ -11,11 +11,23 @@
 start
 grep -q "scheduling $CPUS CPUs in 1 LLCs on 1 nodes" $LOG || fail "the map is wrong"
 say "$(grep -o 'scheduling .*' $LOG)"
-spreads 120
+spreads 160
 totals
 check "runs on another CPU of the LLC, a second" "$(stat run.llc)" '>' 0
 check "runs in another LLC" "$(stat run.node)" == 0
 check "runs on another node" "$(stat run.machine)" == 0
+if [ "$CPUS" = 8 ]; then
+	# Four on each CPU: nobody is better off elsewhere.
+	turns=0
+	for load in 1 2 3; do
+		load hogs hallows-load --json hogs 32 --for 3s
+		sleep 0.8
+		sample 2
+		finish hogs
+		turns=$(echo "$turns $(stat dispatch.lag)" | awk '{print $1 + $2 / 3}')
+	done
+	check "turns between CPUs with as many hogs each, a second" "$turns" '<=' 26
+fi
 oracle hackbench -g 2 -l 20
 stop
 clean_dmesg

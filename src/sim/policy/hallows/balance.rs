@@ -122,8 +122,7 @@ impl Hallows {
         let (here, there) = (self.nr_sharing(cpu), self.nr_sharing(peer));
         let margin_ns = i64::from(self.params.lag_slices) * self.params.slice_ns as i64;
         let needed_ns = match there as i64 - here as i64 {
-            ..0 => return None,
-            0 => margin_ns + self.params.slice_ns as i64,
+            ..=0 => return None,
             1 => margin_ns,
             2.. => -1,
         };
