@@ -12,6 +12,7 @@ use scx_hallows::config::Live;
 use scx_hallows::exit::Error;
 use scx_hallows::logging;
 use scx_hallows::objects;
+use scx_hallows::pins::BUILD;
 use scx_hallows::preflight::Preflight;
 use scx_hallows::scheduler::{Next, Scheduler};
 use scx_hallows::service::Service;
@@ -43,7 +44,7 @@ fn run() -> Result<(), Error> {
             true => " (BPF half laid out along profiles, and plain for kernels that refuse that)",
             false => "",
         };
-        return print(format!("scx_hallows {version}{forms}\n").as_bytes());
+        return print(format!("scx_hallows {version}, BPF half {BUILD}{forms}\n").as_bytes());
     }
     if cli.help_stats {
         let mut text = Vec::new();

@@ -117,6 +117,7 @@ fn version_names_the_build() {
             "{}",
             ended.stdout
         );
+        assert!(ended.stdout.contains("BPF half "), "{}", ended.stdout);
         assert_eq!(ended.stderr, "");
     }
 }

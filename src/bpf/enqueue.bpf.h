@@ -151,10 +151,12 @@ static __always_inline bool send_away(struct task_struct *p, struct task_ctx *tc
 				      const struct orders *orders)
 {
 	s32 to = pick_idle_allowed(p);
+	bool idle = to >= 0;
 
-	if (to < 0)
+	if (!idle)
 		to = bpf_cpumask_any_distribute(p->cpus_ptr);
-	if (to >= nr_cpu_ids || cell_taken(to))
+	/* a CPU that idles is out of reach of its track only if nobody claimed it */
+	if (to >= nr_cpu_ids || (idle ? cell_offline(to) : cell_taken(to)))
 		return false;
 	queue_behind(p, tctx, to, orders->slice_ns, enq_flags & ~SCX_ENQ_LAST);
 	alert(to);

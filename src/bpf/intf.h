@@ -62,6 +62,7 @@ enum hallows_cell_flags {
 	CELL_HELD = 4,		/* a higher scheduling class has the CPU */
 	CELL_AWAY = 8,		/* the running task may leave for its home in another LLC */
 	CELL_URGENT = 16,	/* the running hog's deadline is near, see is_near() */
+	CELL_HEAVY = 32,	/* the running hog weighs more than usual */
 };
 
 /*
@@ -186,7 +187,7 @@ struct OWNER("any-cpu") track_state {
 	u32 relieves;		/* the same for the LLC whose express track waits too long */
 	u32 _pad0;
 	u64 tireless_ns;	/* when one came to wait whose slice was over, to a quarter of starved_ns */
-	u64 audited_ns;		/* last search for a starved task. Its own CPU's. */
+	u64 audit_at_ns;	/* when to search for a starved task again. Its own CPU's. */
 	u64 _pad[2];
 };
 

@@ -12,9 +12,9 @@
  *
  * Two tasks more are not a matter of turns: one comes over at once, unless by its
  * weight the first there had more than who ran here. Where as many share both CPUs it takes
- * a slice more of lag, and somebody light on one of them: among equals that lag is of what
- * was, and turns only stir them. From fewer only somebody heavier comes. Slices are those
- * of who would come.
+ * a slice more of lag, and somebody light or heavy: among equals that lag is of what was, and
+ * turns only stir them. From fewer only somebody heavier comes. Slices are those of who
+ * would come.
  *
  * A pace is compared, never used as a key: it may jump to stay comparable. Who
  * idled has none, and takes that of the peer. That of a CPU with light ones only runs
@@ -70,7 +70,10 @@ static __always_inline s64 pace_bounded(struct cell *cell, u64 there, s64 most, 
 	return ahead > most ? most : ahead;
 }
 
-/* Whether who waits first on @cpu weighs less than who ran there, with slices of @slice. */
+/*
+ * Whether who waits first on @cpu weighs less than who ran there, with slices of @slice. One
+ * behind that is seen when its own turn has come.
+ */
 __noinline bool lighter_waits(s32 cpu, u64 slice)
 {
 	struct task_struct *head = __COMPAT_scx_bpf_dsq_peek(track_dsq(cpu));
@@ -114,7 +117,8 @@ __noinline bool take_lagging(s32 cpu, u32 llc, u64 deadline, u64 slice, u64 now)
 		return false;
 	if (there <= here + 1 && ahead <= (s64)(own * (lag_slices() + (there <= here))))
 		return false;
-	if (there == here && own == slice && slice == full_slice_ns() && !lighter_waits(cpu, slice))
+	if (there == here && own == slice && slice == full_slice_ns() &&
+	    !((cell->flags | other->flags) & CELL_HEAVY) && !lighter_waits(cpu, slice))
 		return false;
 	if (pull(peer, cpu, now) != PULLED)
 		return false;

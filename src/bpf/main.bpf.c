@@ -222,7 +222,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	cell->idle_since_ns = 0;
 	cell->run_since_ns = now;
 	cell->curr_avg_ns = expected_burst(tctx);
-	cell->flags = is_express(p, tctx) ? 0 : CELL_HOG | urgency(cell, p, tctx);
+	cell->flags = is_express(p, tctx) ? 0 : CELL_HOG | urgency(cell, p, tctx) | heaviness(p, tctx);
 	mark_away(p, tctx, cell, cpu, now);
 	cell_sample(cell, nr_waiting_hint(cpu), now);
 	explain_run(p, tctx, cpu, now);
@@ -325,7 +325,8 @@ void BPF_STRUCT_OPS(hallows_update_idle, s32 cpu, bool idle)
 	cell->pace_ns = 0;
 	cell->idle_since_ns = now;
 	cell_sample(cell, nr_waiting(cpu), now);
-	if (cell->nr_queued || nr_express(llc) || (yard_fold(yard, YARD_WAITING, nr_cpus_of(llc)) & ~cell->declined))
+	if (cell->nr_queued || nr_express(llc) || is_wanted(cpu) ||
+	    (yard_fold(yard, YARD_WAITING, nr_cpus_of(llc)) & ~cell->declined))
 		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
 }
 

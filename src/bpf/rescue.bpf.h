@@ -11,8 +11,7 @@
 #define __HALLOWS_RESCUE_BPF_H
 
 #define HANDOFF_SCAN 4	/* tasks at the head of a track that may find a CPU */
-#define AUDIT_SCAN 8	/* tasks at its end that may starve */
-#define AUDIT_SLICES 4	/* where all starve, most turns are still taken in order */
+#define AUDIT_SLICES 4	/* at least between two rescues: where all starve, most turns are still taken in order */
 
 /* Sends the idle CPU @guest, already claimed, to the track of @host. */
 static __always_inline void invite(s32 guest, s32 host)
@@ -107,39 +106,70 @@ static __always_inline void unhold(s32 cpu, struct cell *cell)
 }
 
 /*
- * Now and then, looks from the end of the own track for a task that waited too
- * long and takes it at once. Weights are shares, not a right to starve others:
+ * How long after a rescue of one that waited for @waited_ns to look again: the longer they
+ * wait the sooner, so that many who starve don't wait for the sum of their turns.
+ */
+static __always_inline u64 audit_gap_ns(u64 waited_ns)
+{
+	u64 starved = starved_ns(), gap = starved / 4, least = AUDIT_SLICES * full_slice_ns();
+	u64 eighths = waited_ns / (starved / 8);
+
+	if (eighths > 8)
+		gap = gap * 64 / (eighths * eighths);
+	return gap > least ? gap : least;
+}
+
+/* May @p, which waits on the track of @cpu, run there? A move that is not legal ejects us. */
+static __always_inline bool rescuable(struct task_struct *p, s32 cpu)
+{
+	return scx_bpf_task_cpu(p) == cpu || (!is_migration_disabled(p) && allows(p, cpu));
+}
+
+/*
+ * When the task began to wait that waits longest on @cpu's own track, @now: none starves. Only
+ * a look at all of them tells: those that were rescued come to the end of it again.
+ */
+__noinline u64 longest_wait_since(s32 cpu, u64 now)
+{
+	u64 latest = now - starved_ns(), since = latest;
+	struct task_struct *p;
+	struct task_ctx *tctx;
+
+	bpf_for_each(scx_dsq, p, track_dsq(cpu), 0) {
+		tctx = task_ctx_of(p);
+		if (tctx && time_before(tctx->queued_ns, since) && rescuable(p, cpu))
+			since = tctx->queued_ns;
+	}
+	return since == latest ? now : since;
+}
+
+/*
+ * Now and then, looks on the own track for the task that waited too long and longest, and
+ * takes it at once. Weights are shares, not a right to starve others:
  * without this a nice 19 task waits for half a minute beside a nice -20 one.
  */
 __noinline bool take_starved(s32 cpu, u64 now)
 {
-	u64 starved = starved_ns(), gap = starved / 4;
 	struct track_state *track = track_of(cpu);
 	struct task_struct *p;
 	struct task_ctx *tctx;
-	u32 seen = 0;
 	bool taken = false;
+	u64 since;
 
-	if (gap < AUDIT_SLICES * full_slice_ns())
-		gap = AUDIT_SLICES * full_slice_ns();
-	if (!track || time_before(now, track->audited_ns + gap) || !nr_waiting(cpu))
+	if (!track || time_before(now, track->audit_at_ns) || !nr_waiting(cpu))
 		return false;
-	track->audited_ns = now;
-	bpf_for_each(scx_dsq, p, track_dsq(cpu), SCX_DSQ_ITER_REV) {
-		if (seen++ >= AUDIT_SCAN)
-			break;
+	since = longest_wait_since(cpu, now);
+	track->audit_at_ns = now + audit_gap_ns(now - since);
+	if (since == now)
+		return false;
+	bpf_for_each(scx_dsq, p, track_dsq(cpu), 0) {
 		tctx = task_ctx_of(p);
-		if (!tctx || time_before(now, tctx->queued_ns + starved))
-			continue;
-		/* unlike move_to_local, this move must be legal or we are out */
-		if (scx_bpf_task_cpu(p) != cpu &&
-		    (is_migration_disabled(p) || !allows(p, cpu)))
+		if (!tctx || tctx->queued_ns != since || !rescuable(p, cpu))
 			continue;
 		taken = scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, SCX_DSQ_LOCAL, 0);
-		if (taken) {
+		if (taken)
 			tctx->out_of_turn = true;
-			break;
-		}
+		break;
 	}
 	if (taken) {
 		count_dispatch(STAT_RESCUE, cpu, 0);

@@ -34,6 +34,11 @@ static __always_inline u32 urgency(const struct cell *cell, struct task_struct *
 	return is_near(cell, deadline_of(p, tctx, full_slice_ns())) ? CELL_URGENT : 0;
 }
 
+static __always_inline u32 heaviness(const struct task_struct *p, const struct task_ctx *tctx)
+{
+	return to_vtime(p, tctx, 100) < 100 ? CELL_HEAVY : 0;
+}
+
 /*
  * @p, whose slice is over, was charged for it and runs on for another of @slice. The clock
  * follows it beyond that slice, which a tick ended late: else what it had more than the

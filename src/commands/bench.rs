@@ -116,11 +116,27 @@ impl Bench {
         let candidates = self.candidates(&program)?;
         logging::init(0)?;
         let out = self.folder()?;
+        let compared = self.paused(program, candidates, tests, &out);
+        if compared.is_err() && self.out.is_none() {
+            // An empty one goes, one with reports in it stays.
+            let _ = fs::remove_dir(&out);
+        }
+        compared
+    }
+
+    /// Compares while no service of ours runs.
+    fn paused(
+        &self,
+        program: PathBuf,
+        candidates: Vec<Candidate>,
+        tests: Vec<&'static Test>,
+        out: &Path,
+    ) -> Result<(), Error> {
         // Until the end of this function.
         let _paused = Paused::stop()?;
         Preflight::default().check(false)?;
         let signals = Signals::ending()?;
-        self.compare(program, candidates, tests, &out, &signals)
+        self.compare(program, candidates, tests, out, &signals)
     }
 
     fn compare(

@@ -37,13 +37,13 @@ impl Replay {
     /// Replays, and prints.
     ///
     /// # Errors
-    /// [`Error::Usage`] for settings that can't be or a file that is no
-    /// recording, [`Error::Failed`] when it can't be read.
+    /// [`Error::Usage`] for settings that can't be, or a file that can't be
+    /// read or is no recording.
     pub fn run(&self) -> Result<(), Error> {
         let settings = settings(&self.settings).map_err(Error::Usage)?;
         let name = self.file.display();
         let file = File::open(&self.file)
-            .map_err(|error| Error::Failed(format!("cannot read {name}: {error}")))?;
+            .map_err(|error| Error::Usage(format!("cannot read {name}: {error}")))?;
         let damaged = |error: anyhow::Error| Error::Usage(format!("{name}: {error:#}"));
         let mut reader = Reader::new(BufReader::new(file)).map_err(damaged)?;
         let outcome = replay(&mut reader, &settings).map_err(damaged)?;

@@ -63,21 +63,25 @@ pub enum Kind {
 /// The value of [`Kind::Times`] that leaves them to the scheduler.
 const AUTO: &str = "auto";
 
+/// How near a name must be to be offered: Jaro and Winkler's similarity.
+const LIKELY: f64 = 0.8;
+
 /// The tunable called `name`.
 ///
 /// # Errors
-/// One line that offers the nearest name.
+/// One line that offers the nearest name, or says where all are when none is near.
 pub fn find(name: &str) -> Result<&'static Key, String> {
     if let Some(key) = KEYS.iter().find(|key| key.name == name) {
         return Ok(key);
     }
-    let nearest = KEYS.iter().max_by(|a, b| {
-        let nearness = |key: &Key| strsim::jaro_winkler(name, key.name);
-        nearness(a).total_cmp(&nearness(b))
-    });
+    let nearness = |key: &Key| strsim::jaro_winkler(name, key.name);
+    let nearest = KEYS
+        .iter()
+        .filter(|key| nearness(key) >= LIKELY)
+        .max_by(|a, b| nearness(a).total_cmp(&nearness(b)));
     Err(match nearest {
         Some(key) => format!("unknown key '{name}', did you mean '{}'?", key.name),
-        None => format!("unknown key '{name}'"),
+        None => format!("unknown key '{name}': `scx_hallows config` prints all of them"),
     })
 }
 
@@ -231,7 +235,12 @@ mod tests {
                 format!("unknown key '{wrong}', did you mean '{right}'?")
             );
         }
-        assert!(find("").is_err());
+        for strange in ["", "x", "pin", "watchdog_ms"] {
+            assert_eq!(
+                find(strange).unwrap_err(),
+                format!("unknown key '{strange}': `scx_hallows config` prints all of them")
+            );
+        }
     }
 
     #[test]

@@ -29,5 +29,10 @@ load light hallows-load --json hogs 1 --nice 19 --for 3s
 load hogs hallows-load --json hogs 5 --for 3s
 finish light hogs
 check "Jain's index of 5 hogs beside one of nice 19" "$(jain /tmp/hogs)" '>=' 0.998
+# Two share a CPU with one that takes nearly all of it: as many as elsewhere, but no equals.
+load heavy hallows-load --json hogs 1 --nice -10 --for 3s
+load hogs hallows-load --json hogs 11 --for 3s
+finish heavy hogs
+check "Jain's index of 11 hogs beside one of nice -10" "$(jain /tmp/hogs)" '>=' 0.98
 stop
 clean_dmesg

@@ -18,4 +18,13 @@ totals
 check "rescues, a second" "$(stat dispatch.rescue)" '>' 0
 check "tasks that jumped their queue, a second" "$(stat rescue.order)" '>' 0
 stop
+
+# Many that only a rescue gets to run: each comes to its turn before the kernel's patience ends.
+start
+load heavy hallows-load --json hogs 1 --nice -20 --cpu 0 --for 9s
+load light hallows-load --json hogs 40 --nice 19 --cpu 0 --for 9s
+finish heavy light
+check "CPU seconds of 9 of 40 hogs of nice 19, the one that got the least" "$(lowest cpu_seconds /tmp/light)" '>' 0.01
+check "the part of one of nice -20, CPU seconds" "$(field total_cpu_seconds /tmp/heavy)" '>' 6
+stop
 clean_dmesg

@@ -19,7 +19,7 @@ use crate::team::run_team;
 #[derive(clap::Args)]
 pub struct Args {
     /// Number of threads.
-    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
     /// The CPUs of one side, such as 0-3,8.
     #[arg(long, value_name = "LIST")]

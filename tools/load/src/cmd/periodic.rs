@@ -32,7 +32,7 @@ pub struct Args {
     #[arg(long = "for", default_value = "5s", value_parser = humantime::parse_duration)]
     duration: Duration,
     /// Number of threads; their periods are spread evenly.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     threads: u32,
     /// Nice level of every thread.
     #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-20..=19))]

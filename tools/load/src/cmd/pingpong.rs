@@ -23,7 +23,7 @@ use crate::team::run_team;
 #[derive(clap::Args)]
 pub struct Args {
     /// Number of pairs.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pairs: u32,
     /// How long, such as 3s or 500ms.
     #[arg(long = "for", default_value = "3s", value_parser = humantime::parse_duration)]

@@ -113,7 +113,7 @@ impl Target {
         let options = ProgInfoQueryOptions::default().include_map_ids(true);
         let program = ProgInfoIter::with_query_opts(options)
             .find(|program| program.name.to_string_lossy() == PROGRAM)
-            .context("no program of its: start scx_hallows first")?;
+            .context("scx_hallows does not run: start it first")?;
         let btf = Btf::from_prog_id(program.id).context("read the types of its program")?;
         let mut arrays = Vec::new();
         let mut homes = None;

@@ -21,7 +21,7 @@ use crate::team::run_team;
 #[derive(clap::Args)]
 pub struct Args {
     /// Number of threads.
-    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
     /// How long, such as 2s or 500ms.
     #[arg(long = "for", default_value = "2s", value_parser = humantime::parse_duration)]

@@ -42,6 +42,9 @@ pub fn command(args: &MutantsArgs) -> Result<u8> {
     let runs = scenario::all(None)?;
     let mut report = Report::default();
     let trials = select(&mutants, &runs, args.filter.as_deref(), &mut report);
+    if trials.is_empty() && !report.failed() {
+        bail!("no mutant and run have such a name: `cargo xtask mutants --list` prints all");
+    }
     if args.list {
         let pairs = trials.iter().flat_map(|trial| {
             let line = |run: &&Run| (pair(trial.mutant, run), trial.mutant.what.clone());

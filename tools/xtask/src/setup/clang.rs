@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The clang that compiles BPF: `$BPF_CLANG` where that runs (cargo sets it to
-//! clang-22), else the newest from 18 on.
+//! clang-22), else the newest from 19 on.
 
 use std::env;
 use std::ops::RangeInclusive;
@@ -11,10 +11,10 @@ use super::{apt, say};
 use crate::cmd;
 
 /// What is asked for in messages.
-pub const WANTED: &str = "clang-22 (18 at least)";
+pub const WANTED: &str = "clang-22 (19 at least)";
 
 /// Versions that are tried by name, `clang-NN`.
-const VERSIONS: RangeInclusive<u32> = 18..=40;
+const VERSIONS: RangeInclusive<u32> = 19..=40;
 
 /// The name of a clang on this machine for `BPF_CLANG`.
 pub fn find() -> Option<String> {
@@ -56,7 +56,7 @@ fn install() -> Result<()> {
     apt::update()?;
     let offered = apt::offered("^clang-[0-9]+$")?;
     let Some(version) = best(&offered) else {
-        bail!("apt offers no clang from 18 on; install {WANTED} from elsewhere")
+        bail!("apt offers no clang from 19 on; install {WANTED} from elsewhere")
     };
     apt::install(&[name(version).as_str()].into())
 }

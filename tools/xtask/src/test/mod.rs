@@ -13,7 +13,7 @@ mod soak;
 use std::fs;
 use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::cli::{SoakArgs, TestArgs};
 use crate::interrupt;
@@ -51,6 +51,9 @@ pub fn command(args: &TestArgs) -> Result<u8> {
         .iter()
         .filter(|nightly| wanted(nightly.check.name))
         .collect();
+    if runs.is_empty() && checks.is_empty() && nightly.is_empty() {
+        bail!("no test has such a name: `cargo xtask test --list` prints all");
+    }
     if args.list {
         let checks = checks
             .iter()
