@@ -88,11 +88,11 @@ static __noinline int evacuate(s32 cpu, u64 now)
 			break;
 		if (!stranded(p, now))
 			continue;
-		idle = pick_idle_allowed(p);
-		if (scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, EMERGENCY_DSQ, 0)) {
+		if (scx_bpf_dsq_move(BPF_FOR_EACH_ITER, p, EMERGENCY_DSQ, 0))
 			count(cell_offline(cpu) ? STAT_RESCUE_OFFLINE : STAT_RESCUE_HELD);
-			emergency = 1;
-		}
+		/* who is about to idle reads the word after it said so: found here, or it looks */
+		__sync_lock_test_and_set(&emergency, 1);
+		idle = pick_idle_allowed(p);
 		if (idle >= 0)
 			scx_bpf_kick_cpu(idle, SCX_KICK_IDLE);
 	}

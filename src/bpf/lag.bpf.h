@@ -13,7 +13,7 @@
  * Two tasks more are not a matter of turns: one comes over at once, unless by its
  * weight the first there had more than who ran here. Where as many share both CPUs it takes
  * a slice more of lag, and somebody light or heavy: among equals that lag is of what was, and
- * turns only stir them. From fewer only somebody heavier comes. Slices are those of who
+ * turns only stir them, unless it grows because interrupts take of one CPU. From fewer only somebody heavier comes. Slices are those of who
  * would come.
  *
  * A pace is compared, never used as a key: it may jump to stay comparable. Who
@@ -24,6 +24,7 @@
 #define __HALLOWS_LAG_BPF_H
 
 #define PACE_START (1ULL << 40)	/* far from 0, which is none */
+#define LAG_STANDING 7	/* slices of lag beyond which two CPUs don't serve equals alike */
 
 /*
  * Another CPU of @llc on whose track somebody waits, -1: found none. A bit may be stale, so
@@ -117,7 +118,7 @@ __noinline bool take_lagging(s32 cpu, u32 llc, u64 deadline, u64 slice, u64 now)
 		return false;
 	if (there <= here + 1 && ahead <= (s64)(own * (lag_slices() + (there <= here))))
 		return false;
-	if (there == here && own == slice && slice == full_slice_ns() &&
+	if (there == here && own == slice && slice == full_slice_ns() && ahead <= (s64)(own * LAG_STANDING) &&
 	    !((cell->flags | other->flags) & CELL_HEAVY) && !lighter_waits(cpu, slice))
 		return false;
 	if (pull(peer, cpu, now) != PULLED)

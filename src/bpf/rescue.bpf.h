@@ -11,6 +11,7 @@
 #define __HALLOWS_RESCUE_BPF_H
 
 #define HANDOFF_SCAN 4	/* tasks at the head of a track that may find a CPU */
+#define AUDIT_PART 32	/* of a CPU, at most, goes into looking for who starves */
 #define AUDIT_SLICES 4	/* at least between two rescues: where all starve, most turns are still taken in order */
 
 /* Sends the idle CPU @guest, already claimed, to the track of @host. */
@@ -107,15 +108,19 @@ static __always_inline void unhold(s32 cpu, struct cell *cell)
 
 /*
  * How long after a rescue of one that waited for @waited_ns to look again: the longer they
- * wait the sooner, so that many who starve don't wait for the sum of their turns.
+ * wait the sooner, so that many who starve don't wait for the sum of their turns. Half of the
+ * watchdog's patience is for those in front, the other half for the last.
  */
 static __always_inline u64 audit_gap_ns(u64 waited_ns)
 {
-	u64 starved = starved_ns(), gap = starved / 4, least = AUDIT_SLICES * full_slice_ns();
-	u64 eighths = waited_ns / (starved / 8);
+	u64 patience = watchdog_ms * 1000000ULL, usual = at_most(starved_ns(), patience / 8);
+	u64 gap = starved_ns() / 4, least = AUDIT_SLICES * full_slice_ns();
+	u64 eighths = waited_ns / (usual / 8 + 1);
 
+	if (waited_ns > patience / 2)
+		return full_slice_ns();
 	if (eighths > 8)
-		gap = gap * 64 / (eighths * eighths);
+		gap = usual * 16 / (eighths * eighths);
 	return gap > least ? gap : least;
 }
 
@@ -154,12 +159,16 @@ __noinline bool take_starved(s32 cpu, u64 now)
 	struct task_struct *p;
 	struct task_ctx *tctx;
 	bool taken = false;
-	u64 since;
+	u64 since, gap, took;
 
 	if (!track || time_before(now, track->audit_at_ns) || !nr_waiting(cpu))
 		return false;
+	/* scx_bpf_now() stands still meanwhile */
+	took = bpf_ktime_get_ns();
 	since = longest_wait_since(cpu, now);
-	track->audit_at_ns = now + audit_gap_ns(now - since);
+	took = bpf_ktime_get_ns() - took;
+	gap = audit_gap_ns(now - since);
+	track->audit_at_ns = now + (gap > AUDIT_PART * took ? gap : AUDIT_PART * took);
 	if (since == now)
 		return false;
 	bpf_for_each(scx_dsq, p, track_dsq(cpu), 0) {

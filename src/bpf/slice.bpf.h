@@ -52,7 +52,7 @@ static __always_inline void renew_slice(struct task_struct *p, struct task_ctx *
 	if (tctx) {
 		advance_clock(cell, p, tctx, bounded(tctx->granted_ns, full, SLICE_MAX_NS) + 2 * full);
 		tctx->granted_ns = slice;
-		cell->flags = (cell->flags & ~CELL_URGENT) | urgency(cell, p, tctx);
+		cell->flags = (cell->flags & ~(CELL_URGENT | CELL_HEAVY)) | urgency(cell, p, tctx) | heaviness(p, tctx);
 	}
 	scx_bpf_task_set_slice(p, slice);
 }

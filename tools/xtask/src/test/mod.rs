@@ -52,7 +52,7 @@ pub fn command(args: &TestArgs) -> Result<u8> {
         .filter(|nightly| wanted(nightly.check.name))
         .collect();
     if runs.is_empty() && checks.is_empty() && nightly.is_empty() {
-        bail!("no test has such a name: `cargo xtask test --list` prints all");
+        bail!("nothing of what is selected has such a name: `cargo xtask test --list` prints all");
     }
     if args.list {
         let checks = checks
