@@ -12,9 +12,9 @@
  *
  * Two tasks more are not a matter of turns: one comes over at once, unless by its
  * weight the first there had more than who ran here. Where as many share both CPUs it takes
- * a slice more of lag, and somebody light or heavy: among equals that lag is of what was, and
- * turns only stir them, unless it grows because interrupts take of one CPU. From fewer only somebody heavier comes. Slices are those of who
- * would come.
+ * a slice more of lag, and somebody light: among others that lag is of what was, and turns only
+ * stir them, unless it grows because somebody heavy or interrupts take of one CPU. From fewer
+ * only somebody heavier comes. Slices are those of who would come.
  *
  * A pace is compared, never used as a key: it may jump to stay comparable. Who
  * idled has none, and takes that of the peer. That of a CPU with light ones only runs
@@ -119,7 +119,7 @@ __noinline bool take_lagging(s32 cpu, u32 llc, u64 deadline, u64 slice, u64 now)
 	if (there <= here + 1 && ahead <= (s64)(own * (lag_slices() + (there <= here))))
 		return false;
 	if (there == here && own == slice && slice == full_slice_ns() && ahead <= (s64)(own * LAG_STANDING) &&
-	    !((cell->flags | other->flags) & CELL_HEAVY) && !lighter_waits(cpu, slice))
+	    !lighter_waits(cpu, slice))
 		return false;
 	if (pull(peer, cpu, now) != PULLED)
 		return false;

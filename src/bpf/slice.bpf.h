@@ -34,11 +34,6 @@ static __always_inline u32 urgency(const struct cell *cell, struct task_struct *
 	return is_near(cell, deadline_of(p, tctx, full_slice_ns())) ? CELL_URGENT : 0;
 }
 
-static __always_inline u32 heaviness(const struct task_struct *p, const struct task_ctx *tctx)
-{
-	return to_vtime(p, tctx, 100) < 100 ? CELL_HEAVY : 0;
-}
-
 /*
  * @p, whose slice is over, was charged for it and runs on for another of @slice. The clock
  * follows it beyond that slice, which a tick ended late: else what it had more than the
@@ -52,7 +47,7 @@ static __always_inline void renew_slice(struct task_struct *p, struct task_ctx *
 	if (tctx) {
 		advance_clock(cell, p, tctx, bounded(tctx->granted_ns, full, SLICE_MAX_NS) + 2 * full);
 		tctx->granted_ns = slice;
-		cell->flags = (cell->flags & ~(CELL_URGENT | CELL_HEAVY)) | urgency(cell, p, tctx) | heaviness(p, tctx);
+		cell->flags = (cell->flags & ~CELL_URGENT) | urgency(cell, p, tctx);
 	}
 	scx_bpf_task_set_slice(p, slice);
 }

@@ -77,6 +77,8 @@ impl Maps {
         match number {
             1 => self.lookup(regs, memory),
             2 => self.update(regs, memory),
+            // bpf_ktime_get_ns(): nothing takes time, so that two runs are the same.
+            5 => Ok(0),
             _ => bail!("it calls helper {number}, which is not here"),
         }
     }
