@@ -26,7 +26,7 @@ if [ "$CPUS" = 8 ]; then
 		finish hogs
 		turns=$(echo "$turns $(stat dispatch.lag)" | awk '{print $1 + $2 / 3}')
 	done
-	check "turns between CPUs with as many hogs each, a second" "$turns" '<=' 26
+	check "turns between CPUs with as many hogs each, a second" "$turns" '<=' 30
 fi
 oracle hackbench -g 2 -l 20
 stop
