@@ -11,7 +11,7 @@
 start
 grep -q "scheduling $CPUS CPUs in 1 LLCs on 1 nodes" $LOG || fail "the map is wrong"
 say "$(grep -o 'scheduling .*' $LOG)"
-spreads 160
+spreads 120
 totals
 check "runs on another CPU of the LLC, a second" "$(stat run.llc)" '>' 0
 check "runs in another LLC" "$(stat run.node)" == 0

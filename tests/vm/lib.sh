@@ -235,14 +235,19 @@ oracle() {
 }
 
 # A hot spot: 4n hogs that share one CPU get to all of them, and share them.
-# spreads MS: until no CPU has over one hog more than another.
+# spreads MS: until no CPU has over one hog more than another, the median of three times.
 spreads() {
-	load spread hallows-load --json spread $((CPUS * 4)) --for 500ms
-	finish spread
-	check "CPUs that the hogs used" "$(field used_cpus /tmp/spread)" == "$CPUS"
-	check "all busy after, us" "$(field spread_us /tmp/spread)" '<=' 3000
-	check "no CPU with over one hog more than another after, us" "$(field level_us /tmp/spread)" '<=' $(($1 * 1000))
-	check "use of the CPUs, percent" "$(field used_percent /tmp/spread)" '>=' 95
+	: >/tmp/levels
+	for run in 1 2 3; do
+		load spread hallows-load --json spread $((CPUS * 4)) --for 500ms
+		finish spread
+		check "CPUs that the hogs used" "$(field used_cpus /tmp/spread)" == "$CPUS"
+		check "all busy after, us" "$(field spread_us /tmp/spread)" '<=' 3000
+		check "use of the CPUs, percent" "$(field used_percent /tmp/spread)" '>=' 95
+		level=$(field level_us /tmp/spread)
+		echo "${level:-999999999}" >>/tmp/levels
+	done
+	check "no CPU with over one hog more than another after, us" "$(sort -n /tmp/levels | sed -n 2p)" '<=' $(($1 * 1000))
 }
 
 # Six hogs on CPUs 0 and 1 while others make 2 and 3 half as busy: none is lost
