@@ -74,9 +74,16 @@ impl WakerCell {
     }
 }
 
+/// Panics that follow each other out of one waker, before the last one's payload is leaked.
+const PANICS_MAX: u32 = 8;
+
 /// Calls a waker. Its panic is of no request and must keep nobody else from being woken,
-/// nor must that of its destructor, or of what it panicked with, which is leaked.
+/// nor must that of its destructor, or of what it panicked with.
 fn wake(waker: Waker) {
-    let woken = catch_unwind(AssertUnwindSafe(move || waker.wake()));
-    woken.unwrap_or_else(mem::forget);
+    let mut thrown = catch_unwind(AssertUnwindSafe(move || waker.wake())).err();
+    for _ in 0..PANICS_MAX {
+        let Some(payload) = thrown else { return };
+        thrown = catch_unwind(AssertUnwindSafe(move || drop(payload))).err();
+    }
+    mem::forget(thrown);
 }

@@ -141,9 +141,9 @@ impl fmt::Debug for Guard<'_> {
 
 /// The kernel's id of this thread, not 0; 1 in models, which have no kernel.
 fn thread_id() -> u32 {
-    #[cfg(any(loom, miri))]
+    #[cfg(loom)]
     return 1;
     // SAFETY: takes nothing, and cannot fail. Ids are positive.
-    #[cfg(not(any(loom, miri)))]
+    #[cfg(not(loom))]
     return unsafe { libc::gettid() }.unsigned_abs();
 }

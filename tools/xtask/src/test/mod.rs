@@ -139,7 +139,7 @@ fn run_nightly(checks: &[&Nightly], report: &mut Report) -> Result<()> {
         eprintln!("running {name}: {what}");
         match nightly::run(nightly)? {
             Ok(checked) => report.check(name, &checked),
-            Err(missing) => report.skipped(name, missing),
+            Err(missing) => report.skipped(name, &missing),
         }
     }
     Ok(())

@@ -1,28 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Checks that need what only a nightly toolchain has: run where it is installed, else
-//! skipped, which is said and counted neither as passed nor as failed.
+//! Checks that need what only a nightly toolchain has. rustup installs it; where it can't
+//! they are skipped, which is said and counted neither as passed nor as failed.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use super::host::{self, Check, Checked};
+use crate::cmd::{self, Waited};
 use crate::paths;
+use crate::setup::say;
 
 /// A check by nightly's cargo.
 pub struct Nightly {
     /// Its name, what it tells, and its arguments to cargo.
     pub check: Check,
-    /// Files of the toolchain that it needs.
-    needs: &'static [&'static str],
-    /// What to install where they are missing.
-    missing: &'static str,
+    /// Components that it needs, and the file of the toolchain that shows each.
+    needs: &'static [Component],
     env: &'static [(&'static str, &'static str)],
 }
 
+/// A component by rustup's name, and a file of it.
+type Component = (&'static str, &'static str);
+
 /// The source of the standard library.
-const SOURCE: &str = "lib/rustlib/src/rust/library/std/Cargo.toml";
+const SOURCE: Component = ("rust-src", "lib/rustlib/src/rust/library/std/Cargo.toml");
+const MIRI: Component = ("miri", "bin/cargo-miri");
+
+/// A download that is not done by then is given up.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// All of them, the quick one first.
 pub const CHECKS: [Nightly; 3] = [
@@ -42,7 +50,6 @@ pub const CHECKS: [Nightly; 3] = [
         },
         // Only there rustdoc looks at the error's number.
         needs: &[],
-        missing: "rustup toolchain install nightly",
         env: &[],
     },
     Nightly {
@@ -66,14 +73,13 @@ pub const CHECKS: [Nightly; 3] = [
         // The standard library is built anew, as its fences are nothing that
         // ThreadSanitizer knows.
         needs: &[SOURCE],
-        missing: "rustup toolchain install nightly --component rust-src",
         env: &[("RUSTFLAGS", "-Zsanitizer=thread")],
     },
     Nightly {
         check: Check {
             name: "host/miri",
             needs: None,
-            what: "unit tests of the lock-free primitives in Miri, strict provenance",
+            what: "unit tests of the lock-free primitives in Miri, strict provenance, 4 seeds",
             args: &[
                 "miri",
                 "test",
@@ -84,9 +90,11 @@ pub const CHECKS: [Nightly; 3] = [
                 "target/miri",
             ],
         },
-        needs: &[SOURCE, "bin/cargo-miri"],
-        missing: "rustup toolchain install nightly --component miri,rust-src",
-        env: &[("MIRIFLAGS", "-Zmiri-strict-provenance")],
+        needs: &[SOURCE, MIRI],
+        env: &[(
+            "MIRIFLAGS",
+            "-Zmiri-strict-provenance -Zmiri-many-seeds=0..4",
+        )],
     },
 ];
 
@@ -94,9 +102,15 @@ pub const CHECKS: [Nightly; 3] = [
 ///
 /// # Errors
 /// When cargo cannot be started.
-pub fn run(nightly: &Nightly) -> Result<Result<Checked, &'static str>> {
-    if !has(nightly) {
-        return Ok(Err(nightly.missing));
+pub fn run(nightly: &Nightly) -> Result<Result<Checked, String>> {
+    let lacks = lacks(nightly);
+    if lacks.is_some_and(|components| install(&components).is_none()) {
+        let components = nightly.needs.iter().map(|(name, _)| *name);
+        let components: Vec<_> = components.collect();
+        return Ok(Err(format!(
+            "rustup toolchain install nightly --component {}",
+            components.join(",")
+        )));
     }
     let mut command = cargo();
     command.args(nightly.check.args);
@@ -104,17 +118,37 @@ pub fn run(nightly: &Nightly) -> Result<Result<Checked, &'static str>> {
     host::capture(command).map(Ok)
 }
 
-/// Whether there is a nightly toolchain that has all of it.
-fn has(nightly: &Nightly) -> bool {
+/// The components that the nightly toolchain lacks, all of them where there is none;
+/// `None`: nothing is missing.
+fn lacks(nightly: &Nightly) -> Option<Vec<&'static str>> {
+    let names = |missing: &dyn Fn(&Component) -> bool| {
+        let needs = nightly.needs.iter().filter(|it| missing(it));
+        needs.map(|(name, _)| *name).collect::<Vec<_>>()
+    };
     let mut probe = Command::new("rustup");
     probe.args(["run", "nightly", "rustc", "--print", "sysroot"]);
     let output = probe.stdin(Stdio::null()).stderr(Stdio::null()).output();
     let Some(output) = output.ok().filter(|output| output.status.success()) else {
-        return false;
+        return Some(names(&|_| true));
     };
     let sysroot = String::from_utf8_lossy(&output.stdout);
-    let mut needs = nightly.needs.iter();
-    needs.all(|file| Path::new(sysroot.trim()).join(file).exists())
+    let missing = names(&|(_, file)| !Path::new(sysroot.trim()).join(file).exists());
+    (!missing.is_empty()).then_some(missing)
+}
+
+/// Has rustup install the toolchain, if there is none, and these; `None` where it can't.
+fn install(components: &[&str]) -> Option<()> {
+    say(&format!("rustup: nightly {}", components.join(" ")));
+    let mut command = Command::new("rustup");
+    command.args(["toolchain", "install", "nightly"]);
+    command.args(["--profile", "minimal", "--no-self-update"]);
+    for component in components {
+        command.args(["--component", component]);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut child = command.stderr(Stdio::null()).spawn().ok()?;
+    let waited = cmd::wait(&mut child, Some(Instant::now() + PATIENCE)).ok()?;
+    matches!(waited, Waited::Ended(status) if status.success()).then_some(())
 }
 
 /// Nightly's cargo, whichever cargo runs this.
