@@ -20,6 +20,8 @@ pub const TOP: &str = "top";
 pub const GET: &str = "tuning";
 /// Target of a request to change some.
 pub const SET: &str = "tune";
+/// Target of a request to read the configuration file again.
+pub const RELOAD: &str = "reload";
 /// Target of a request for what the agent sees.
 pub const TAPE: &str = "tape";
 /// Target of a request for decisions about a task.
@@ -44,6 +46,8 @@ pub enum Request {
     Why(u32),
     /// All of these settings or none.
     Set(Vec<Setting>),
+    /// What the configuration file says now.
+    Reload,
 }
 
 /// What a line asks for.
@@ -87,6 +91,7 @@ fn stats(args: &BTreeMap<String, String>) -> Result<Ask, String> {
     let request = match args.get(TARGET).map_or(TOP, String::as_str) {
         TOP => Request::Snapshot,
         GET => return Ok(Ask::Params),
+        RELOAD => Request::Reload,
         TAPE => Request::Tape,
         WHY => {
             let pid = args.get(PID).ok_or("no pid is given")?;
@@ -137,6 +142,7 @@ mod tests {
         assert_eq!(of(r#""target":"top""#), "Snapshot");
         assert_eq!(of(r#""target":"tuning""#), "params");
         assert_eq!(of(r#""target":"tape""#), "Tape");
+        assert_eq!(of(r#""target":"reload""#), "Reload");
         assert_eq!(of(r#""target":"why","pid":"7""#), "Why(7)");
         assert!(of(r#""target":"tune","dwell":"4""#).starts_with("Set(["));
         assert!(of(r#""target":"tune","dwell":"0""#).starts_with("unfit: dwell 0"));

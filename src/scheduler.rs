@@ -146,7 +146,8 @@ impl<'a> Scheduler<'a> {
             service.beat();
             standstill.pass(Instant::now());
             if signals.take_reload() {
-                self.reload(live);
+                // What came of it is logged.
+                let _ = self.reload(live);
             }
             outgrown = !self.follow_hotplug();
             if outgrown {
@@ -292,17 +293,19 @@ impl<'a> Scheduler<'a> {
         self.next_round = Instant::now();
     }
 
-    /// Takes up the configuration file as it is now.
-    fn reload(&mut self, live: &mut Live) {
-        match live.reload() {
-            Ok(changes) => {
-                if let Some(end) = self.limit.pass(Instant::now()) {
-                    info!("configuration read again: {}{end}", told(&changes));
-                }
-                self.apply(live.params());
+    /// Takes up the configuration file as it is now, and returns what differs.
+    fn reload(&mut self, live: &mut Live) -> Result<Vec<Change>, Error> {
+        let outcome = live.reload();
+        if let Some(end) = self.limit.pass(Instant::now()) {
+            match &outcome {
+                Ok(changes) => info!("configuration read again: {}{end}", told(changes)),
+                Err(error) => warn!("the old values stay: {error}{end}"),
             }
-            Err(error) => warn!("the old values stay: {error}"),
         }
+        if outcome.is_ok() {
+            self.apply(live.params());
+        }
+        outcome
     }
 
     /// Waits for a client's request, `wait` at most, and answers it. A server
@@ -354,6 +357,10 @@ impl<'a> Scheduler<'a> {
                     self.apply(live.params());
                 }
                 Reply::Set(outcome)
+            }
+            Request::Reload => {
+                let outcome = self.reload(live);
+                Reply::Set(outcome.map_err(|error| error.to_string()))
             }
         }
     }

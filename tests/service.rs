@@ -77,7 +77,8 @@ fn it_waits_for_readiness_and_life_and_gives_up_where_it_is_hopeless() {
     assert_eq!(values("RestartPreventExitStatus"), ["2 69 77"]);
     assert_eq!(values("StartLimitIntervalSec"), ["60"]);
     assert_eq!(values("StartLimitBurst"), ["3"]);
-    assert_eq!(values("ExecReload"), ["/bin/kill -HUP $MAINPID"]);
+    assert_eq!(values("ExecReload"), ["/usr/bin/scx_hallows reload"]);
+    assert_eq!(values("OnFailure"), ["scx_hallows-failed.service"]);
     assert_eq!(values("Conflicts"), ["scx.service scx_loader.service"]);
 }
 

@@ -1,35 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `scx_hallows check`
 
+use std::path::PathBuf;
+
 use clap::Args;
 use serde_json::json;
 
 use super::print;
+use crate::config::Sources;
 use crate::exit::Error;
 use crate::logging;
+use crate::preflight::verdict::{Fault, Verdict};
 use crate::preflight::{Finding, Preflight};
 
 /// Say whether the scheduler can be loaded here, and if not, what to do; load nothing.
 ///
-/// Prints a line for each thing it looks at. Exit status: 0 it can be loaded, 69
-/// this machine can't, 77 only the permission is missing.
+/// Prints a line for each thing it looks at. Exit status: 0 it can be loaded, 2 the
+/// configuration file has a mistake, 69 this machine can't, 77 only the permission is
+/// missing.
 #[derive(Args, Clone, Debug)]
 pub struct Check {
     /// Print it as JSON.
     #[arg(long)]
     pub json: bool,
+
+    /// Look at the configuration in FILE instead of /etc/scx_hallows/config.toml.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 impl Check {
     /// Looks, and prints.
     ///
     /// # Errors
+    /// [`Error::Usage`] for a mistake in the configuration file, else
     /// [`Error::Unavailable`] when the machine can't run the scheduler, else
     /// [`Error::Permission`] when this process may not load it.
     pub fn run(&self) -> Result<(), Error> {
         // Before anything makes libbpf talk.
         logging::init(0)?;
-        let findings: Vec<_> = Preflight::default().findings().collect();
+        let config = configuration(Sources::new(self.config.clone(), vec![]));
+        let findings: Vec<_> = Preflight::default().findings().chain([config]).collect();
         let outcome = outcome(&findings);
         let text = if self.json {
             in_json(&findings, &outcome)
@@ -41,8 +52,23 @@ impl Check {
     }
 }
 
-/// The worst of all findings: what the machine can't comes before what this
-/// process may not.
+/// What the configuration file is worth.
+fn configuration(sources: Sources) -> Finding {
+    let path = sources.path().display();
+    let verdict = match sources.load() {
+        Ok(_) if sources.path().exists() => Verdict::Ok(path.to_string()),
+        Ok(_) => Verdict::Ok(format!("no {path}: the defaults hold")),
+        Err(Error::Permission(text)) => Verdict::Permission(Fault::new(text, "run it with sudo")),
+        Err(error) => Verdict::Usage(Fault::new(error.to_string(), "mend the file")),
+    };
+    Finding {
+        probe: "config",
+        verdict,
+    }
+}
+
+/// The worst of all findings: a mistake comes before what the machine can't, and that
+/// before what this process may not.
 fn outcome(findings: &[Finding]) -> Result<(), Error> {
     let wrong: Vec<_> = findings
         .iter()
@@ -52,6 +78,7 @@ fn outcome(findings: &[Finding]) -> Result<(), Error> {
     let text = format!("it can't be loaded here: {}", names.join(", "));
     match wrong.iter().map(|(_, error)| error.code()).min() {
         None => Ok(()),
+        Some(2) => Err(Error::Usage(text)),
         Some(77) => Err(Error::Permission(text)),
         Some(_) => Err(Error::Unavailable(text)),
     }
@@ -128,6 +155,16 @@ mod tests {
         assert_eq!(outcome(&findings).unwrap_err().code(), 77);
         findings.pop();
         assert_eq!(outcome(&findings), Ok(()));
+    }
+
+    #[test]
+    fn a_mistake_in_the_file_comes_first() {
+        let missing = Sources::new(Some("/nonexistent/hallows.toml".into()), vec![]);
+        let mut findings = four();
+        findings.push(configuration(missing));
+        let error = outcome(&findings).unwrap_err();
+        assert_eq!(error.code(), 2);
+        assert!(error.to_string().ends_with(", btf, config"), "{error}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod config;
 mod get;
 mod man;
 mod record;
+mod reload;
 mod replay;
 mod set;
 mod simulate;
@@ -19,6 +20,7 @@ use std::io::{self, Write};
 use clap::Subcommand;
 
 use crate::exit::Error;
+use crate::stats::tuning::Step;
 
 /// What `scx_hallows` does instead of scheduling.
 #[derive(Clone, Debug, Subcommand)]
@@ -30,6 +32,7 @@ pub enum Command {
     Get(get::Get),
     Man(man::Man),
     Record(record::Record),
+    Reload(reload::Reload),
     Replay(replay::Replay),
     Set(set::Set),
     Simulate(Box<simulate::Simulate>),
@@ -51,6 +54,7 @@ impl Command {
             Command::Get(it) => it.run(),
             Command::Man(it) => it.run(),
             Command::Record(it) => it.run(),
+            Command::Reload(it) => it.run(),
             Command::Replay(it) => it.run(),
             Command::Set(it) => it.run(),
             Command::Simulate(it) => it.run(),
@@ -71,4 +75,10 @@ pub fn print(text: &[u8]) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+/// A line for each value that was set.
+fn steps(steps: &[Step]) -> String {
+    let line = |step: &Step| format!("{}: {} -> {}\n", step.key, step.old, step.new);
+    steps.iter().map(line).collect()
 }

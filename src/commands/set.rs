@@ -11,7 +11,7 @@ use crate::stats::tuning::Tuner;
 
 /// Change values of a running scheduler: all that are given, or none.
 ///
-/// It prints what they were and are. A restart, or SIGHUP, takes up those of the
+/// It prints what they were and are. A restart, or `reload`, takes up those of the
 /// configuration file and the flags again.
 #[derive(Args, Clone, Debug)]
 pub struct Set {
@@ -29,10 +29,7 @@ impl Set {
         let settings = settings(&self.settings).map_err(Error::Usage)?;
         let mut steps = Tuner::at(SOCKET).set(&settings)?;
         steps.sort_by_key(|step| settings.iter().position(|(key, _)| key.name == step.key));
-        let lines = steps
-            .iter()
-            .map(|step| format!("{}: {} -> {}\n", step.key, step.old, step.new));
-        print(lines.collect::<String>().as_bytes())
+        print(super::steps(&steps).as_bytes())
     }
 }
 

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Where parameters come from: flags over the configuration file over defaults.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use super::file::{self, Entry};
 use super::key::Key;
 use super::value::Value;
 use crate::agent::params::Params;
 use crate::exit::Error;
+
+/// A larger file is no configuration: one that explains every key has a hundredth of it.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The file to read, and what the command line says whatever the file does.
 #[derive(Clone, Debug)]
@@ -41,7 +45,7 @@ impl Sources {
     /// a line, or when flags and file together make no sense;
     /// [`Error::Permission`] when it is closed to this user.
     pub fn load(&self) -> Result<Params, Error> {
-        match fs::read_to_string(&self.path) {
+        match self.read() {
             Ok(text) => self.merge(&text),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !self.required => {
                 self.merge("")
@@ -54,6 +58,17 @@ impl Sources {
                 })
             }
         }
+    }
+
+    fn read(&self) -> io::Result<String> {
+        let mut text = String::new();
+        File::open(&self.path)?
+            .take(MAX_BYTES + 1)
+            .read_to_string(&mut text)?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(io::Error::other(format!("it has over {MAX_BYTES} bytes")));
+        }
+        Ok(text)
     }
 
     /// The parameters if the file had this text.
@@ -153,6 +168,13 @@ mod tests {
             let error = sources(flags).merge(file).unwrap_err();
             assert_eq!(error, Error::Usage(format!("{told}: {rule}")));
         }
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_refused() {
+        let error = Sources::new(Some("/dev/zero".into()), vec![]).load();
+        let told = "cannot read /dev/zero: it has over 1048576 bytes";
+        assert_eq!(error, Err(Error::Usage(told.into())));
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub enum Verdict {
     Unavailable(Fault),
     /// This process may not load it.
     Permission(Fault),
+    /// What it would be told makes no sense.
+    Usage(Fault),
 }
 
 impl Verdict {
@@ -41,7 +43,7 @@ impl Verdict {
         match self {
             Verdict::Ok(_) => "ok",
             Verdict::Warning(_) => "warning",
-            Verdict::Unavailable(_) | Verdict::Permission(_) => "wrong",
+            Verdict::Unavailable(_) | Verdict::Permission(_) | Verdict::Usage(_) => "wrong",
         }
     }
 
@@ -49,9 +51,10 @@ impl Verdict {
     pub fn what(&self) -> &str {
         match self {
             Verdict::Ok(what) => what,
-            Verdict::Warning(fault) | Verdict::Unavailable(fault) | Verdict::Permission(fault) => {
-                &fault.what
-            }
+            Verdict::Warning(fault)
+            | Verdict::Unavailable(fault)
+            | Verdict::Permission(fault)
+            | Verdict::Usage(fault) => &fault.what,
         }
     }
 
@@ -59,9 +62,10 @@ impl Verdict {
     pub fn fix(&self) -> Option<&str> {
         match self {
             Verdict::Ok(_) => None,
-            Verdict::Warning(fault) | Verdict::Unavailable(fault) | Verdict::Permission(fault) => {
-                Some(&fault.fix)
-            }
+            Verdict::Warning(fault)
+            | Verdict::Unavailable(fault)
+            | Verdict::Permission(fault)
+            | Verdict::Usage(fault) => Some(&fault.fix),
         }
     }
 
@@ -72,6 +76,7 @@ impl Verdict {
             Verdict::Ok(_) | Verdict::Warning(_) => None,
             Verdict::Unavailable(fault) => Some(Error::Unavailable(text(fault))),
             Verdict::Permission(fault) => Some(Error::Permission(text(fault))),
+            Verdict::Usage(fault) => Some(Error::Usage(text(fault))),
         }
     }
 }

@@ -3,7 +3,8 @@
 //! statistics server: both ends of it.
 //!
 //! Target `tuning` answers with an object of all keys and their values. Target
-//! `tune` takes `KEY: "VALUE"` arguments and answers with a [`Tuned`].
+//! `tune` takes `KEY: "VALUE"` arguments and answers with a [`Tuned`], as does `reload`,
+//! which takes none.
 
 use std::path::PathBuf;
 
@@ -16,7 +17,7 @@ use super::client;
 use crate::agent::params::Params;
 use crate::config::change::{Change, Setting, change, setting};
 use crate::config::{KEYS, Key, Value};
-use crate::control::{GET, SET, TARGET};
+use crate::control::{GET, RELOAD, SET, TARGET};
 use crate::exit::Error;
 
 /// What became of a request to change values.
@@ -109,7 +110,20 @@ impl Tuner {
         let args = settings
             .iter()
             .map(|(key, value)| (key.name.to_owned(), value.to_string()));
-        match self.ask(SET, args.collect())? {
+        self.change(SET, args.collect())
+    }
+
+    /// Has the configuration file read again; returns what differs.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the file can't be used, and nothing changed; else those
+    /// of [`get`](Self::get).
+    pub fn reload(&self) -> Result<Vec<Step>, Error> {
+        self.change(RELOAD, vec![])
+    }
+
+    fn change(&self, target: &str, args: Vec<(String, String)>) -> Result<Vec<Step>, Error> {
+        match self.ask(target, args)? {
             Tuned::Changed(steps) => Ok(steps),
             Tuned::Refused(reason) => Err(Error::Usage(reason)),
         }
@@ -163,6 +177,7 @@ mod tests {
                             changes
                         }))
                     }
+                    Request::Reload => Reply::Set(Err("config.toml:1: unknown key".to_owned())),
                 };
                 question.answer(reply);
             }
@@ -221,6 +236,14 @@ mod tests {
             "{error}"
         );
         assert_eq!(tuner.get(), Ok(Params::default()));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_refused() {
+        let socket = socket();
+        serve(&socket);
+        let error = Tuner::at(&socket.0).reload().unwrap_err();
+        assert_eq!(error, Error::Usage("config.toml:1: unknown key".into()));
     }
 
     #[test]

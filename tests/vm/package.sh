@@ -66,6 +66,15 @@ upgraded() {
 	say "upgraded"
 }
 
+# What is pinned, and has no agent: only the program that is about to go could end it.
+orphan() {
+	systemctl stop $UNIT
+	setsid /usr/bin/scx_hallows --pin >/tmp/orphan 2>&1 &
+	within 60 attached
+	pkill -9 -x scx_hallows
+	attached || fail "it ended with its agent"
+}
+
 removed() {
 	detached || fail "removed, and the kernel still schedules by it"
 	[ ! -e /usr/bin/scx_hallows ] || fail "the program is still there"
@@ -79,6 +88,7 @@ dpkg -i /vm/scx_hallows.deb
 grep -q '^Depends:.*procps' $db/status || fail "it depends on no procps"
 installed /usr/share/man/man8/scx_hallows.8.gz /usr/share/bash-completion/completions/scx_hallows
 upgraded dpkg -i /vm/scx_hallows.deb
+orphan
 dpkg -r scx-hallows
 removed
 [ -f $CONFIG ] || fail "the user's configuration is gone"
@@ -93,6 +103,7 @@ grep -q '^procps-ng' /tmp/rpm || fail "it requires no procps-ng"
 installed /usr/share/man/man8/scx_hallows.8 /usr/share/bash-completion/completions/scx_hallows
 # The same version again, as one that is newer would come.
 upgraded rpm -U --nodeps --force /vm/scx_hallows.rpm
+orphan
 rpm -e scx_hallows
 removed
 grep -q 'slice_us = 2000' $CONFIG.rpmsave || fail "the user's configuration is gone"

@@ -80,8 +80,18 @@ echo 'slice_us = 2000' >>/etc/scx_hallows/config.toml
 systemctl reload $UNIT || fail "reload: exit status $?"
 within $SOON told 'slice_us 3000 -> 2000'
 [ "$(value)" = "slice_us = 2000" ] || fail "after reload: $(value)"
+cp /etc/scx_hallows/config.toml /tmp/good.toml
+echo 'slise_us = 2000' >>/etc/scx_hallows/config.toml
+systemctl reload $UNIT && fail "a file with a mistake is no failure of reload"
+[ "$(value)" = "slice_us = 2000" ] || fail "after a reload that failed: $(value)"
+scx_hallows reload 2>/tmp/told && fail "a file with a mistake is taken"
+grep -q "config.toml:[0-9]*: unknown key 'slise_us'" /tmp/told || fail "no line: $(cat /tmp/told)"
+scx_hallows check >/tmp/told && fail "check finds no mistake"
+grep -q '^wrong *config .*slise_us' /tmp/told || fail "check: $(cat /tmp/told)"
+cp /tmp/good.toml /etc/scx_hallows/config.toml
+[ "$(scx_hallows reload)" = "nothing changed" ] || fail "something changed"
 [ "$(main_pid)" = "$pid" ] || fail "reload was a restart"
-say "reload changes what it runs with"
+say "reload changes what it runs with, and tells of mistakes"
 
 # --- nothing, for longer than the watchdog waits ---
 
@@ -137,6 +147,19 @@ told '^/var/lib/scx_hallows/.*' || fail "no report's path"
 report=$(grep '^/var/lib/scx_hallows/' $LOG | tail -n 1)
 grep -q '[sS]ys[rR]q' "$report" || fail "no reason in $report"
 say "ejected, it left $report and came back"
+
+# --- failed for good: then it does not schedule ---
+
+systemctl reset-failed $UNIT
+echo 'slise_us = 2000' >>/etc/scx_hallows/config.toml
+systemctl restart $UNIT && fail "a file with a mistake is no failure of a start"
+[ "$(property ActiveState)" = failed ] || fail "it is $(property ActiveState)"
+within $SOON detached
+[ -z "$(ls /sys/fs/bpf/scx_hallows)" ] || fail "something is pinned still"
+cp /tmp/good.toml /etc/scx_hallows/config.toml
+systemctl reset-failed $UNIT
+systemctl start $UNIT || { journal; fail "start: exit status $?"; }
+say "failed for good, it left the tasks to the default scheduler"
 
 # --- a benchmark, for which it makes way ---
 

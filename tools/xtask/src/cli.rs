@@ -64,7 +64,7 @@ Environment:
   HALLOWS_VM_MIRROR  the Debian mirror for kernels and QEMU, where the system's
                      apt sources name none: http://HOST/debian
   BPF_CLANG          the clang that compiles BPF [default: clang-22, or else the
-                     newest of 18 and above]";
+                     newest of 19 and above]";
 
 /// See scx_hallows schedule a real kernel under a real load
 ///

@@ -17,6 +17,9 @@ const NAME: &str = "scx_hallows";
 /// Where the unit in the checkout has the program.
 const UNIT_PROGRAM: &str = "/usr/bin/scx_hallows";
 
+/// The service, and what comes after its last failure.
+const UNITS: [&str; 2] = ["scx_hallows.service", "scx_hallows-failed.service"];
+
 /// Shells, and the files of their completions below the prefix.
 const COMPLETIONS: [(&str, &str); 3] = [
     ("bash", "share/bash-completion/completions/scx_hallows"),
@@ -59,8 +62,8 @@ impl Layout {
         self.prefix.join("bin").join(NAME)
     }
 
-    fn unit(&self) -> PathBuf {
-        self.prefix.join("lib/systemd/system/scx_hallows.service")
+    fn unit(&self, name: &str) -> PathBuf {
+        self.prefix.join("lib/systemd/system").join(name)
     }
 
     fn manual(&self) -> PathBuf {
@@ -89,12 +92,14 @@ impl Layout {
                 mode: "755",
                 ..data(program.to_path_buf(), self.program())
             },
-            data(staged("unit", self.unit_text()?)?, self.unit()),
             Piece {
                 is_config: true,
                 ..data(staged("config", self.default_config(program)?)?, config())
             },
         ];
+        for unit in UNITS {
+            pieces.push(data(staged(unit, self.unit_text(unit)?)?, self.unit(unit)));
+        }
         for (shell, path) in COMPLETIONS {
             let text = cmd::output(Command::new(program).args(["completions", shell]))?;
             pieces.push(data(staged(shell, text)?, self.prefix.join(path)));
@@ -109,9 +114,9 @@ impl Layout {
         Ok(pieces)
     }
 
-    /// The unit with this layout's program.
-    fn unit_text(&self) -> Result<String> {
-        let file = paths::root().join("systemd/scx_hallows.service");
+    /// A unit with this layout's program.
+    fn unit_text(&self, name: &str) -> Result<String> {
+        let file = paths::root().join("systemd").join(name);
         let text =
             fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         Ok(text.replace(UNIT_PROGRAM, &self.program().to_string_lossy()))
@@ -130,7 +135,8 @@ impl Layout {
     /// # Errors
     /// When the manual pages can't be listed.
     pub fn installed(&self, files: &Files) -> Result<Vec<PathBuf>> {
-        let mut all = vec![self.program(), self.unit()];
+        let mut all = vec![self.program()];
+        all.extend(UNITS.map(|unit| self.unit(unit)));
         all.extend(COMPLETIONS.map(|(_, path)| self.prefix.join(path)));
         let pages = files.names(&self.manual())?.into_iter().filter(|name| {
             name.strip_prefix(NAME)

@@ -5,10 +5,12 @@ mod files;
 pub mod layout;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::cli::InstallArgs;
+use crate::cmd;
 use crate::paths;
 use crate::run;
 use crate::setup;
@@ -60,12 +62,15 @@ fn put_all(program: &Path, args: &InstallArgs) -> Result<()> {
     Ok(())
 }
 
-/// Removes what [`command`] installs.
+/// Ends the scheduler, unless below a destdir, and removes what [`command`] installs.
 ///
 /// # Errors
-/// When a file can't be removed.
+/// When the scheduler can't be stopped, or a file can't be removed.
 pub fn uninstall(args: &InstallArgs) -> Result<u8> {
     let (layout, files) = (Layout::new(&args.prefix), place(args));
+    if args.destdir.is_none() {
+        end(&layout.program())?;
+    }
     // Asked before it is gone.
     let defaults = layout.default_config(&files.at(&layout.program()));
     let config = layout::config();
@@ -79,7 +84,32 @@ pub fn uninstall(args: &InstallArgs) -> Result<u8> {
     for file in layout.installed(&files)? {
         files.remove(&file)?;
     }
+    if args.destdir.is_none() && has_systemd() {
+        cmd::output(cmd::as_root()?.args(["systemctl", "daemon-reload"]))?;
+    }
     Ok(0)
+}
+
+/// Ends the scheduler while there is a program that can: the service, and whatever of it
+/// is pinned or was started by hand.
+fn end(program: &Path) -> Result<()> {
+    const SERVICE: &str = "scx_hallows.service";
+    let is_known = || cmd::output(Command::new("systemctl").args(["cat", SERVICE])).is_ok();
+    if has_systemd() && is_known() {
+        say(&format!("disabling and stopping {SERVICE}"));
+        cmd::output(cmd::as_root()?.args(["systemctl", "disable", "--now", SERVICE]))?;
+    }
+    if program.exists() {
+        let told = cmd::output(cmd::as_root()?.arg(program).arg("stop"))
+            .context("nothing was removed, for the scheduler can't be stopped")?;
+        say(told.trim_end());
+    }
+    Ok(())
+}
+
+/// Whether systemd is this machine's first process.
+fn has_systemd() -> bool {
+    Path::new("/run/systemd/system").is_dir()
 }
 
 fn place(args: &InstallArgs) -> Files {
@@ -153,6 +183,7 @@ mod tests {
             [
                 "etc/scx_hallows/config.toml",
                 "usr/bin/scx_hallows",
+                "usr/lib/systemd/system/scx_hallows-failed.service",
                 "usr/lib/systemd/system/scx_hallows.service",
                 "usr/share/bash-completion/completions/scx_hallows",
                 "usr/share/fish/vendor_completions.d/scx_hallows.fish",
@@ -180,7 +211,7 @@ mod tests {
         let starts: Vec<_> = unit
             .lines()
             .filter(|line| {
-                ["ExecStart=", "ExecStopPost="]
+                ["ExecStart=", "ExecReload=", "ExecStopPost="]
                     .iter()
                     .any(|key| line.starts_with(key))
             })
@@ -189,6 +220,7 @@ mod tests {
             starts,
             [
                 "ExecStart=/opt/hallows/bin/scx_hallows --pin --replace",
+                "ExecReload=/opt/hallows/bin/scx_hallows reload",
                 "ExecStopPost=+/bin/sh -c '[ \"$$SERVICE_RESULT\" != timeout ] || \
                  exec /opt/hallows/bin/scx_hallows stop'"
             ]
