@@ -11,13 +11,46 @@ use std::ptr::{self, NonNull};
 
 use crate::sync::atomic::{AtomicPtr, Ordering};
 use crate::sync::order;
+use crate::unwind::to_the_end;
 
 /// What a list needs to know about a node.
 pub(crate) struct Header {
-    next: *mut Header,
+    next: Next,
     /// Frees the node. It must be the only owner's last deed.
     destroy: unsafe fn(NonNull<Header>),
     bytes: usize,
+}
+
+/// Where the next node is, null: there is none. It is an address, of which a pointer is made
+/// to the node that is there when the list is walked: a pointer that was kept may be to one that
+/// was there before, see [`Stack`]. For that, who pushes a node exposes it.
+///
+/// Miri, to be strict about all else, keeps the pointer. It would report a stack whose head
+/// came back; none of its tests makes that happen.
+#[derive(Clone, Copy)]
+struct Next(#[cfg(not(miri))] usize, #[cfg(miri)] *mut Header);
+
+impl Next {
+    fn to(node: *mut Header) -> Next {
+        #[cfg(not(miri))]
+        let node = node.addr();
+        Next(node)
+    }
+
+    fn node(self) -> *mut Header {
+        #[cfg(not(miri))]
+        return ptr::with_exposed_provenance_mut(self.0);
+        #[cfg(miri)]
+        return self.0;
+    }
+
+    /// Lets a pointer to the node be made of its address.
+    fn expose(node: NonNull<Header>) {
+        #[cfg(not(miri))]
+        let _ = node.as_ptr().expose_provenance();
+        #[cfg(miri)]
+        let _ = node;
+    }
 }
 
 /// A value on the heap that can be retired.
@@ -32,7 +65,7 @@ impl<T: 'static> Node<T> {
     pub(crate) fn alloc(value: T) -> *mut Node<T> {
         Box::into_raw(Box::new(Node {
             header: Header {
-                next: ptr::null_mut(),
+                next: Next::to(ptr::null_mut()),
                 destroy: destroy::<T>,
                 bytes: mem::size_of::<Node<T>>(),
             },
@@ -63,8 +96,11 @@ unsafe fn destroy<T>(header: NonNull<Header>) {
     drop(unsafe { Box::from_raw(header.as_ptr().cast::<Node<T>>()) });
 }
 
-/// Retired nodes, pushed by anybody and taken all at once. As nothing is popped
-/// singly there is no ABA.
+/// Retired nodes, pushed by anybody and taken all at once.
+///
+/// The head that a push read may be taken, freed and be the address of another node, pushed
+/// since, when its exchange succeeds (ABA). That does no harm: nothing is popped singly, so
+/// the new node is on top of that other one, which is where its link leads.
 pub(crate) struct Stack {
     head: AtomicPtr<Header>,
 }
@@ -81,10 +117,11 @@ impl Stack {
     /// # Safety
     /// The caller owns `node` and passes it on.
     pub(crate) unsafe fn push(&self, node: NonNull<Header>) {
+        Next::expose(node);
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             // SAFETY: it is the caller's until the exchange succeeds.
-            unsafe { (*node.as_ptr()).next = head };
+            unsafe { (*node.as_ptr()).next = Next::to(head) };
             let release = order("garbage.push", Ordering::Release);
             match self
                 .head
@@ -148,7 +185,7 @@ impl List {
     pub(crate) fn pop(&mut self) -> Option<NonNull<Header>> {
         let node = NonNull::new(self.head)?;
         // SAFETY: the nodes of the list are its own.
-        self.head = unsafe { (*node.as_ptr()).next };
+        self.head = unsafe { (*node.as_ptr()).next }.node();
         if self.head.is_null() {
             self.tail = ptr::null_mut();
         }
@@ -161,8 +198,9 @@ impl List {
         if self.head.is_null() {
             self.tail = node.as_ptr();
         }
+        Next::expose(node);
         // SAFETY: it is the list's now.
-        unsafe { (*node.as_ptr()).next = self.head };
+        unsafe { (*node.as_ptr()).next = Next::to(self.head) };
         self.head = node.as_ptr();
     }
 
@@ -175,18 +213,20 @@ impl List {
             head: mem::replace(&mut self.head, ptr::null_mut()),
             tail: ptr::null_mut(),
         };
+        let rest = Next::to(mem::replace(&mut rest.head, ptr::null_mut()));
         // SAFETY: the tail is a node of this list.
-        unsafe { (*self.tail).next = mem::replace(&mut rest.head, ptr::null_mut()) };
+        unsafe { (*self.tail).next = rest };
         joined
     }
 }
 
 impl Drop for List {
     fn drop(&mut self) {
-        while let Some(node) = self.pop() {
+        to_the_end(|| {
+            let node = self.pop();
             // SAFETY: a list is dropped with what owns it, when no reader is left.
-            unsafe { free(node) };
-        }
+            node.map(|node| unsafe { free(node) }).is_some()
+        });
     }
 }
 
@@ -256,6 +296,29 @@ mod tests {
         // SAFETY: as above.
         unsafe { stack.push(node(&counter)) };
         drop(stack);
+        assert_eq!(Arc::strong_count(&counter), 1);
+    }
+
+    /// Panics when it is dropped.
+    struct Bad;
+
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            panic!("a destructor's");
+        }
+    }
+
+    #[test]
+    fn dropping_goes_on_behind_a_panic() {
+        let counter = Arc::new(());
+        let mut list = List::default();
+        let bad = NonNull::new(Node::alloc(Bad)).expect("a box is not null");
+        for node in [node(&counter), bad.cast(), node(&counter)] {
+            // SAFETY: new nodes are ours.
+            unsafe { list.push(node) };
+        }
+        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(list)));
+        assert!(dropped.is_err());
         assert_eq!(Arc::strong_count(&counter), 1);
     }
 }

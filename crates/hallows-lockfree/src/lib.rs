@@ -16,3 +16,4 @@ mod registry;
 pub mod signal;
 mod sync;
 mod turn;
+mod unwind;

@@ -2,8 +2,9 @@
 //! A list of records that threads own for a while, and that a scan reads.
 //!
 //! Records are added and never removed before the registry goes, so a scan needs
-//! no protection. Who gives a record up leaves it for the next who asks: there are
-//! as many as were ever owned at once.
+//! no protection. Who gives a record up leaves it for the next who asks. So there are
+//! no fewer than were ever owned at once, and may be more: who asks walks the list
+//! once, and misses what is given up behind it.
 
 use std::ptr::{self, NonNull};
 
@@ -42,8 +43,8 @@ impl<S> Registry<S> {
         }
     }
 
-    /// A record that nobody owns, or a new one with `slot`: O(records), for those
-    /// who keep what they get. The last owner left its slot as the next can go on from.
+    /// A record that it finds nobody to own, or a new one with `slot`: O(records), for
+    /// those who keep what they get. The last owner left its slot as the next can go on from.
     pub(crate) fn acquire(&self, slot: impl FnOnce() -> S) -> Link<S> {
         let acquire = order("registry.acquire", Ordering::Acquire);
         let free = self.links().find(|link| {

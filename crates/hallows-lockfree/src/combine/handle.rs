@@ -122,8 +122,15 @@ impl<C: Combine> Handle<C> {
 
 impl<C: Combine> Drop for Handle<C> {
     fn drop(&mut self) {
-        self.retract();
-        self.shared.groups.set(self.slot, Group::NONE);
-        self.slot().leave();
+        /// Leaves the slot also when what a forgotten future has left there panics.
+        struct Leave<'h, C: Combine>(&'h mut Handle<C>);
+        impl<C: Combine> Drop for Leave<'_, C> {
+            fn drop(&mut self) {
+                let Handle { shared, slot, .. } = &*self.0;
+                shared.groups.set(*slot, Group::NONE);
+                shared.slots[*slot].leave();
+            }
+        }
+        Leave(self).0.retract();
     }
 }

@@ -30,8 +30,9 @@
 //! A future ([`Submit`]) does the same, and *offers* its request where a thread publishes it:
 //! it may take it back, so a turn takes an offer by a step that one of the two makes.
 //! Instead of sleeping it leaves a waker, looks once more whether it was answered, counts
-//! itself in as a sleeper, and returns. A turn that answered futures calls their wakers after it has
-//! unlocked: by the proof in `waker` the waker is called or that look sees the answer.
+//! itself in as a sleeper, and returns. A turn that answered futures calls their wakers after it
+//! has unlocked and handed over: by the proof in `waker` the waker is called or that look sees
+//! the answer.
 //!
 //! *No request sleeps for ever.* A sleeper adds itself to the lock's word, and sleeps only
 //! if it saw it locked in the same step. All steps on one word have an order, so the
@@ -41,7 +42,8 @@
 //! is woken so and finds the lock taken, or itself answered, leaves the duty to the turn
 //! that did it, which has yet to unlock. If no thread is asleep, *all* futures on offer are
 //! woken. They may be polled late or dropped, but none of them has the duty alone, and who
-//! lies down later has the turn that it saw to care for it. ∎
+//! lies down later has the turn that it saw to care for it. From the unlocking to the waking of
+//! a thread no code of the user's runs: a waker that blocks, or panics, is called later. ∎
 //!
 //! # Bounds
 //! - Memory: the slots, and a batch of `pass + 1` requests. A call allocates nothing.
@@ -51,7 +53,8 @@
 //!   seen to be published, whoever takes them: **(ceil(N / pass) + 1) * (pass + 1)** requests.
 //!   Where groups are used, up to half of a pass goes to the turn's own group out of that
 //!   order, so it is (ceil(N / ceil(pass / 2)) + 1) * (pass + 1).
-//! - Dropping a future waits for a batch at most, `pass + 1` requests.
+//! - Dropping a future waits for a batch at most, `pass + 1` requests; within that batch, for
+//!   ever.
 //! - In time there is no bound: while the system doesn't run the thread whose turn it is,
 //!   all wait, as for a mutex. They sleep then, so that it gets a CPU: more threads than
 //!   CPUs are no reason to collapse.
@@ -107,6 +110,10 @@ pub trait Combine: Send + Sized {
     type Ret: Send;
 
     /// Serves one request.
+    ///
+    /// In here, and in [`apply_batch`](Combine::apply_batch), a
+    /// [`call`](Handle::call) of the same combiner never returns, nor does dropping a
+    /// [`Submit`] of it whose request was taken into the same batch.
     fn apply(&mut self, op: Self::Op) -> Self::Ret;
 
     /// Serves several requests of different threads, all under way, so in any order and

@@ -16,6 +16,9 @@ use super::handle::Handle;
 /// taken it already it is served, and dropping waits for that: for the batch that it is in,
 /// of `pass + 1` requests at most, asleep if it lasts. Its answer, or panic, is dropped too.
 ///
+/// So within the user's [`Combine`] it never returns where the request is in the batch that is
+/// being served: what waits for a batch must not be dropped by what is in it.
+///
 /// Forgetting it ([`std::mem::forget`]) leaves the request where it is. It may be served until
 /// the handle is used for another that has to wait, or dropped: these take it back.
 ///
@@ -156,13 +159,15 @@ impl<C: Combine> Handle<C> {
 
     #[cold]
     fn retract_offer(&mut self) {
-        self.offered = false;
         self.count_out();
-        self.slot().waker.clear();
         // SAFETY: the slot is ours.
         let request = unsafe { self.slot().withdraw() };
-        // Dropped when all is in order.
+        // The user's code, so dropped when all is in order: it may panic.
         let _content = request.unwrap_or_else(|| self.slot().wait_out(self.shared.hints));
+        // Not before the slot is idle: until then a turn may be at it, so who went on, after a
+        // panic, as if there were no request would meet that.
+        self.offered = false;
+        self.slot().waker.clear();
     }
 
     /// Ends being counted as a sleeper. There is no duty to hand on: when futures were woken

@@ -153,12 +153,13 @@ impl<C: Combine> Drop for Turn<'_, C> {
     fn drop(&mut self) {
         let from = self.with(|place| place.cursor);
         let sleepers = self.shared.lock.unlock();
-        if self.futures.get() {
-            // Wakers are the user's code, so not called under the lock.
-            self.shared.slots.iter().for_each(|slot| slot.tell());
-        }
         if sleepers {
             self.shared.hand_over(from, self.group);
+        }
+        if self.futures.get() {
+            // Wakers are the user's code, so not called under the lock, nor while a thread
+            // sleeps that could go on.
+            self.shared.slots.iter().for_each(|slot| slot.tell());
         }
     }
 }

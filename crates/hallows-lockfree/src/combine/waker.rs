@@ -34,7 +34,8 @@ impl WakerCell {
     /// Leaves `waker` in place of what was left before. By the slot's owner only.
     pub(super) fn leave(&self, waker: &Waker) {
         if self.replace(Some(waker.clone())) {
-            wake(waker.clone());
+            let waker = waker.clone();
+            contain(move || waker.wake());
         }
     }
 
@@ -43,19 +44,21 @@ impl WakerCell {
         self.replace(None);
     }
 
-    /// Returns whether somebody wanted to wake meanwhile and may not have found it.
+    /// Returns whether somebody wanted to wake meanwhile and may not have found it, whatever
+    /// the destructor of a waker that isn't kept does.
     fn replace(&self, mut waker: Option<Waker>) -> bool {
         let acquire = order("combine.waker_leave", Ordering::Acquire);
         let begin = self
             .state
             .compare_exchange(FREE, LEAVING, acquire, Ordering::Relaxed);
-        if begin.is_err() {
-            return true;
-        }
-        // SAFETY: the waker is ours, as we changed the state from free.
-        unsafe { self.waker.with(|place| mem::swap(place, &mut waker)) };
-        let release = order("combine.waker_left", Ordering::Release);
-        self.state.swap(FREE, release) != LEAVING
+        let wanted = begin.is_err() || {
+            // SAFETY: the waker is ours, as we changed the state from free.
+            unsafe { self.waker.with(|place| mem::swap(place, &mut waker)) };
+            let release = order("combine.waker_left", Ordering::Release);
+            self.state.swap(FREE, release) != LEAVING
+        };
+        contain(move || drop(waker));
+        wanted
     }
 
     /// Calls the waker that was left, if there is one, and forgets it.
@@ -69,7 +72,7 @@ impl WakerCell {
         let release = order("combine.woken", Ordering::Release);
         self.state.fetch_and(!WAKING, release);
         if let Some(waker) = waker {
-            wake(waker);
+            contain(move || waker.wake());
         }
     }
 }
@@ -77,10 +80,10 @@ impl WakerCell {
 /// Panics that follow each other out of one waker, before the last one's payload is leaked.
 const PANICS_MAX: u32 = 8;
 
-/// Calls a waker. Its panic is of no request and must keep nobody else from being woken,
-/// nor must that of its destructor, or of what it panicked with.
-fn wake(waker: Waker) {
-    let mut thrown = catch_unwind(AssertUnwindSafe(move || waker.wake())).err();
+/// Calls or drops a waker. Its panic is of no request and must keep nobody else from being
+/// woken, nor must that of its destructor, or of what it panicked with.
+fn contain(call: impl FnOnce()) {
+    let mut thrown = catch_unwind(AssertUnwindSafe(call)).err();
     for _ in 0..PANICS_MAX {
         let Some(payload) = thrown else { return };
         thrown = catch_unwind(AssertUnwindSafe(move || drop(payload))).err();

@@ -19,8 +19,14 @@ use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering
 
 /// Participants and the values that they may have references to.
 ///
-/// A clone is another handle of the same collector; cells, participants and hazards are
-/// handles too. When the last one goes, what is still pending is freed there.
+/// A clone is another handle of the same collector; cells, participants, hazards and
+/// [`Unlinked`] are handles too. When the last one goes, what is still pending is freed there.
+///
+/// A retired value that itself has a handle of its collector, as links of a chain do, keeps
+/// the collector: [`collect`](Collector::collect) until nothing is pending before the last
+/// other handle goes, or both are leaked.
+///
+/// [`Unlinked`]: super::Unlinked
 #[derive(Clone)]
 pub struct Collector {
     pub(super) shared: Arc<Shared>,
@@ -101,8 +107,8 @@ impl Collector {
         Participant::new(self.clone())
     }
 
-    /// A hazard that holds nothing yet: O(hazards), and an allocation when more are in use
-    /// than ever before. Keep it rather than asking anew.
+    /// A hazard that holds nothing yet: O(hazards), and an allocation when it finds none that
+    /// was given up. Keep it rather than asking anew.
     pub fn hazard(&self) -> Hazard {
         Hazard::new(self.clone())
     }
@@ -226,7 +232,8 @@ pub struct Stats {
     pub held_up: usize,
     /// Values that only hazards keep, of those pending, when that was last looked at.
     pub held: usize,
-    /// Participants at most registered at once so far.
+    /// Participants that a grace period looks at, registered or gone. No fewer than were ever
+    /// registered at once, and more where one went while another thread registered.
     pub participants: usize,
     /// Participants registered.
     pub registered: usize,

@@ -17,12 +17,14 @@ use crate::sync::order;
 
 /// A set of hazards and of the values that they keep alive.
 ///
-/// A clone is another handle of the same domain. Cells and hazards are handles
-/// too; when the last one goes, what is still pending is freed there. A domain per
-/// structure keeps the accounts, and the work of a sweep, apart.
+/// A clone is another handle of the same domain. Cells, hazards and [`Unlinked`]
+/// are handles too; when the last one goes, what is still pending is freed there. A
+/// domain per structure keeps the accounts, and the work of a sweep, apart.
 ///
-/// A retired value that itself has a handle of its domain keeps the domain: sweep
-/// before the last other handle goes, or both are leaked.
+/// A retired value that itself has a handle of its domain keeps the domain: sweep until
+/// nothing is pending before the last other handle goes, or both are leaked.
+///
+/// [`Unlinked`]: super::Unlinked
 #[derive(Clone)]
 pub struct Domain {
     pub(super) shared: Arc<Shared>,
@@ -70,8 +72,8 @@ impl Domain {
         }
     }
 
-    /// A hazard that protects nothing yet: O(hazards), and an allocation when more
-    /// are in use than ever before. Keep it rather than asking anew.
+    /// A hazard that protects nothing yet: O(hazards), and an allocation when it finds
+    /// none that was given up. Keep it rather than asking anew.
     pub fn hazard_pointer(&self) -> HazardPointer {
         HazardPointer::new(self.clone())
     }
@@ -174,7 +176,8 @@ pub struct Stats {
     pub freed: usize,
     /// Scans of the hazards so far, each with a heavy fence.
     pub sweeps: usize,
-    /// Hazards at most in use at once so far: H in the bound.
+    /// Hazards, in use or given up: H in the bound. No fewer than were ever in use at once,
+    /// and more where one was given up while another thread looked for one.
     pub hazards: usize,
     /// Hazards in use.
     pub hazards_in_use: usize,

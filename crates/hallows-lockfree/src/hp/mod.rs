@@ -19,11 +19,12 @@
 //! Let a *sweep* be a call of `reclaim(usize::MAX)` that isn't refused as busy. If
 //! between the start of a sweep and the end of the next each of T threads retires
 //! at most R values, then always **pending <= T*R + H**, H being the number of
-//! hazards at most in use at once. *Proof:* take a moment t and the last sweep that
-//! ended before it, which started at s. What was pending at s has been freed by
-//! that sweep unless one of the H hazards protected it, one value each. Everything
-//! else that is pending at t was retired since s, and t is before the end of the
-//! next sweep, so that is at most T*R. ∎ How long a reader stops is not in it.
+//! hazards, in use or given up ([`Stats::hazards`]). *Proof:* take a moment t and the
+//! last sweep that ended before it, which started at s. What was pending at s has
+//! been freed by that sweep unless it found it in one of the H hazards, which it
+//! looked at once each. Everything else that is pending at t was retired since s, and
+//! t is before the end of the next sweep, so that is at most T*R. ∎ How long a reader
+//! stops is not in it.
 //!
 //! # Proof of safety
 //! A reader stores the address in its hazard (`A`), runs the light fence and loads

@@ -11,7 +11,9 @@ use crate::sync::atomic::Ordering;
 
 /// The two ends of a value that is published again and again. At most one old value
 /// per reader is kept, plus the one being replaced: whatever readers do, **pending
-/// <= readers + 1**.
+/// <= readers + 1**, of the readers that there were during the last
+/// [`publish`](Publisher::publish). What one that went meanwhile has kept is freed by
+/// the next.
 pub fn snapshot<T: Send + Sync + 'static>(value: T) -> (Publisher<T>, Reader<T>) {
     let domain = Domain::new();
     let cell = Arc::new(Atomic::new(&domain, value));

@@ -59,8 +59,8 @@ impl Counter {
         }
     }
 
-    /// What a thread adds by: O(adders), and an allocation when there are more than ever
-    /// before. Keep it.
+    /// What a thread adds by: O(adders), and an allocation when it finds none that was given
+    /// up. Keep it.
     pub fn adder(&self) -> Adder {
         Adder {
             shared: self.shared.clone(),
@@ -71,7 +71,7 @@ impl Counter {
 
     /// The sum, wrapping: at least what was added before the call, at most what was added
     /// before it returned, and of two calls of a thread the second is no less than the first.
-    /// O(adders at most at once).
+    /// O(adders, in use or given up).
     pub fn sum(&self) -> u64 {
         let parts = self.shared.parts.slots();
         let word = self.shared.word.load(Ordering::Relaxed);

@@ -2,6 +2,7 @@
 //! Fetching what is looked at next while other work is done.
 
 use std::array;
+use std::mem;
 
 /// Asks the CPU to bring the line that `value` starts on into its caches, and doesn't wait
 /// for it: `prefetcht0`, or `prfm pldl1keep`. Nothing on other CPUs, in models and under Miri.
@@ -39,7 +40,8 @@ pub trait PrefetchAhead: Iterator + Sized {
     ///
     /// At most `N` items are taken from the iterator before they are asked for, and held in
     /// place: nothing is allocated. A panic of `look` comes that much earlier than that of
-    /// what it is for.
+    /// what it is for. If it is caught, or one of the iterator, the item that was being asked
+    /// for is lost, those that were taken ahead still come, in order, and no further ones.
     ///
     /// ```
     /// use hallows_lockfree::layout::{PrefetchAhead, prefetch};
@@ -93,16 +95,28 @@ impl<I: Iterator, F: FnMut(&I::Item), const N: usize> Ahead<I, F, N> {
         }
     }
 
-    /// Puts the next item there, if there is one. An iterator that ended isn't asked again.
+    /// Puts the next item there, if there is one. An iterator that ended or panicked isn't
+    /// asked again.
     #[inline]
     fn fill(&mut self, at: usize) {
         if !self.ended {
+            let end = End(&mut self.ended);
             self.ring[at] = self.items.next();
-            match &self.ring[at] {
-                Some(item) => (self.look)(item),
-                None => self.ended = true,
+            if let Some(item) = &self.ring[at] {
+                (self.look)(item);
+                mem::forget(end);
             }
         }
+    }
+}
+
+/// Ends it, unless it is forgotten.
+struct End<'a>(&'a mut bool);
+
+impl Drop for End<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        *self.0 = true;
     }
 }
 
@@ -116,8 +130,9 @@ impl<I: Iterator, F: FnMut(&I::Item), const N: usize> Iterator for Ahead<I, F, N
         }
         let at = self.at;
         let item = self.ring[at].take()?;
-        self.fill(at);
+        // First, so that a panic changes no order.
         self.at = if at + 1 == N { 0 } else { at + 1 };
+        self.fill(at);
         Some(item)
     }
 
@@ -191,6 +206,37 @@ mod tests {
         drop(ahead.next());
         drop(ahead);
         assert_eq!(std::rc::Rc::strong_count(&held), 1);
+    }
+
+    /// What comes after a panic that was caught: what was taken ahead by then, in order.
+    #[test]
+    fn a_panic_ends_it_after_what_was_taken_ahead() {
+        use std::panic::{AssertUnwindSafe, catch_unwind};
+
+        let panics_at = |bad: usize, where_: &str| {
+            let items = (0..10).inspect(|item| assert!(where_ != "next" || *item != bad));
+            let look = |item: &usize| assert!(where_ != "look" || *item != bad);
+            let mut ahead = items.prefetch_ahead::<3>(look);
+            let mut next = || catch_unwind(AssertUnwindSafe(|| ahead.next()));
+            let mut given = Vec::new();
+            let mut panics = 0;
+            loop {
+                match next() {
+                    Ok(Some(item)) => given.push(item),
+                    Ok(None) => break,
+                    Err(_) => panics += 1,
+                }
+            }
+            assert_eq!((panics, next().expect("no panic")), (1, None));
+            assert_eq!(ahead.size_hint(), (0, Some(0)));
+            given
+        };
+        // At the start nothing was asked for.
+        assert_eq!(panics_at(1, "look"), [0, 1]);
+        assert_eq!(panics_at(1, "next"), [0]);
+        // Later what was asked for is lost.
+        assert_eq!(panics_at(5, "look"), [0, 1, 3, 4, 5]);
+        assert_eq!(panics_at(5, "next"), [0, 1, 3, 4]);
     }
 
     #[test]

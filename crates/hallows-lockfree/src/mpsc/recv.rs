@@ -12,6 +12,7 @@ use super::ring::{Ring, Run};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::sync::order;
+use crate::unwind::to_the_end;
 
 /// The receiving end of a queue; there is one:
 /// ```compile_fail,E0599
@@ -48,6 +49,9 @@ impl<T: Send> Receiver<T> {
     /// # Errors
     /// [`RecvError`]. `Empty` when `max` is 0.
     pub fn recv_batch(&mut self, max: usize) -> Result<Batch<'_, T>, RecvError> {
+        if max == 0 {
+            return Err(RecvError::Empty);
+        }
         let (index, run) = match self.take(max) {
             Some(taken) => taken,
             // What was sent before the last sender went is there now.
@@ -69,12 +73,9 @@ impl<T: Send> Receiver<T> {
         batch.next().ok_or(RecvError::Empty)
     }
 
-    /// Takes from the next ring that has something.
+    /// Takes from the next ring that has something, up to `max` that isn't 0.
     fn take(&mut self, max: usize) -> Option<(usize, Run)> {
         let rings = self.shared.rings.len();
-        if max == 0 {
-            return None;
-        }
         for _ in 0..rings {
             let index = self.turn;
             self.turn = (index + 1) % rings;
@@ -147,11 +148,14 @@ impl<T: Send> Drop for Receiver<T> {
     /// Senders are told. What was sent is dropped here; what is committed later, with
     /// the last sender.
     fn drop(&mut self) {
-        for ring in &self.shared.rings {
-            ring.close();
+        // All before the first destructor, which may panic or take long.
+        self.shared.rings.iter().for_each(Ring::close);
+        let mut rings = self.shared.rings.iter();
+        to_the_end(|| {
+            let ring = rings.next();
             // SAFETY: the receiver is the consumer.
-            unsafe { ring.drain() };
-        }
+            ring.map(|ring| unsafe { ring.drain() }).is_some()
+        });
     }
 }
 

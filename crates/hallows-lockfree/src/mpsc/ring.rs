@@ -9,6 +9,7 @@ use crossbeam_utils::CachePadded;
 use super::MAX_CAPACITY;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Exclusive, Slots, order};
+use crate::unwind::to_the_end;
 
 /// A ring. Producers share it; the consumer's calls are `unsafe` as it is for the
 /// caller to see that there is one.
@@ -344,18 +345,21 @@ impl<T> Ring<T> {
         self.consumer.closed.load(Ordering::Relaxed)
     }
 
-    /// Drops the values that are ready.
+    /// Drops the values that are ready, those behind one whose destructor panics too.
     ///
     /// # Safety
     /// The caller is the consumer.
     pub(super) unsafe fn drain(&self) {
-        // SAFETY: by the caller; what is taken is initialised.
-        unsafe {
-            while let Some(run) = self.take(usize::MAX) {
+        to_the_end(|| {
+            // SAFETY: by the caller.
+            let run = unsafe { self.take(usize::MAX) };
+            // SAFETY: by the caller; what is taken is initialised.
+            run.map(|run| unsafe {
                 ptr::drop_in_place(self.taken(run));
                 self.free();
-            }
-        }
+            })
+            .is_some()
+        });
     }
 }
 

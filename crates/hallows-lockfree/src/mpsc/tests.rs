@@ -149,6 +149,60 @@ fn no_value_is_leaked_or_dropped_twice() {
 }
 
 #[test]
+fn asking_for_nothing_tells_nothing() {
+    let (sender, mut receiver) = queue(4);
+    sender.send(1).expect("room");
+    drop(sender);
+    assert_eq!(receiver.recv_batch(0).map(drop), Err(RecvError::Empty));
+    assert_eq!(receiver.recv(), Ok(1));
+    assert_eq!(receiver.recv_batch(0).map(drop), Err(RecvError::Empty));
+    assert_eq!(receiver.recv(), Err(RecvError::Disconnected));
+}
+
+/// A value whose destructor panics if it says so.
+struct Touchy(
+    #[allow(dead_code, reason = "held for its count")] Arc<()>,
+    bool,
+);
+
+impl Drop for Touchy {
+    fn drop(&mut self) {
+        assert!(!self.1, "a destructor's");
+    }
+}
+
+#[test]
+fn all_lanes_are_told_and_emptied_whatever_panics() {
+    let (mut lanes, receiver) = lanes(3, 4).expect("a file descriptor");
+    let value = Arc::new(());
+    for (i, lane) in lanes.iter_mut().enumerate() {
+        assert!(lane.send(Touchy(value.clone(), i == 0)).is_ok());
+        assert!(lane.send(Touchy(value.clone(), false)).is_ok());
+    }
+    let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(receiver)));
+    assert!(dropped.is_err());
+    assert!(lanes.iter().all(Lane::is_closed));
+    assert_eq!(Arc::strong_count(&value), 1);
+}
+
+/// What is not in one piece is dropped piece by piece.
+#[test]
+fn a_ring_is_emptied_whatever_panics() {
+    let (sender, mut receiver) = queue(4);
+    let value = Arc::new(());
+    for _ in 0..3 {
+        assert!(sender.send(Touchy(value.clone(), false)).is_ok());
+        assert!(receiver.recv().is_ok());
+    }
+    for i in 0..4 {
+        assert!(sender.send(Touchy(value.clone(), i == 0)).is_ok());
+    }
+    let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(receiver)));
+    assert!(dropped.is_err());
+    assert_eq!(Arc::strong_count(&value), 1);
+}
+
+#[test]
 fn a_lane_delays_its_own_only() {
     let (mut lanes, mut receiver) = lanes(3, 4).expect("a file descriptor");
     let [a, b, c] = &mut lanes[..] else {

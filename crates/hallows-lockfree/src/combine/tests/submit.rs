@@ -229,41 +229,150 @@ fn no_future_holds_up_another() {
     assert_eq!(tasks[2].poll(&mut waits), Some(2));
 }
 
+/// Panics when it is called, and so do its destructor and what it panics with.
+struct Bad {
+    when_called: bool,
+}
+
+impl Wake for Bad {
+    fn wake(self: Arc<Bad>) {
+        if self.when_called {
+            panic_any(Bad { when_called: true });
+        }
+    }
+}
+
+impl Drop for Bad {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic_any("a destructor's");
+        }
+    }
+}
+
+/// Polls with a waker that is the last of its kind where it is left.
+fn poll_badly(request: &mut Submit<'_, Log>, when_called: bool) {
+    let bad = Waker::from(Arc::new(Bad { when_called }));
+    let polled = std::pin::Pin::new(request).poll(&mut Context::from_waker(&bad));
+    assert!(polled.is_pending());
+}
+
 #[test]
 fn a_panic_of_a_waker_keeps_nobody_asleep() {
-    /// Panics when it is called, and so do its destructor and what it panics with.
-    struct Bad {
-        when_called: bool,
-    }
-    impl Wake for Bad {
-        fn wake(self: Arc<Bad>) {
-            if self.when_called {
-                panic_any(Bad { when_called: true });
-            }
-        }
-    }
-    impl Drop for Bad {
-        fn drop(&mut self) {
-            if !std::thread::panicking() {
-                panic_any("a destructor's");
-            }
-        }
-    }
     for when_called in [true, false] {
         let combiner = FlatCombiner::new(Log::default(), 2, 2);
         let [mut a, mut b] = handles(&combiner);
         let (busy, task) = (turn(&combiner), Task::new());
         let (mut a, mut b) = (a.submit(nothing()), b.submit(nothing()));
-        let bad = Waker::from(Arc::new(Bad { when_called }));
-        let polled = std::pin::Pin::new(&mut a).poll(&mut Context::from_waker(&bad));
-        assert!(polled.is_pending());
-        // The one that was left is the last.
-        drop(bad);
+        poll_badly(&mut a, when_called);
         assert_eq!(task.poll(&mut b), None);
         serve(busy);
         assert_eq!(task.rings(), 1);
         assert_eq!(task.poll(&mut a), Some(0));
     }
+}
+
+#[test]
+fn a_waker_that_panics_when_it_is_replaced_is_replaced() {
+    let combiner = FlatCombiner::new(Log::default(), 1, 1);
+    let [mut handle] = handles(&combiner);
+    let (busy, task) = (turn(&combiner), Task::new());
+    let mut request = handle.submit(nothing());
+    poll_badly(&mut request, false);
+    assert_eq!(task.poll(&mut request), None);
+    serve(busy);
+    assert_eq!((task.rings(), task.poll(&mut request)), (1, Some(0)));
+}
+
+#[test]
+fn a_request_whose_waker_panics_is_taken_back() {
+    let combiner = FlatCombiner::new(Log::default(), 1, 1);
+    let [mut handle] = handles(&combiner);
+    let busy = turn(&combiner);
+    let mut request = handle.submit(nothing());
+    poll_badly(&mut request, false);
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(request)));
+    serve(busy);
+    assert_eq!(handle.call(nothing()).0, 0);
+}
+
+#[test]
+fn a_request_under_way_whose_waker_panics_is_waited_for() {
+    let combiner = FlatCombiner::new(Log::default(), 2, 1);
+    let [mut here, mut there] = handles(&combiner);
+    let (begun, begin) = std::sync::mpsc::channel();
+    let busy = turn(&combiner);
+    let mut request = here.submit(Box::new(move |_| {
+        begun.send(()).expect("a receiver");
+        (0..1000).for_each(|_| thread::yield_now());
+    }));
+    poll_badly(&mut request, false);
+    // Unlocks without calling its waker.
+    mem::forget(busy);
+    combiner.shared.lock.unlock();
+    let other = thread::spawn(move || there.call(nothing()).0);
+    begin.recv().expect("it is served");
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(request)));
+    // Not what the one that was dropped was answered with.
+    assert_eq!(here.call(nothing()).0, 2);
+    assert_eq!(other.join().expect("no panic"), 0);
+}
+
+/// What is left in the slot panics when it is dropped.
+#[test]
+fn a_handle_leaves_its_slot_whatever_panics() {
+    let combiner = FlatCombiner::new(Log::default(), 1, 1);
+    let [mut handle] = handles(&combiner);
+    let (busy, task) = (turn(&combiner), Task::new());
+    let bad = Bad { when_called: false };
+    let mut request = handle.submit(Box::new(move |_| drop(bad)));
+    assert_eq!(task.poll(&mut request), None);
+    mem::forget(request);
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(handle)));
+    let thrown = dropped.expect_err("it panics");
+    assert_eq!(thrown.downcast_ref(), Some(&"a destructor's"));
+    serve(busy);
+    let mut next = combiner.register().expect("a slot");
+    assert_eq!(next.call(nothing()).0, 0);
+}
+
+/// The next turn does not wait for the user's code that a waker is.
+#[test]
+fn a_thread_is_woken_before_tasks_are_told() {
+    /// Notes whether the thread of that slot is still asleep.
+    struct Look {
+        shared: Arc<Shared<Log>>,
+        slot: usize,
+        asleep: AtomicUsize,
+    }
+    impl Wake for Look {
+        fn wake(self: Arc<Look>) {
+            let asleep = self.shared.slots[self.slot].is_asleep();
+            self.asleep.fetch_add(1 + usize::from(asleep), Relaxed);
+        }
+    }
+    let combiner = FlatCombiner::new(Log::default(), 2, 1);
+    let [mut task, mut other] = handles(&combiner);
+    let (shared, slot) = (combiner.shared.clone(), other.slot);
+    let asleep = AtomicUsize::new(0);
+    let look = Arc::new(Look {
+        shared,
+        slot,
+        asleep,
+    });
+    let waker = Waker::from(look.clone());
+    let busy = turn(&combiner);
+    let mut request = task.submit(nothing());
+    let polled = std::pin::Pin::new(&mut request).poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    thread::scope(|scope| {
+        scope.spawn(move || assert_eq!(other.call(nothing()).0, 1));
+        while !combiner.shared.slots[slot].is_asleep() {
+            thread::yield_now();
+        }
+        serve(busy);
+    });
+    assert_eq!(look.asleep.load(Relaxed), 1);
 }
 
 #[test]
