@@ -125,6 +125,9 @@ pub fn write_places(skel: &mut OpenBpfSkel<'_>, map: &Map) -> Result<()> {
     for place in bss.cpu_places.iter_mut() {
         place.llc = crate::bpf_intf::hallows_limits_NO_CPU as u16;
     }
+    for (cpu, next) in bss.core_next.iter_mut().enumerate() {
+        *next = cpu as u16;
+    }
     for (index, place) in map.cells().iter().enumerate() {
         let slot = &mut bss.cpu_places[place.cpu as usize];
         slot.llc = place.llc;
@@ -132,6 +135,8 @@ pub fn write_places(skel: &mut OpenBpfSkel<'_>, map: &Map) -> Result<()> {
         slot.slot = place.slot;
         slot.core = place.core;
         bss.llc_cpus[index] = place.cpu;
+        // Each joins the ring of its core behind the first.
+        bss.core_next.swap(place.cpu.into(), place.core.into());
     }
     for (index, llc) in map.llcs().iter().enumerate() {
         let home = &mut bss.llc_places[index];

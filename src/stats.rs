@@ -259,6 +259,8 @@ pub struct Metrics {
     #[stat(desc = "tasks that jumped the queue, after more than starved_ms in it")]
     pub rescued_order: u64,
 
+    #[stat(desc = "hogs that left a core which they shared for one of their own")]
+    pub cores: u64,
     #[stat(desc = "runs after a move whose cache misses were counted (--pmu)")]
     pub refills: u64,
 
@@ -372,6 +374,7 @@ impl Metrics {
             rescued_offline: of(intf::hallows_stat_STAT_RESCUE_OFFLINE),
             rescued_price: of(intf::hallows_stat_STAT_RESCUE_PRICE),
             rescued_order: of(intf::hallows_stat_STAT_RESCUE_ORDER),
+            cores: of(intf::hallows_stat_STAT_CORE),
             refills: of(intf::hallows_stat_STAT_REFILL),
             fresh: of(intf::hallows_stat_STAT_FRESH),
             stale: of(intf::hallows_stat_STAT_STALE),

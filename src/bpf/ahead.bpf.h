@@ -17,7 +17,8 @@ __noinline u64 ahead_of_kind_ns(s32 cpu, bool express)
 	if (!cell)
 		return 0;
 	if (cell_taken(cpu))
-		return wait_max_ns();
+		/* longer than anybody should */
+		return wait_max_ns() + 1;
 	run_ns = cell->avg_run_ns < full_slice_ns() ? cell->avg_run_ns : full_slice_ns();
 	if (!express || run_ns < express_max_ns())
 		ahead = nr_waiting(cpu) * run_ns;

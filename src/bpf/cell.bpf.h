@@ -69,6 +69,14 @@ static __always_inline bool cell_taken(s32 cpu)
 	return cell && ((cell->flags & (CELL_HELD | CELL_IDLE)) || cell->offline);
 }
 
+/* Does a task that is no short burst run on @cpu? */
+static __always_inline bool runs_hog(s32 cpu)
+{
+	struct cell *cell = cell_of(cpu);
+
+	return cell && (cell->flags & (CELL_HOG | CELL_HELD)) == CELL_HOG && !cell->offline && cell->run_since_ns;
+}
+
 /* EWMA with alpha 1/4, the shift that reacts within a few samples. */
 static __always_inline u32 ewma(u32 avg, u64 sample)
 {

@@ -134,6 +134,25 @@ static __always_inline bool go_home(struct task_struct *p, struct task_ctx *tctx
 	return true;
 }
 
+/* Queues a task that ran on a shared core and looks for one of its own. */
+static __always_inline bool go_to_core(struct task_struct *p, struct task_ctx *tctx, s32 cpu, u64 enq_flags,
+				       const struct orders *orders, u64 now)
+{
+	s32 to = -1;
+
+	if (has_smt && !is_express(p, tctx) && shares_core(cpu))
+		to = pick_core(p, tctx, cpu, now);
+	if (to < 0)
+		return false;
+	count(STAT_CORE);
+	explain(p, tctx, WHY_CORE, cpu, to, 0);
+	queue_on_track(p, tctx, to, orders->slice_ns, enq_flags & ~SCX_ENQ_LAST);
+	alert(to);
+	/* it looks for other work before it idles */
+	scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+	return true;
+}
+
 /* @p is the only runnable task of @cpu: it goes on, once that CPU looks again. */
 static __always_inline void go_on(struct task_struct *p, s32 cpu, u64 enq_flags, const struct orders *orders)
 {
@@ -181,7 +200,8 @@ static __always_inline void enqueue_movable(struct task_struct *p, struct task_c
 	if (go_home(p, tctx, cpu, enq_flags, orders, now))
 		return;
 	if (last) {
-		go_on(p, cpu, enq_flags, orders);
+		if (!go_to_core(p, tctx, cpu, enq_flags, orders, now))
+			go_on(p, cpu, enq_flags, orders);
 		return;
 	}
 	to = push_target(p, tctx, cpu, orders, now);

@@ -150,6 +150,7 @@ static __always_inline int settle(u32 cpu, u32 peer, u32 core)
 	mine->node = at->node;
 	mine->slot = home->nr_cpus;
 	mine->core = core;
+	join_core(cpu, core);
 	mine->llc = at->llc;
 	home->nr_cpus++;
 	nr_placed++;

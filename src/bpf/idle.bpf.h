@@ -61,10 +61,10 @@ static __always_inline void span_put(void *map, u32 at, s32 cpu, bool in)
 }
 
 /*
- * Claims an idle CPU of @span that @p may use; a whole idle core if there is one. Those who
- * call it are verified once each (mask.bpf.h).
+ * Claims an idle CPU of @span that @p may use; a whole idle core if there is one, by @flags
+ * nothing else. Those who call it are verified once each (mask.bpf.h).
  */
-static __always_inline s32 pick_idle_in(const struct task_struct *p, struct span *span)
+static __always_inline s32 pick_idle_in(const struct task_struct *p, struct span *span, u64 flags)
 {
 	u32 here = bpf_get_smp_processor_id();
 	const struct cpumask *allowed = p->cpus_ptr;
@@ -77,24 +77,24 @@ static __always_inline s32 pick_idle_in(const struct task_struct *p, struct span
 	if (!mask)
 		return -ENOENT;
 	if (bpf_cpumask_subset(cast_mask(mask), allowed))
-		return scx_bpf_pick_idle_cpu(cast_mask(mask), 0);
+		return scx_bpf_pick_idle_cpu(cast_mask(mask), flags);
 	scratch = bpf_map_lookup_elem(&scratch_spans, &here);
 	if (!scratch)
 		return -ENOENT;
 	both = scratch->mask;
 	if (!both || !bpf_cpumask_and(both, allowed, cast_mask(mask)))
 		return -EBUSY;
-	return scx_bpf_pick_idle_cpu(cast_mask(both), 0);
+	return scx_bpf_pick_idle_cpu(cast_mask(both), flags);
 }
 
 __noinline s32 pick_idle_in_llc(const struct task_struct *p __arg_trusted, u32 llc)
 {
-	return pick_idle_in(p, llc_span(llc));
+	return pick_idle_in(p, llc_span(llc), 0);
 }
 
 __noinline s32 pick_idle_in_node(const struct task_struct *p __arg_trusted, u32 node)
 {
-	return pick_idle_in(p, bpf_map_lookup_elem(&node_spans, &node));
+	return pick_idle_in(p, bpf_map_lookup_elem(&node_spans, &node), 0);
 }
 
 /* May @p use every CPU of @llc? */

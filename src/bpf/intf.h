@@ -271,6 +271,7 @@ enum hallows_stat {
 	STAT_RESCUE_PRICE,	/* over W_max: taken though the move costs more */
 	STAT_RESCUE_ORDER,	/* starved by the order of its track: jumped the queue */
 	STAT_REFILL,		/* runs after a move of which a hardware counter told */
+	STAT_CORE,		/* hogs that left a shared core for one of their own */
 	STAT_GARBAGE,		/* readings of a signal that no agent would write */
 	NR_HALLOWS_STATS,
 	STATS_LINE = 48,
@@ -348,6 +349,7 @@ enum hallows_why {
 	WHY_IDLE,		/* on an idle CPU */
 	WHY_HOME_IDLE,		/* on an idle CPU of its group's LLC */
 	WHY_HOME,		/* on a track of its group's LLC */
+	WHY_CORE,		/* on a core of its own: it shared one with a hog */
 	WHY_PUSH,		/* on the track that the agent named */
 	WHY_EXPRESS,		/* on the express track of @from's LLC */
 	WHY_TRACK,		/* on the track of the CPU where it was, or of a peer with less ahead */
@@ -368,7 +370,7 @@ struct why_event {
 	u16 source;		/* WHY_RUN: enum hallows_stat, NR_HALLOWS_STATS: it was placed there */
 	u16 from;		/* CPU where it was, or whose track it came from */
 	u16 cpu;
-	u16 home;		/* LLC of its group, NO_CPU: none */
+	u16 home;		/* LLC of its group, MAX_LLCS: none */
 	u16 stop;		/* STAT_ROUTE: which stop */
 };
 

@@ -9,6 +9,7 @@
 const volatile u32 nr_cpu_ids = 1;	/* highest CPU that there may ever be + 1 */
 const volatile u32 nr_llcs = 1;		/* those known at load: for more it has to load again */
 const volatile bool many_nodes;		/* more than one node has CPUs */
+const volatile bool has_smt;		/* some core has more than one CPU */
 const volatile bool partial;		/* tasks of other policies are not ours */
 const volatile bool debug;
 const volatile bool laid_out;		/* this code lies along profiles */

@@ -23,6 +23,7 @@
  *   track    the queues
  *   held     who else has a CPU
  *   idle     idle CPUs, ring by ring
+ *   core     whole idle cores, where hardware threads share them
  *   ahead    how long a task would wait on a CPU
  *   grant    moves that the agent allows while no CPU idles
  *   group    threads that share a cache
@@ -65,6 +66,7 @@ UEI_DEFINE(uei);
 #include "track.bpf.h"
 #include "held.bpf.h"
 #include "idle.bpf.h"
+#include "core.bpf.h"
 #include "ahead.bpf.h"
 #include "grant.bpf.h"
 #include "group.bpf.h"
@@ -146,13 +148,15 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	u32 llc = llc_of(cpu);
 	const struct orders *orders;
 	struct yard *yard;
-	bool asked_away;
+	bool asked_away, yields = tctx && tctx->yields;
 
 	if (!cell)
 		return;
-	if (llc >= MAX_LLCS) {
+	if (llc >= MAX_LLCS || cpu != bpf_get_smp_processor_id()) {
 		/* it came online, and the agent has not told yet where it is: until
-		 * then it serves its own track */
+		 * then it serves its own track. So it does where core scheduling asks
+		 * about another thread of this core: scx_bpf_dsq_move() would move to
+		 * the CPU that runs this. */
 		if (!take_track(cpu, STAT_OWN, now) && prev_wants)
 			scx_bpf_task_set_slice(prev, full_slice_ns());
 		return;
@@ -172,11 +176,11 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 		return;
 	asked_away = made_way(cpu);
 	/* a slice ended: is there somebody elsewhere who had less? */
-	if (tctx && !asked_away && (take_fair(cpu, orders->fair_cpu, slice, now) || take_lagging(cpu, llc, deadline, slice, now)))
+	if (tctx && !asked_away && !yields && (take_fair(cpu, orders->fair_cpu, slice, now) || take_lagging(cpu, llc, deadline, slice, now)))
 		return;
-	if (take_head(cell, cpu, llc, asked_away && (cell->flags & CELL_AWAY) ? 0 : deadline, now))
+	if (take_head(cell, cpu, llc, yields || (asked_away && (cell->flags & CELL_AWAY)) ? 0 : deadline, now))
 		return;
-	if (prev_wants && tctx && leaves_for_home(prev, tctx, cpu, now)) {
+	if (prev_wants && tctx && (leaves_for_home(prev, tctx, cpu, now) || leaves_for_core(prev, tctx, cpu))) {
 		cell->declined = 0;
 		return;
 	}
@@ -185,6 +189,8 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 			/* who looks for a turn is not to look here */
 			yard_set(cpu, YARD_WAITING, false);
 		count_dispatch(STAT_KEPT, cpu, 0);
+		if (yields)
+			tctx->yields = false;
 		renew_slice(prev, tctx, cell, orders->slice_ns);
 		return;
 	}
@@ -214,7 +220,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	rest(p, tctx, now);
 	rebase_vtime(p, tctx, cpu);
 	advance_clock(cell, p, tctx, full_slice_ns());
-	tctx->out_of_turn = false;
+	tctx->out_of_turn = tctx->yields = false;
 	cell_count_idle_wait(cell, cpu, tctx->queued_ns, now);
 	if (cell->idle_since_ns)
 		/* nothing waited while it idled, whatever waits now */
@@ -290,11 +296,24 @@ void BPF_STRUCT_OPS(hallows_stopping, struct task_struct *p, bool runnable)
 	ran = now - cell->run_since_ns;
 	cell->run_since_ns = 0;
 	cell->avg_run_ns = ewma(cell->avg_run_ns, ran);
-	if (runnable && !p->scx.slice && ran < tctx->granted_ns)
+	if (runnable && !p->scx.slice && ran < tctx->granted_ns && !tctx->yields)
 		cell->preempted_ns = now;
 	if (tctx->on_express && cell->nr_queued)
 		cell->express_ns += ran;
 	tctx->on_express = false;
+}
+
+/* sched_yield(); nobody asks to run @to, which is for KVM's spinning CPUs, instead. */
+bool BPF_STRUCT_OPS(hallows_yield, struct task_struct *from, struct task_struct *to)
+{
+	struct task_ctx *tctx = task_ctx_of(from);
+
+	if (to)
+		return false;
+	if (tctx)
+		tctx->yields = true;
+	scx_bpf_task_set_slice(from, 0);
+	return false;
 }
 
 /*
@@ -474,6 +493,7 @@ SCX_OPS_DEFINE(hallows_ops,
 	       .running			= (void *)hallows_running,
 	       .tick			= (void *)hallows_tick,
 	       .stopping		= (void *)hallows_stopping,
+	       .yield			= (void *)hallows_yield,
 	       .update_idle		= (void *)hallows_update_idle,
 	       .cpu_release		= (void *)hallows_cpu_release,
 	       .cpu_acquire		= (void *)hallows_cpu_acquire,

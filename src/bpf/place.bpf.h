@@ -13,13 +13,6 @@ static __always_inline bool in_interrupt(void)
 	return get_preempt_count() & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET);
 }
 
-static __always_inline bool runs_hog(s32 cpu)
-{
-	struct cell *cell = cell_of(cpu);
-
-	return cell && (cell->flags & (CELL_HOG | CELL_HELD)) == CELL_HOG && !cell->offline && cell->run_since_ns;
-}
-
 /*
  * A hog makes way for a latency-critical task at once, but not twice within
  * preempt_gap_ns: a sparse wake-up never waits, a storm of them can't turn the
@@ -81,13 +74,13 @@ static __always_inline s32 pick_idle_for(const struct task_struct *p, const stru
 }
 
 /*
- * The same, with the LLC of its group first, if @p is away, and @prev_cpu itself
- * next: its cache is the warmest.
+ * The same, with the LLC of its group first, if @p is away, or a core of its own, and
+ * @prev_cpu itself next: its cache is the warmest.
  */
 static __always_inline s32 pick_idle_near(const struct task_struct *p, const struct task_ctx *tctx, u32 home,
 					  s32 prev_cpu, const struct orders *orders, u64 now)
 {
-	s32 cpu = is_away(home, prev_cpu) ? pick_idle_in_llc(p, home) : -EBUSY;
+	s32 cpu = is_away(home, prev_cpu) ? pick_idle_in_llc(p, home) : pick_core_near(p, tctx, prev_cpu, now);
 
 	if (cpu >= 0)
 		return cpu;

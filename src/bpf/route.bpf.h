@@ -129,14 +129,16 @@ __noinline bool take_held(s32 cpu, u32 llc, u64 now)
  * Does what waits on @from's track wait long enough to pay for a move within
  * the LLC? Behind a hog, yes. Behind a short burst it is served where it is
  * sooner than it could be moved: taking it apart from the waker that is about
- * to sleep would cost both their caches.
+ * to sleep would cost both their caches. So it is by an idle CPU that was claimed for it.
  */
-static __always_inline bool worth_taking(s32 from)
+static __always_inline bool worth_taking(s32 from, u64 now)
 {
 	struct cell *cell = cell_of(from);
 
-	if (!cell || (cell->flags & CELL_HOG) || cell_taken(from))
+	if (!cell || (cell->flags & CELL_HOG) || cell_held(from))
 		return true;
+	if (cell->flags & CELL_IDLE)
+		return track_age(from, now) >= short_slice_ns();
 	return cell->curr_avg_ns + (u64)nr_waiting(from) * cell->avg_run_ns > need_ns(RING_LLC);
 }
 
@@ -161,7 +163,7 @@ __noinline bool take_peer(s32 cpu, u32 llc, u32 scan_k, u64 now)
 		if (first < 0)
 			first = slot;
 		from = cpu_in_slot(llc, slot);
-		if (from >= 0 && from != cpu && worth_taking(from) && take_track(from, STAT_PEER, now))
+		if (from >= 0 && from != cpu && worth_taking(from, now) && take_track(from, STAT_PEER, now))
 			return true;
 		at = slot + 1;
 	}

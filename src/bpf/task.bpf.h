@@ -45,6 +45,7 @@ struct OWNER("task") task_ctx {
 	bool near_wake;		/* its waker is about to sleep, or it was not yet off its CPU */
 	bool on_express;	/* waits on, or came from, an express track */
 	bool out_of_turn;	/* was taken although others come first by its CPU's clock */
+	bool yields;		/* it called sched_yield(): whoever waits comes first */
 	bool refilling;		/* this run began with a move out of reach of the last cache */
 	bool knows_refills;	/* @refills is of something */
 };

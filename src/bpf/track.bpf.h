@@ -17,6 +17,8 @@
 #ifndef __HALLOWS_TRACK_BPF_H
 #define __HALLOWS_TRACK_BPF_H
 
+#define CROWD 64	/* tasks on a track, beyond which none runs its whole burst: the last would wait too long */
+
 struct yard yards[MAX_LLCS] __attribute__((aligned(64)));
 
 static __always_inline u64 track_dsq(s32 cpu)
@@ -261,16 +263,18 @@ __noinline int queue_on_track(struct task_struct *p __arg_trusted, struct task_c
 			      s32 cpu, u64 slice, u64 enq_flags)
 {
 	u64 now = scx_bpf_now();
+	u32 nr;
 
 	if (cell_offline(cpu))
 		cpu = scx_bpf_task_cpu(p);
+	nr = nr_waiting_hint(cpu);
 	rest(p, tctx, now);
 	rebase_vtime(p, tctx, cpu);
 	tctx->queued_ns = now;
 	tctx->on_express = tctx->out_of_turn = false;
-	scx_bpf_dsq_insert_vtime(p, track_dsq(cpu), whole_slice(tctx, slice), deadline_of(p, tctx, slice),
-				 enq_flags);
-	if (!nr_waiting_hint(cpu))
+	scx_bpf_dsq_insert_vtime(p, track_dsq(cpu), nr < CROWD ? whole_slice(tctx, slice) : slice,
+				 deadline_of(p, tctx, slice), enq_flags);
+	if (!nr)
 		track_moved(cpu, now);
 	track_waits(cpu, true);
 	note_tireless(cpu, tctx, now);

@@ -77,6 +77,7 @@ impl Metrics {
             ("llc", self.move_llc),
             ("node", self.move_node),
             ("machine", self.move_machine),
+            ("cores", self.cores),
             ("refills", self.refills),
         ];
         let queue = [
@@ -299,7 +300,7 @@ LLC 0   #+  queued   14  busy  93 %   . hungry  + balanced  # saturated  ? unkno
 LLC 1   .?  queued    0  busy   2 %
 dispatch/s  own 4500  express 0  peer 0  route 1.5  detour 0  fair 0  lag 0  rescue 0  kept 0  none 0
 wake/s      self 0  smt 0  llc 0  node 0  machine 0  sync 0  no idle 20k
-run at/s    self 0  smt 0  llc 0  node 0  machine 1.2M  refills 0
+run at/s    self 0  smt 0  llc 0  node 0  machine 1.2M  cores 0  refills 0
 queue/s     track 150  express 50  preempted 0  invited 0  reenqueued 0
 rescue/s    held 0  offline 0  price 0  order 0.5
 push/s      requested 5.0  applied 4.0  expired 0.5  mask 0  pinned 0  gone 0  gap 0.5  price 0

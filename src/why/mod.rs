@@ -91,6 +91,7 @@ impl Event {
             intf::hallows_why_WHY_IDLE => "placed on an idle CPU",
             intf::hallows_why_WHY_HOME_IDLE => "placed on an idle CPU of its group's LLC",
             intf::hallows_why_WHY_HOME => "queued in its group's LLC",
+            intf::hallows_why_WHY_CORE => "queued on a core of its own",
             intf::hallows_why_WHY_PUSH => "pushed, as the agent granted",
             intf::hallows_why_WHY_EXPRESS => "queued on the express track",
             intf::hallows_why_WHY_TRACK => "queued",

@@ -27,4 +27,12 @@ finish heavy light
 check "CPU seconds of 9 of 40 hogs of nice 19, the one that got the least" "$(lowest cpu_seconds /tmp/light)" '>' 0.01
 check "the part of one of nice -20, CPU seconds" "$(field total_cpu_seconds /tmp/heavy)" '>' 6
 stop
+
+# So many that a round of whole bursts lasts longer than the watchdog waits.
+WATCHDOG='--watchdog-ms 1000'
+start --no-agent
+load crowd hallows-load --json hogs 190 --cpu 0 --work-us 9000 --nap-us 100 --for 4s
+finish crowd
+check "CPU seconds of 4 of 190 long bursts on a CPU, the one that got the least" "$(lowest cpu_seconds /tmp/crowd)" '>' 0.005
+stop
 clean_dmesg

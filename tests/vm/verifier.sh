@@ -17,6 +17,7 @@ hallows_dispatch             44142  48839  52238
 hallows_running               2318   2545   2508
 hallows_tick                  6640   6896   7107
 hallows_stopping               995    995    995
+hallows_yield                   22     22     26
 hallows_update_idle            566    567    564
 hallows_cpu_release           2467   2567      -
 hallows_cpu_acquire             82     82      -

@@ -32,27 +32,38 @@ pub struct Args {
     /// CPUs the threads may use, such as 0-3,8.
     #[arg(long, value_name = "LIST")]
     cpu: Option<CpuSet>,
-    /// CPU time between two naps, us, calibrated at the start.
-    #[arg(long, requires = "nap_us", value_parser = clap::value_parser!(u64).range(1..))]
+    /// CPU time between two naps or yields, us, calibrated at the start.
+    #[arg(long, requires = "pause", value_parser = clap::value_parser!(u64).range(1..))]
     work_us: Option<u64>,
     /// Sleep so long after each --work-us, us: a hog that wants a part of a CPU only.
-    #[arg(long, requires = "work_us", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, requires = "work_us", group = "pause", value_parser = clap::value_parser!(u64).range(1..))]
     nap_us: Option<u64>,
+    /// Call sched_yield() after each --work-us, as who spins on a lock does.
+    #[arg(long, requires = "work_us", group = "pause")]
+    yields: bool,
 }
 
 /// How a hog burns CPU time.
 #[derive(Clone, Copy)]
 pub struct Pattern {
-    /// Iterations of [`burn::spin`] between two naps.
+    /// Iterations of [`burn::spin`] between two pauses.
     work_iterations: u64,
-    /// Length of a nap, 0: none.
-    nap_ns: u64,
+    pause: Pause,
+}
+
+/// What a hog does between two stretches of work.
+#[derive(Clone, Copy)]
+enum Pause {
+    None,
+    /// Sleeps so long.
+    NapNs(u64),
+    Yield,
 }
 
 /// Without a pause.
 pub const STEADY: Pattern = Pattern {
     work_iterations: burn::CHUNK,
-    nap_ns: 0,
+    pause: Pause::None,
 };
 
 /// What `hogs` found.
@@ -101,12 +112,14 @@ pub fn run(args: &Args) -> Result<HogsReport> {
         }
         Ok(())
     };
-    let pattern = match (args.work_us, args.nap_us) {
-        (Some(work_us), Some(nap_us)) => Pattern {
+    let pattern = match args.work_us {
+        Some(work_us) => Pattern {
             work_iterations: work_us * burn::iterations_per_us(),
-            nap_ns: nap_us * 1000,
+            pause: args
+                .nap_us
+                .map_or(Pause::Yield, |us| Pause::NapNs(us * 1000)),
         },
-        _ => STEADY,
+        None => STEADY,
     };
     let used = measure(args.count as usize, args.duration, pattern, setup)?;
     Ok(HogsReport {
@@ -145,8 +158,10 @@ pub fn measure(
     let hog = |_| {
         while !run.over() {
             burn::spin(pattern.work_iterations);
-            if pattern.nap_ns > 0 {
-                sys::sleep_until(sys::now_ns() + pattern.nap_ns);
+            match pattern.pause {
+                Pause::None => {}
+                Pause::NapNs(ns) => sys::sleep_until(sys::now_ns() + ns),
+                Pause::Yield => std::thread::yield_now(),
             }
         }
     };

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# what: no two hogs share a core while another idles, from their start and when others end
+# kernels: 6.18
+# cpus: 8
+# topo: smt2 llc2smt2
+# mode: vtime
+# timeout: 600
+#
+# CPUs 0 and 1 are one core, 2 and 3 the next.
+
+. /vm/lib.sh
+
+# shared PID...: on how many cores more than one of their threads was last.
+shared() {
+	for id in "$@"; do
+		for stat in /proc/"$id"/task/*/stat; do
+			# The first thread waits for the others.
+			[ "$stat" = "/proc/$id/task/$id/stat" ] || awk '{print $39}' "$stat"
+		done
+	done | awk '{hogs[int($1 / 2)]++} END {for (core in hogs) if (hogs[core] > 1) nr++; print nr + 0}'
+}
+
+start
+# Four processes, so that no home keeps them together, begin one after the other.
+for nr in 1 2 3 4; do
+	load born$nr hallows-load hogs 1 --for 600ms
+done
+sleep 0.3
+check "cores with two of four hogs" "$(shared "$pid_born1" "$pid_born2" "$pid_born3" "$pid_born4")" == 0
+finish born1 born2 born3 born4
+
+# Eight fill the machine, and four of them end: those that stay were two on a core, some of them.
+for turn in 1 2 3; do
+	load stay hallows-load hogs 4 --for 900ms
+	load end hallows-load hogs 4 --for 300ms
+	finish end
+	sleep 0.2
+	check "cores with two of four hogs, $turn" "$(shared "$pid_stay")" == 0
+	finish stay
+done
+totals
+check "hogs that left a core, a second" "$(stat run.cores)" '>' 0
+stop
+clean_dmesg
