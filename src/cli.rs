@@ -19,7 +19,7 @@ use crate::exit::Error;
 use crate::pmu::{self, Pmu};
 use tunables::Tunables;
 
-/// Schedules this machine's tasks, with its CPUs as the cells of a cellular automaton.
+/// A CPU scheduler for Linux by sched_ext, whose CPUs are cells of a cellular automaton.
 ///
 /// Without options it loads the scheduler and runs until Ctrl-C, then the
 /// kernel's default scheduler takes over again. Needs a kernel with sched_ext,

@@ -255,6 +255,17 @@ fn a_file_that_was_asked_for_has_to_exist() {
 }
 
 #[test]
+fn check_finds_a_mistake_before_the_start() {
+    let file = file("check", "slise_us = 2000\n");
+    let path = file.0.to_str().expect("a path in UTF-8");
+    let ended = hallows(&["check", "--config", path]);
+    assert_eq!(ended.code, Some(2));
+    let line = ended.stdout.lines().last().expect("a line");
+    assert!(line.starts_with("wrong    config"), "{line}");
+    assert!(line.contains(":1: unknown key 'slise_us'"), "{line}");
+}
+
+#[test]
 fn a_flag_mends_a_file_and_breaks_one() {
     let file = file("flag", "slice_us = 600\nmin_slice_us = 600");
     let path = file.0.to_str().expect("a path in UTF-8");
@@ -405,6 +416,7 @@ fn shells_and_the_manual_know_the_options() {
     assert_eq!(page.code, Some(0));
     assert!(page.stdout.contains(".TH scx_hallows 8"), "{}", page.stdout);
     assert!(page.stdout.contains("slice\\-us"));
+    assert!(page.stdout.contains(".SH \"EXIT STATUS\""));
 }
 
 #[test]
@@ -416,7 +428,7 @@ fn each_subcommand_has_a_page() {
     let ended = hallows(&["man", "--dir", path]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
     let root = fs::read_to_string(folder.join("scx_hallows.8")).expect("the first page");
-    for command in ["check", "config", "get", "record", "set", "stop", "why"] {
+    for command in ["check", "get", "record", "reload", "set", "stop", "why"] {
         assert!(
             root.contains(&format!("scx_hallows\\-{command}(8)")),
             "{command}"

@@ -97,7 +97,8 @@ fn verdicts(report: &Report) -> Markup {
             "Medians, with the interval in which they lie with 95 % confidence, and their ratio \
              to the default scheduler's. Better or worse is what lies beyond that interval, \
              beyond what the default scheduler differs from itself by when it is measured \
-             twice (A/A), and is at least 1 %."
+             twice (A/A), and is at least 1 %. Ratios are to the median of all of its rounds, \
+             those of the second time among them."
         }
         table {
             tr {

@@ -51,7 +51,8 @@ fn figures(report: &Report) -> String {
     let base = names[0];
     let mut text = format!(
         "Medians (95 % intervals), ratio to {base}'s, and where it is beyond the noise **better** \
-         or *worse*. A/A: what {base} differs from itself by.\n\n\
+         or *worse*. A/A: what {base} differs from itself by. Ratios are to the median of all of \
+         its rounds, the second time (A/A) among them, which its own column leaves out.\n\n\
          | figure | unit | {} | {} beside the best other | A/A |\n|---|---|{}---|---|\n",
         names.join(" | "),
         names[1],

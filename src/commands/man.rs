@@ -14,6 +14,9 @@ use crate::exit::Error;
 /// Section of the manual: commands for administrators.
 const SECTION: &str = "8";
 
+/// What the main page says besides, in roff.
+const SECTIONS: &str = include_str!("man.roff");
+
 /// Print this command's manual page, or write those of all subcommands too.
 #[derive(Args, Clone, Debug)]
 pub struct Man {
@@ -55,5 +58,8 @@ fn page(command: clap::Command) -> Result<(String, Vec<u8>), Error> {
     let mut text = Vec::new();
     page.render(&mut text)
         .map_err(|error| Error::Failed(format!("cannot render a manual page: {error}")))?;
+    if page.get_filename() == concat!(env!("CARGO_PKG_NAME"), ".8") {
+        text.extend(SECTIONS.as_bytes());
+    }
     Ok((page.get_filename(), text))
 }
