@@ -207,7 +207,8 @@ fn configure(
     rodata.nr_cpu_ids = nr_cpu_ids as u32;
     rodata.nr_llcs = map.llcs().len() as u32;
     rodata.many_nodes = map.nodes().len() > 1;
-    rodata.has_smt = map.core_sizes().iter().any(|threads| *threads > 1);
+    let threads = map.core_sizes().iter().max();
+    rodata.has_smt = sysfs::may_have_smt() || threads.is_some_and(|most| *most > 1);
     write_places(skel, map)
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Reads the machine's [`Map`] from sysfs, by way of `scx_utils`.
 
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
@@ -50,6 +51,12 @@ pub fn read() -> Result<(Vec<CpuSpec>, Vec<NodeSpec>)> {
         })
         .collect();
     Ok((cpus, nodes))
+}
+
+/// Whether cores may get a second thread while this machine runs, as far as the kernel says.
+pub fn may_have_smt() -> bool {
+    let control = fs::read_to_string("/sys/devices/system/cpu/smt/control");
+    control.is_ok_and(|word| matches!(word.trim(), "on" | "off"))
 }
 
 /// What `read` gives at last, or its last error.

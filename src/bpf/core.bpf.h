@@ -12,6 +12,7 @@
 #define __HALLOWS_CORE_BPF_H
 
 #define CORE_THREADS 8	/* the most that one has */
+#define CORE_RECHECK_NS 10000000ULL
 
 u16 core_next[MAX_CPUS] OWNER("rare");	/* the next CPU of its core, going round */
 
@@ -61,12 +62,27 @@ __noinline s32 pick_core_allowed(const struct task_struct *p __arg_trusted)
 	return scx_bpf_pick_idle_cpu(p->cpus_ptr, SCX_PICK_IDLE_CORE);
 }
 
+/*
+ * How long a burst of @tctx is expected to be, or is by now: of a hog that runs on, slice after
+ * slice, the average has not heard yet.
+ */
+static __always_inline u64 burst_by_now_ns(const struct task_ctx *tctx)
+{
+	return tctx->burst_ns > tctx->avg_burst_ns ? tctx->burst_ns : tctx->avg_burst_ns;
+}
+
+/* Is it worth a search for a core of its own, where it shares one? */
+static __always_inline bool minds_sharing(const struct task_ctx *tctx)
+{
+	return burst_by_now_ns(tctx) >= express_max_ns();
+}
+
 /* Claims a CPU of a whole idle core for @p, which is at @cpu, as far away as pays. */
 __noinline s32 pick_core(const struct task_struct *p __arg_trusted, const struct task_ctx *tctx __arg_nonnull,
 			 s32 cpu, u64 now)
 {
 	const volatile struct cpu_place *place = place_of(cpu);
-	u64 saved = tctx->avg_burst_ns / 3;
+	u64 saved = burst_by_now_ns(tctx) / 3;
 	s32 idle;
 
 	if (!place || place->llc >= MAX_LLCS)
@@ -91,24 +107,43 @@ static __always_inline s32 pick_core_near(const struct task_struct *p, const str
 					  u64 now)
 {
 	struct cell *cell = cell_of(prev_cpu);
+	const volatile u16 *next;
+	s32 cpu;
 
-	if (!has_smt || is_express(p, tctx) || !cell)
+	if (!has_smt || !minds_sharing(tctx) || !cell)
 		return -EBUSY;
 	if ((cell->flags & CELL_IDLE) && allows(p, prev_cpu) && !shares_core(prev_cpu))
 		return -EBUSY;
-	return pick_core(p, tctx, prev_cpu, now);
+	cpu = pick_core(p, tctx, prev_cpu, now);
+	if (cpu >= 0 || runs_hog(prev_cpu))
+		return cpu;
+	/* who took its CPU is gone soon: its core is its own still */
+	next = ARRAY_ELEM_PTR(core_next, prev_cpu, MAX_CPUS);
+	if (next && *next != prev_cpu && allows(p, *next) && scx_bpf_test_and_clear_cpu_idle(*next))
+		return *next;
+	return -EBUSY;
 }
 
-/* Should @p, whose slice on @cpu is over and for which nobody waits, go to a core of its own? */
-static __always_inline bool leaves_for_core(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu)
+/*
+ * Should @p, whose slice on @cpu is over and for which nobody waits, go to a core of its own? If
+ * pick_core() would find one; nothing is claimed. A search in vain costs a way through idle, so it
+ * is not repeated soon.
+ */
+__noinline bool leaves_for_core(const struct task_struct *p __arg_trusted, const struct task_ctx *tctx __arg_nonnull,
+				s32 cpu, u64 now)
 {
+	bool stays = tctx->home_llc < MAX_LLCS || burst_by_now_ns(tctx) / 3 <= price_of(tctx, RING_NODE, now), any;
 	const struct cpumask *cores;
-	bool any;
+	struct span *span;
 
-	if (!has_smt || is_express(p, tctx) || is_pinned(p) || !shares_core(cpu))
+	if (!minds_sharing(tctx) || is_pinned(p) || time_before(now, tctx->core_tried_ns + CORE_RECHECK_NS) ||
+	    !shares_core(cpu))
 		return false;
+	span = nr_llcs > 1 && stays ? llc_span(llc_of(cpu)) : NULL;
 	cores = scx_bpf_get_idle_smtmask();
-	any = !bpf_cpumask_empty(cores);
+	any = bpf_cpumask_intersects(cores, p->cpus_ptr);
+	if (any && span && span->mask)
+		any = bpf_cpumask_intersects(cores, cast_mask(span->mask));
 	scx_bpf_put_idle_cpumask(cores);
 	return any;
 }

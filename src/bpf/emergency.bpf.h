@@ -23,7 +23,7 @@
 
 #define EMERGENCY_DSQ (MAX_CPUS + MAX_LLCS)
 #define EMERGENCY_NS 50000000ULL
-#define EVACUATE_SCAN 16	/* tasks of a track, not bound to its CPU, that are looked at in one go */
+#define EVACUATE_SCAN 16	/* tasks of a track that are looked at in one go */
 #define WANTED_SCAN 4		/* tasks of the queue that a tick looks at */
 
 u32 emergency OWNER("rare");	/* somebody waits in the queue, or did a moment ago */
@@ -46,11 +46,14 @@ static __always_inline u64 stuck_ns(s32 cpu, u64 now)
 	return 0;
 }
 
-/* Has @p, which is not bound to the CPU that is stuck, waited too long on its track? */
+/* Has @p, on the track of a CPU that is stuck, waited for too long, and may it leave? */
 static __always_inline bool stranded(const struct task_struct *p, u64 now)
 {
-	struct task_ctx *tctx = task_ctx_of((struct task_struct *)p);
+	struct task_ctx *tctx;
 
+	if (is_pinned(p))
+		return false;
+	tctx = task_ctx_of((struct task_struct *)p);
 	return tctx && since_ns(tctx->queued_ns, now) > EMERGENCY_NS;
 }
 
@@ -63,8 +66,6 @@ __noinline bool has_stranded(s32 cpu, u64 now)
 	if (stuck_ns(cpu, now) <= EMERGENCY_NS)
 		return false;
 	bpf_for_each(scx_dsq, p, track_dsq(cpu), 0) {
-		if (is_pinned(p))
-			continue;
 		if (seen++ >= EVACUATE_SCAN)
 			break;
 		if (stranded(p, now))
@@ -83,8 +84,6 @@ static __noinline int evacuate(s32 cpu, u64 now)
 	if (stuck_ns(cpu, now) <= EMERGENCY_NS)
 		return 0;
 	bpf_for_each(scx_dsq, p, track_dsq(cpu), 0) {
-		if (is_pinned(p))
-			continue;
 		if (seen++ >= EVACUATE_SCAN)
 			break;
 		if (!stranded(p, now))

@@ -138,12 +138,15 @@ static __always_inline bool go_home(struct task_struct *p, struct task_ctx *tctx
 static __always_inline bool go_to_core(struct task_struct *p, struct task_ctx *tctx, s32 cpu, u64 enq_flags,
 				       const struct orders *orders, u64 now)
 {
-	s32 to = -1;
+	s32 to;
 
-	if (has_smt && !is_express(p, tctx) && shares_core(cpu))
-		to = pick_core(p, tctx, cpu, now);
-	if (to < 0)
+	if (!has_smt || !minds_sharing(tctx) || !shares_core(cpu))
 		return false;
+	to = pick_core(p, tctx, cpu, now);
+	if (to < 0) {
+		tctx->core_tried_ns = now;
+		return false;
+	}
 	count(STAT_CORE);
 	explain(p, tctx, WHY_CORE, cpu, to, 0);
 	queue_on_track(p, tctx, to, orders->slice_ns, enq_flags & ~SCX_ENQ_LAST);

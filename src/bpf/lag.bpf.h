@@ -84,11 +84,11 @@ __noinline bool lighter_waits(s32 cpu, u64 slice)
 }
 
 /*
- * Takes whom it is the turn of, if that is not who ran until now on @cpu, with @deadline and
- * slices of @slice on its clock. A pace begins with a look at any peer: what is gained on it
- * counts from then on.
+ * The CPU on whose track waits whose turn it is, if that is not who ran until now on @cpu, with
+ * @deadline and slices of @slice on its clock; -1: nobody's. @after: the pace of @cpu once
+ * that one has come. A pace begins with a look at any peer: what is gained on it counts from then on.
  */
-__noinline bool take_lagging(s32 cpu, u32 llc, u64 deadline, u64 slice, u64 now)
+__noinline s32 lagging_peer(s32 cpu, u32 llc, u64 deadline, u64 slice, u64 *after __arg_nonnull)
 {
 	s32 peer = waiting_peer(cpu, llc), at = peer < 0 ? any_cpu_of(llc) : peer;
 	struct cell *cell = cell_of(cpu), *other = cell_of(at);
@@ -99,32 +99,45 @@ __noinline bool take_lagging(s32 cpu, u32 llc, u64 deadline, u64 slice, u64 now)
 	s64 lead, ahead;
 
 	if (!cell || !other || at == cpu || (peer < 0 && cell->pace_ns))
-		return false;
+		return -1;
 	pace = other->pace_ns;
 	here = nr_sharing(cpu);
 	there = nr_sharing(at);
 	ahead = pace_ahead(cell, pace) + (s64)(deadline - cell->vclock_ns);
 	/* nobody lags by more than a slice of its own: most looks end here, without a lock */
 	if (peer < 0 || (there <= here && ahead <= (s64)(lag_slices() * full_slice_ns())))
-		return false;
+		return -1;
 	head = __COMPAT_scx_bpf_dsq_peek(track_dsq(peer));
 	tctx = head ? task_ctx_of(head) : NULL;
 	if (!tctx || (there <= here && pullable(head, tctx, peer, cpu) != PULLED))
-		return false;
+		return -1;
 	own = slice_vtime(head, tctx, full_slice_ns());
 	lead = pace_bounded(cell, pace, LAG_MAX_SLICES * own, own > slice);
 	ahead = lead + (s64)(deadline - cell->vclock_ns) - (s64)(head->scx.dsq_vtime - other->vclock_ns);
 	if (ahead < 0 || (there < here && own >= slice))
-		return false;
+		return -1;
 	if (there <= here + 1 && ahead <= (s64)(own * (lag_slices() + (there <= here))))
-		return false;
+		return -1;
 	if (there == here && own == slice && slice == full_slice_ns() && ahead <= (s64)(own * LAG_STANDING) &&
 	    !lighter_waits(cpu, slice))
-		return false;
-	if (pull(peer, cpu, now) != PULLED)
-		return false;
+		return -1;
 	/* what it was ahead by more, or of who is heavier, nobody here is to pay for */
-	cell->pace_ns = pace ? pace + (own < slice ? 0 : lead) : 0;
+	*after = pace ? pace + (own < slice ? 0 : lead) : 0;
+	return peer;
+}
+
+/*
+ * Takes whom it is the turn of. Of three functions that call each other, and take 512 bytes of stack
+ * at most, this is in the first.
+ */
+static __always_inline bool take_lagging(struct cell *cell, s32 cpu, u32 llc, u64 deadline, u64 slice, u64 now)
+{
+	u64 pace = 0;
+	s32 peer = lagging_peer(cpu, llc, deadline, slice, &pace);
+
+	if (peer < 0 || pull(peer, cpu, now) != PULLED)
+		return false;
+	cell->pace_ns = pace;
 	count_dispatch(STAT_LAG, peer, 0);
 	return true;
 }

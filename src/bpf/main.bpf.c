@@ -176,11 +176,12 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 		return;
 	asked_away = made_way(cpu);
 	/* a slice ended: is there somebody elsewhere who had less? */
-	if (tctx && !asked_away && !yields && (take_fair(cpu, orders->fair_cpu, slice, now) || take_lagging(cpu, llc, deadline, slice, now)))
+	if (tctx && !asked_away && !yields && (take_fair(cpu, orders->fair_cpu, slice, now) || take_lagging(cell, cpu, llc, deadline, slice, now)))
 		return;
 	if (take_head(cell, cpu, llc, yields || (asked_away && (cell->flags & CELL_AWAY)) ? 0 : deadline, now))
 		return;
-	if (prev_wants && tctx && (leaves_for_home(prev, tctx, cpu, now) || leaves_for_core(prev, tctx, cpu))) {
+	if (prev_wants && tctx && !yields &&
+	    (leaves_for_home(prev, tctx, cpu, now) || (has_smt && leaves_for_core(prev, tctx, cpu, now)))) {
 		cell->declined = 0;
 		return;
 	}
@@ -303,7 +304,7 @@ void BPF_STRUCT_OPS(hallows_stopping, struct task_struct *p, bool runnable)
 	tctx->on_express = false;
 }
 
-/* sched_yield(); nobody asks to run @to, which is for KVM's spinning CPUs, instead. */
+/* sched_yield(). To let @to run instead, which KVM asks for, is refused. */
 bool BPF_STRUCT_OPS(hallows_yield, struct task_struct *from, struct task_struct *to)
 {
 	struct task_ctx *tctx = task_ctx_of(from);

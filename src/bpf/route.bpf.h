@@ -129,7 +129,8 @@ __noinline bool take_held(s32 cpu, u32 llc, u64 now)
  * Does what waits on @from's track wait long enough to pay for a move within
  * the LLC? Behind a hog, yes. Behind a short burst it is served where it is
  * sooner than it could be moved: taking it apart from the waker that is about
- * to sleep would cost both their caches. So it is by an idle CPU that was claimed for it.
+ * to sleep would cost both their caches. Where threads share cores an idle CPU was claimed for
+ * the core that it is of, and is left to serve its track, unless it went to somebody else.
  */
 static __always_inline bool worth_taking(s32 from, u64 now)
 {
@@ -138,7 +139,8 @@ static __always_inline bool worth_taking(s32 from, u64 now)
 	if (!cell || (cell->flags & CELL_HOG) || cell_held(from))
 		return true;
 	if (cell->flags & CELL_IDLE)
-		return track_age(from, now) >= short_slice_ns();
+		return !has_smt || time_before(cell->idle_since_ns, cell->idle_until_ns) ||
+		       track_age(from, now) >= short_slice_ns();
 	return cell->curr_avg_ns + (u64)nr_waiting(from) * cell->avg_run_ns > need_ns(RING_LLC);
 }
 

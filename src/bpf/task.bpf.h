@@ -30,6 +30,7 @@ struct OWNER("task") task_ctx {
 	u64 home_checked_ns;	/* when its home was last looked up */
 	u64 home_moved_ns;	/* when it last left a CPU to go there, */
 	u64 home_tried_ns;	/* and when it last asked for room there */
+	u64 core_tried_ns;	/* when it last looked for a core of its own in vain */
 	u16 home_llc;		/* MAX_LLCS: none */
 	u32 cgroup_weight;	/* product of the weights of its cgroups, 100: neutral */
 	u32 granted_ns;		/* the slice it runs with, or last did */

@@ -17,7 +17,7 @@
 #ifndef __HALLOWS_TRACK_BPF_H
 #define __HALLOWS_TRACK_BPF_H
 
-#define CROWD 64	/* tasks on a track, beyond which none runs its whole burst: the last would wait too long */
+#define CROWD 64	/* tasks on a track, beyond which each slice ends, and with it a look at who starves */
 
 struct yard yards[MAX_LLCS] __attribute__((aligned(64)));
 

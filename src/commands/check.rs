@@ -59,7 +59,10 @@ fn configuration(sources: Sources) -> Finding {
         Ok(_) if sources.path().exists() => Verdict::Ok(path.to_string()),
         Ok(_) => Verdict::Ok(format!("no {path}: the defaults hold")),
         Err(Error::Permission(text)) => Verdict::Permission(Fault::new(text, "run it with sudo")),
-        Err(error) => Verdict::Usage(Fault::new(error.to_string(), "mend the file")),
+        Err(error) => Verdict::Usage(Fault::new(
+            error.to_string(),
+            "mend it, or name another with --config",
+        )),
     };
     Finding {
         probe: "config",

@@ -155,10 +155,15 @@ echo 'slise_us = 2000' >>/etc/scx_hallows/config.toml
 systemctl restart $UNIT && fail "a file with a mistake is no failure of a start"
 [ "$(property ActiveState)" = failed ] || fail "it is $(property ActiveState)"
 within $SOON detached
+within $SOON [ "$(property ActiveState scx_hallows-failed.service)" = inactive ]
+[ "$(property Result scx_hallows-failed.service)" = success ] || { journal scx_hallows-failed.service; fail "it was not ended well"; }
 [ -z "$(ls /sys/fs/bpf/scx_hallows)" ] || fail "something is pinned still"
 cp /tmp/good.toml /etc/scx_hallows/config.toml
 systemctl reset-failed $UNIT
 systemctl start $UNIT || { journal; fail "start: exit status $?"; }
+# As newer versions of systemd do before each restart.
+systemctl start scx_hallows-failed.service
+attached || fail "what has not failed was ended"
 say "failed for good, it left the tasks to the default scheduler"
 
 # --- a benchmark, for which it makes way ---
