@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# what: no two hogs share a core while another idles, from their start and when others end
+# what: no two long bursts share a core while another idles, when they start and when others end
 # kernels: 6.18
 # cpus: 8
 # topo: smt2 llc2smt2
@@ -37,6 +37,15 @@ done
 sleep 0.3
 check "cores with two of four hogs" "$(least "$pid_born1" "$pid_born2" "$pid_born3" "$pid_born4")" == 0
 finish born1 born2 born3 born4
+
+# Two whose bursts end before a slice does, once they may leave the core where they began.
+load naps hallows-load hogs 2 --cpu 0-1 --work-us 3000 --nap-us 500 --for 1s
+sleep 0.3
+check "cores with two who may use no other" "$(least "$pid_naps")" == 1
+free naps
+sleep 0.1
+check "cores with two who may use any" "$(least "$pid_naps")" == 0
+finish naps
 
 # Eight fill the machine, and four of them end: those that stay were two on a core, some of them.
 for turn in 1 2 3; do
