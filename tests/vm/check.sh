@@ -23,7 +23,7 @@ wrong() {
 echo 'nobody:x:65534:65534::/:/bin/sh' >>/etc/passwd
 scx_hallows check >/tmp/check || fail "exit status $?: $(cat /tmp/check)"
 cat /tmp/check
-[ "$(grep -c '^ok ' /tmp/check)" = 10 ] || fail "not ten lines of ok"
+[ "$(grep -c '^ok ' /tmp/check)" = 11 ] || fail "not eleven lines of ok"
 [ "$(cat $SCX/state)" = disabled ] || fail "the check loaded something"
 wrong 77 capabilities CAP_BPF su nobody -s /bin/sh -c 'scx_hallows check'
 

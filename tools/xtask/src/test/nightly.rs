@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -29,8 +30,9 @@ type Component = (&'static str, &'static str);
 const SOURCE: Component = ("rust-src", "lib/rustlib/src/rust/library/std/Cargo.toml");
 const MIRI: Component = ("miri", "bin/cargo-miri");
 
-/// A download that is not done by then is given up.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// A download that is not done by then is given up, and no other is tried.
+const PATIENCE: Duration = Duration::from_secs(180);
+static GAVE_UP: AtomicBool = AtomicBool::new(false);
 
 /// All of them, the quick one first.
 pub const CHECKS: [Nightly; 3] = [
@@ -138,6 +140,15 @@ fn lacks(nightly: &Nightly) -> Option<Vec<&'static str>> {
 
 /// Has rustup install the toolchain, if there is none, and these; `None` where it can't.
 fn install(components: &[&str]) -> Option<()> {
+    if GAVE_UP.load(Ordering::Relaxed) {
+        return None;
+    }
+    let done = download(components);
+    GAVE_UP.store(done.is_none(), Ordering::Relaxed);
+    done
+}
+
+fn download(components: &[&str]) -> Option<()> {
     say(&format!("rustup: nightly {}", components.join(" ")));
     let mut command = Command::new("rustup");
     command.args(["toolchain", "install", "nightly"]);
