@@ -44,7 +44,6 @@ const NEEDED: &[&[&str]] = &[
     &["bpf_cpumask_and"],
     &["bpf_cpumask_any_distribute"],
     &["bpf_cpumask_subset"],
-    &["bpf_cpumask_empty"],
     &["bpf_cpumask_intersects"],
     &["bpf_cgroup_ancestor"],
     &["bpf_cgroup_release"],

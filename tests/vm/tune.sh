@@ -77,7 +77,7 @@ for slice_us in 2000 3000 2000 3000 2000 3000 2000 3000 2000 3000 2000 3000; do
 	scx_hallows set slice_us=$slice_us >/dev/null || fail "set"
 done
 holds slice_us 3000
-check "lines about changes" "$(grep -cE ' (set|configuration read again): ' $LOG)" == 10
+check "lines about changes, and one refused" "$(grep -cE ' (set|configuration read again|the old values stay): ' $LOG)" == 10
 grep -q 'further changes are not told of' $LOG || fail "no word that lines are missing"
 stop
 

@@ -49,8 +49,6 @@
 #define bpf_cpumask_intersects(idle, mask) tc_any_idle((u64)(mask))
 #define scx_bpf_get_idle_cpumask() NULL
 #define scx_bpf_get_idle_smtmask() NULL
-/* its CPUs are cores of one thread each */
-#define bpf_cpumask_empty(mask) true
 #define scx_bpf_put_idle_cpumask(mask) ((void)(mask))
 #define scx_bpf_pick_idle_cpu(mask, flags) tc_pick_idle((u64)(mask))
 #define scx_bpf_test_and_clear_cpu_idle(cpu) tc_claim(cpu)
