@@ -17,7 +17,7 @@
 #ifndef __HALLOWS_TRACK_BPF_H
 #define __HALLOWS_TRACK_BPF_H
 
-#define CROWD 64	/* tasks on a track, beyond which each slice ends, and with it a look at who starves */
+#define CROWD 64	/* tasks on a track, beyond which none runs for more than a usual slice in one go */
 
 struct yard yards[MAX_LLCS] __attribute__((aligned(64)));
 
@@ -262,17 +262,18 @@ static __always_inline bool somebody_waits(u32 llc)
 __noinline int queue_on_track(struct task_struct *p __arg_trusted, struct task_ctx *tctx __arg_nonnull,
 			      s32 cpu, u64 slice, u64 enq_flags)
 {
-	u64 now = scx_bpf_now();
+	u64 now = scx_bpf_now(), most;
 	u32 nr;
 
 	if (cell_offline(cpu))
 		cpu = scx_bpf_task_cpu(p);
 	nr = nr_waiting_hint(cpu);
+	most = nr < CROWD ? SLICE_MAX_NS : full_slice_ns();
 	rest(p, tctx, now);
 	rebase_vtime(p, tctx, cpu);
 	tctx->queued_ns = now;
 	tctx->on_express = tctx->out_of_turn = false;
-	scx_bpf_dsq_insert_vtime(p, track_dsq(cpu), nr < CROWD ? whole_slice(tctx, slice) : slice,
+	scx_bpf_dsq_insert_vtime(p, track_dsq(cpu), at_most(whole_slice(tctx, slice), most),
 				 deadline_of(p, tctx, slice), enq_flags);
 	if (!nr)
 		track_moved(cpu, now);
