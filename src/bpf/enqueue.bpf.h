@@ -14,13 +14,13 @@
 static __always_inline bool enqueue_idle(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
 					 u64 enq_flags, const struct orders *orders, u64 now)
 {
-	u32 home = home_of(p, tctx);
+	u32 home = home_of(p, tctx), idle_lvl = idle_lvl_for(p, tctx, enq_flags & SCX_ENQ_WAKEUP, orders);
 	s32 to;
 
 	if (enq_flags & SCX_ENQ_REENQ)
-		to = pick_idle_for(p, tctx, cpu, orders, now);
+		to = pick_idle_for(p, tctx, cpu, idle_lvl, now);
 	else
-		to = pick_idle_near(p, tctx, home, cpu, orders, now);
+		to = pick_idle_near(p, tctx, home, cpu, idle_lvl, now);
 	if (to < 0)
 		return false;
 	count_idle(p, tctx, home, cpu, to, now);
@@ -247,7 +247,7 @@ static __always_inline void enqueue_pinned(struct task_struct *p, struct task_ct
 		count(STAT_PREEMPT);
 		make_way(cpu);
 	} else if ((enq_flags & SCX_ENQ_REENQ) && p->nr_cpus_allowed > 1) {
-		guest = pick_idle_for(p, tctx, cpu, orders, now);
+		guest = pick_idle_for(p, tctx, cpu, orders->idle_lvl, now);
 		if (guest >= 0) {
 			invite(guest, cpu);
 			alert(guest);

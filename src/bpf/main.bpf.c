@@ -105,7 +105,7 @@ s32 BPF_STRUCT_OPS(hallows_select_cpu, struct task_struct *p, s32 prev_cpu, u64 
 	}
 	now = scx_bpf_now();
 	orders = orders_of(prev_cpu, now);
-	cpu = pick_idle_near(p, tctx, home, prev_cpu, orders, now);
+	cpu = pick_idle_near(p, tctx, home, prev_cpu, idle_lvl_for(p, tctx, true, orders), now);
 	if (cpu < 0)
 		return begins_at(p, tctx, prev_cpu, here, now);
 	count_idle(p, tctx, home, prev_cpu, cpu, now);

@@ -62,15 +62,25 @@ static __always_inline s32 preemptible_near(const struct task_struct *p, s32 cpu
 	return -1;
 }
 
-/* Claims an idle CPU for @p, which is at @cpu: in the LLC, else as far as pays. */
+/*
+ * The ring from which on an idle CPU is looked for. Only wake-ups of short bursts are so many that
+ * what the agent saw saves them more than it costs, where a load has ended since.
+ */
+static __always_inline u32 idle_lvl_for(const struct task_struct *p, const struct task_ctx *tctx, bool woke,
+					const struct orders *orders)
+{
+	return woke && is_express(p, tctx) ? orders->idle_lvl : RING_SMT;
+}
+
+/* Claims an idle CPU for @p, which is at @cpu: in the LLC, else from @idle_lvl on as far as pays. */
 static __always_inline s32 pick_idle_for(const struct task_struct *p, const struct task_ctx *tctx,
-					 s32 cpu, const struct orders *orders, u64 now)
+					 s32 cpu, u32 idle_lvl, u64 now)
 {
 	s32 idle = pick_idle_llc(p, cpu);
 
 	if (idle >= 0 || nr_llcs == 1)
 		return idle;
-	return pick_idle_far(p, tctx, cpu, ahead_ns(cpu, p, tctx), orders->idle_lvl, now);
+	return pick_idle_far(p, tctx, cpu, ahead_ns(cpu, p, tctx), idle_lvl, now);
 }
 
 /*
@@ -78,7 +88,7 @@ static __always_inline s32 pick_idle_for(const struct task_struct *p, const stru
  * @prev_cpu itself next: its cache is the warmest.
  */
 static __always_inline s32 pick_idle_near(const struct task_struct *p, const struct task_ctx *tctx, u32 home,
-					  s32 prev_cpu, const struct orders *orders, u64 now)
+					  s32 prev_cpu, u32 idle_lvl, u64 now)
 {
 	s32 cpu = is_away(home, prev_cpu) ? pick_idle_in_llc(p, home) : pick_core_near(p, tctx, prev_cpu, now);
 
@@ -86,7 +96,7 @@ static __always_inline s32 pick_idle_near(const struct task_struct *p, const str
 		return cpu;
 	if (allows(p, prev_cpu) && scx_bpf_test_and_clear_cpu_idle(prev_cpu))
 		return prev_cpu;
-	return pick_idle_for(p, tctx, prev_cpu, orders, now);
+	return pick_idle_for(p, tctx, prev_cpu, idle_lvl, now);
 }
 
 static __always_inline bool acts_saturated(s32 cpu, const struct orders *orders)

@@ -235,23 +235,36 @@ __noinline bool take_far_express(s32 cpu, u32 llc, u64 now)
 	return true;
 }
 
-/* The first waiting track of @llc after @from whose wait pays for the way. */
+/*
+ * A waiting track of @llc whose wait pays for the way, from anywhere on. Of many bits nobody
+ * has cleared that their tracks are empty by now: one look would find nothing, mostly.
+ */
 __noinline bool take_far(s32 cpu, u32 llc, u64 now)
 {
-	u32 nr_cpus = nr_cpus_of(llc);
-	s32 slot, from;
+	u32 nr_cpus = nr_cpus_of(llc), at, i;
+	s32 slot, from, first = -1;
 	u64 age;
 
 	if (!nr_cpus)
 		return false;
 	if (take_far_express(cpu, llc, now))
 		return true;
-	slot = yard_next(llc, YARD_WAITING, bpf_get_prandom_u32() % nr_cpus);
-	if (slot < 0)
-		return false;
-	from = cpu_in_slot(llc, slot);
-	age = track_age(from, now);
-	return from >= 0 && worth(age, price_between(cpu, from)) && take_aged(cpu, from, STAT_DETOUR, age, now);
+	at = bpf_get_prandom_u32() % nr_cpus;
+	bpf_for(i, 0, MAX_SCAN_K) {
+		slot = yard_next(llc, YARD_WAITING, at);
+		if (slot < 0 || slot == first)
+			break;
+		if (first < 0)
+			first = slot;
+		at = slot + 1;
+		from = cpu_in_slot(llc, slot);
+		if (from < 0 || !nr_waiting_hint(from))
+			continue;
+		age = track_age(from, now);
+		if (worth(age, price_between(cpu, from)) && take_aged(cpu, from, STAT_DETOUR, age, now))
+			return true;
+	}
+	return false;
 }
 
 /* The static route: other LLCs, nearest ring first, written before load. */

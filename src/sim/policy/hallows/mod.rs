@@ -131,7 +131,13 @@ impl Policy for Hallows {
         let prev_cpu = machine.task(task).cpu;
         let orders = self.read_orders(prev_cpu, machine.now_ns);
         self.wakes(task, prev_cpu);
-        match self.pick_idle_near(machine, task, prev_cpu, &orders) {
+        let believes = self.is_express(task);
+        let idle_lvl = if believes {
+            orders.idle_lvl
+        } else {
+            Ring::Smt as u8
+        };
+        match self.pick_idle_near(machine, task, prev_cpu, idle_lvl) {
             Some(cpu) => machine.run_on(cpu, task, self.whole_slice_ns(task, orders.slice_ns)),
             None => self.enqueue_woken(machine, task, prev_cpu, &orders),
         }

@@ -54,20 +54,20 @@ impl Hallows {
         })
     }
 
-    /// Claims an idle CPU: in the LLC, else as far as pays.
+    /// Claims an idle CPU: in the LLC, else from `idle_lvl` on as far as pays.
     pub(super) fn pick_idle_for(
         &mut self,
         machine: &mut Machine,
         task: TaskId,
         cpu: usize,
-        orders: &Obeyed,
+        idle_lvl: u8,
     ) -> Option<usize> {
         let idle = claim_within(machine, cpu, Ring::Llc);
         if idle.is_some() {
             return idle;
         }
         let saved_ns = self.ahead_ns(cpu, task);
-        self.pick_idle_far(machine, task, cpu, saved_ns, orders.idle_lvl)
+        self.pick_idle_far(machine, task, cpu, saved_ns, idle_lvl)
     }
 
     /// The same, with the LLC of its group first, if `task` is away, and the CPU
@@ -77,11 +77,11 @@ impl Hallows {
         machine: &mut Machine,
         task: TaskId,
         prev_cpu: usize,
-        orders: &Obeyed,
+        idle_lvl: u8,
     ) -> Option<usize> {
         self.pick_idle_home(machine, task, prev_cpu)
             .or_else(|| machine.idle.claim(prev_cpu).then_some(prev_cpu))
-            .or_else(|| self.pick_idle_for(machine, task, prev_cpu, orders))
+            .or_else(|| self.pick_idle_for(machine, task, prev_cpu, idle_lvl))
     }
 
     /// Claims an idle CPU for `task` beyond the LLC of `home`, at most as far as
@@ -104,7 +104,7 @@ impl Hallows {
     }
 
     /// Queues `task`, whose slice on `cpu` is over and which others follow there,
-    /// for an idle CPU if there is one.
+    /// for an idle CPU if there is one, whatever the agent saw.
     pub(super) fn enqueue_idle(
         &mut self,
         machine: &mut Machine,
@@ -112,7 +112,7 @@ impl Hallows {
         cpu: usize,
         orders: &Obeyed,
     ) -> bool {
-        let Some(to) = self.pick_idle_near(machine, task, cpu, orders) else {
+        let Some(to) = self.pick_idle_near(machine, task, cpu, Ring::Smt as u8) else {
             return false;
         };
         self.count("idle, slice over");

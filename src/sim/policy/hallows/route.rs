@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Routes: where a CPU that needs work looks, nearest first.
 
+use std::ops::Range;
+
+use super::signal::MAX_SCAN_K;
 use super::{Hallows, Ring};
 use crate::sim::engine::machine::Machine;
 use crate::sim::engine::task::TaskId;
@@ -76,11 +79,7 @@ impl Hallows {
                     return task;
                 }
             }
-            at = if from + 1 < cells.end {
-                from + 1
-            } else {
-                cells.start
-            };
+            at = after(from, &cells);
         }
         None
     }
@@ -113,7 +112,7 @@ impl Hallows {
         })
     }
 
-    /// The first waiting track of `llc`, from anywhere, whose wait pays for the way.
+    /// A waiting track of `llc` whose wait pays for the way, from anywhere on.
     fn take_far(&mut self, machine: &mut Machine, cpu: usize, llc: usize) -> Option<TaskId> {
         let cells = machine.map.llcs()[llc].cells.clone();
         let now_ns = machine.now_ns;
@@ -124,13 +123,38 @@ impl Hallows {
                 return self.take_express(machine, llc, self.detour_or_rescue(age_ns));
             }
         }
-        let from = machine.rng.usize(cells.clone());
-        let from = self.waiting.next(&cells, from)?;
+        let mut at = machine.rng.usize(cells.clone());
+        let mut first = None;
+        for _ in 0..MAX_SCAN_K {
+            let from = self.waiting.next(&cells, at)?;
+            if first == Some(from) {
+                return None;
+            }
+            first = first.or(Some(from));
+            let task = self.take_if_worth(machine, cpu, from);
+            if task.is_some() {
+                return task;
+            }
+            at = after(from, &cells);
+        }
+        None
+    }
+
+    /// Takes from the track of `from`, far away, if its wait pays for the way.
+    fn take_if_worth(&mut self, machine: &mut Machine, cpu: usize, from: usize) -> Option<TaskId> {
         let head = self.tracks[from].head()?;
-        let age_ns = self.track_age(from, now_ns);
+        let age_ns = self.track_age(from, machine.now_ns);
         if !self.worth(age_ns, self.price_to_steal(machine, head, from, cpu)) {
             return None;
         }
         self.take_track(machine, cpu, from, self.detour_or_rescue(age_ns))
+    }
+}
+
+/// The next of `cells` after `cell`, going round.
+fn after(cell: usize, cells: &Range<usize>) -> usize {
+    match cell + 1 {
+        next if next < cells.end => next,
+        _ => cells.start,
     }
 }

@@ -94,13 +94,13 @@ pub fn measure(threads: u32, duration: Duration) -> Result<SpreadReport> {
     let run = Run::prepare()?;
     let allowed = sys::affinity().context("read the CPUs this process may use")?;
     let birthplace = allowed.iter().next().unwrap_or(0);
-    // Threads inherit this, so all of them are born here.
-    sys::set_affinity(0, &CpuSet::single(birthplace)).context("pin the main thread")?;
+    // Not this thread: it would wait for a turn among them when it is to let them out.
+    let pin = |_| sys::set_affinity(0, &CpuSet::single(birthplace)).context("pin a thread");
     let let_out = |tids: &[libc::pid_t]| {
-        sys::set_affinity(0, &allowed).context("free the main thread")?;
         thread::sleep(CROWDED);
         let start_ns = sys::now_ns();
-        for tid in tids {
+        // The last first: they have hardly run, so no scheduler knows yet how long they will.
+        for tid in tids.iter().rev() {
             match sys::set_affinity(*tid, &allowed) {
                 // It has ended: whoever frees them got no CPU until the end.
                 Err(_) if run.over() => break,
@@ -113,8 +113,7 @@ pub fn measure(threads: u32, duration: Duration) -> Result<SpreadReport> {
     let count = threads as usize;
     let body = |_| burn_and_track(&run, birthplace);
     let during = duration + CROWDED;
-    let ((start_ns, elapsed_ns), tracks) =
-        run_team(&run, count, during, |_| Ok(()), body, let_out)?;
+    let ((start_ns, elapsed_ns), tracks) = run_team(&run, count, during, pin, body, let_out)?;
     let target = count.min(allowed.len());
     let crowded_ns = start_ns - run.started_ns();
     let cpu_ns: Vec<u64> = tracks.iter().map(|t| t.cpu_ns).collect();
