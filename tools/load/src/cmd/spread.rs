@@ -94,9 +94,12 @@ pub fn measure(threads: u32, duration: Duration) -> Result<SpreadReport> {
     let run = Run::prepare()?;
     let allowed = sys::affinity().context("read the CPUs this process may use")?;
     let birthplace = allowed.iter().next().unwrap_or(0);
-    // Not this thread: it would wait for a turn among them when it is to let them out.
+    let farthest = allowed.iter().last().unwrap_or(birthplace);
+    // Not this thread: it would wait for a turn among them when it is to let them out. Its
+    // CPU is the one that nobody can be sent to: it has to look for work itself.
     let pin = |_| sys::set_affinity(0, &CpuSet::single(birthplace)).context("pin a thread");
     let let_out = |tids: &[libc::pid_t]| {
+        sys::set_affinity(0, &CpuSet::single(farthest)).context("pin the main thread")?;
         thread::sleep(CROWDED);
         let start_ns = sys::now_ns();
         // The last first: they have hardly run, so no scheduler knows yet how long they will.
@@ -107,6 +110,7 @@ pub fn measure(threads: u32, duration: Duration) -> Result<SpreadReport> {
                 freed => freed.context("free a thread from its first CPU")?,
             }
         }
+        sys::set_affinity(0, &allowed).context("free the main thread")?;
         run.wait();
         Ok((start_ns, sys::now_ns() - start_ns))
     };
