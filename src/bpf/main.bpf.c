@@ -148,6 +148,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	u32 llc = llc_of(cpu);
 	const struct orders *orders;
 	struct yard *yard;
+	u64 waiting;
 	bool asked_away, yields = tctx && tctx->yields;
 
 	if (!cell)
@@ -197,14 +198,15 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	}
 	if (!nr_waiting(cpu))
 		yard_set(cpu, YARD_WAITING, false);
+	yard = yard_of(llc);
+	waiting = yard ? yard_fold(yard, YARD_WAITING, nr_cpus_of(llc)) : 0;
 	/* the agent says how much of the LLC to try first; an idle CPU tries all */
 	if (take_peer(cpu, llc, orders->scan_k, now) || take_route(cpu, now) ||
 	    take_detour(cpu, llc, now) || take_peer(cpu, llc, MAX_SCAN_K, now))
 		return;
 	count(STAT_NONE);
-	yard = yard_of(llc);
-	if (yard)
-		cell->declined = yard_fold(yard, YARD_WAITING, nr_cpus_of(llc));
+	/* of before it looked: what came since nobody has declined */
+	cell->declined = waiting;
 }
 
 void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
@@ -252,7 +254,6 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	struct cell *cell = cell_of(cpu);
 	u64 now = scx_bpf_now(), age;
 	u32 llc = llc_of(cpu), nr;
-	const struct orders *orders;
 
 	if (!cell || llc >= MAX_LLCS)
 		return;
@@ -274,10 +275,8 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	if (nr || nr_express(llc) || (cell->flags & CELL_AWAY) || somebody_waits(llc))
 		cut_slice(p);
 	age = track_age(cpu, now);
-	if (!nr || !age)
-		return;
-	orders = orders_of(cpu, now);
-	hand_off(cpu, age, orders->idle_lvl, now);
+	if (nr && age)
+		hand_off(cpu, age, now);
 }
 
 void BPF_STRUCT_OPS(hallows_stopping, struct task_struct *p, bool runnable)

@@ -29,9 +29,10 @@ static __always_inline void invite(s32 guest, s32 host)
 
 /*
  * Finds an idle CPU for one of the first tasks on @cpu's track, as far away as
- * their wait is worth, and invites it.
+ * their wait is worth, and invites it. What the agent saw is not asked: if a load has ended
+ * since, nobody else looks for those who idle.
  */
-__noinline int hand_off(s32 cpu, u64 wait_ns, u32 idle_lvl, u64 now)
+__noinline int hand_off(s32 cpu, u64 wait_ns, u64 now)
 {
 	struct task_struct *p;
 	struct task_ctx *tctx;
@@ -47,7 +48,7 @@ __noinline int hand_off(s32 cpu, u64 wait_ns, u32 idle_lvl, u64 now)
 		guest = pick_idle_llc(p, cpu);
 		tctx = nr_llcs > 1 ? task_ctx_of(p) : NULL;
 		if (guest < 0 && tctx)
-			guest = pick_idle_far(p, tctx, cpu, wait_ns, idle_lvl, now);
+			guest = pick_idle_far(p, tctx, cpu, wait_ns, RING_SMT, now);
 		if (guest >= 0)
 			invite(guest, cpu);
 		/* who may run anywhere found nobody: nor will the rest */
@@ -76,7 +77,7 @@ __noinline bool take_invited(s32 cpu, u64 now)
 	if (!take_aged(cpu, from, STAT_PEER, age, now))
 		return false;
 	if (nr_waiting(from))
-		hand_off(from, age, RING_SMT, now);
+		hand_off(from, age, now);
 	return true;
 }
 
@@ -94,7 +95,7 @@ static __always_inline void hold(s32 cpu, const struct task_struct *by, u64 now)
 	if (!nr_waiting(cpu))
 		return;
 	yard_set(cpu, YARD_HELD, true);
-	hand_off(cpu, WAIT_LIMIT_NS + 1, 0, now);
+	hand_off(cpu, WAIT_LIMIT_NS + 1, now);
 }
 
 /* The CPU is ours again. */

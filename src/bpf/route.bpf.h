@@ -258,7 +258,7 @@ __noinline bool take_far(s32 cpu, u32 llc, u64 now)
 			first = slot;
 		at = slot + 1;
 		from = cpu_in_slot(llc, slot);
-		if (from < 0 || !nr_waiting_hint(from))
+		if (from < 0 || !nr_waiting(from))
 			continue;
 		age = track_age(from, now);
 		if (worth(age, price_between(cpu, from)) && take_aged(cpu, from, STAT_DETOUR, age, now))

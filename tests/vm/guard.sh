@@ -8,7 +8,7 @@
 # timeout: 600
 #
 # An agent that sees no CPU as hungry has nobody look for an idle one beyond the
-# LLC, which is a single CPU here: who wakes up waits beside idle CPUs.
+# LLC, which is a single CPU here: whose bursts are short wakes up and waits beside idle CPUs.
 
 . /vm/lib.sh
 
@@ -19,8 +19,8 @@ says() {
 
 start --guard-period-s 1 --hungry-enter 1 --hungry-leave 0.99
 # Rhythms so different that they collide now and then on the four CPUs.
-for pause in 1600 2100 2700 3200 3800 4400; do
-	hallows-load haunt 1 --cpus 0 --burst 1100us --pause ${pause}us --for 1h >/dev/null &
+for pause in 1300 1700 2200 2600 3100 3600; do
+	hallows-load haunt 1 --cpus 0 --burst 900us --pause ${pause}us --for 1h >/dev/null &
 done
 says 20 'signals hurt three times in a row: with them .* wait over'
 totals

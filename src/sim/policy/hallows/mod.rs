@@ -259,8 +259,7 @@ impl Policy for Hallows {
         }
         let age_ns = self.track_age(cpu, now_ns);
         if nr_queued > 0 && age_ns > 0 {
-            let idle_lvl = self.read_orders(cpu, now_ns).idle_lvl;
-            self.hand_off(machine, cpu, age_ns, idle_lvl);
+            self.hand_off(machine, cpu, age_ns);
         }
     }
 

@@ -14,14 +14,13 @@ impl Hallows {
         machine: &mut Machine,
         cpu: usize,
         wait_ns: u64,
-        idle_lvl: u8,
     ) {
         let Some(head) = self.tracks[cpu].head() else {
             return;
         };
         self.waiting.set(cpu, true);
         let guest = claim_within(machine, cpu, Ring::Llc)
-            .or_else(|| self.pick_idle_far(machine, head, cpu, wait_ns, idle_lvl));
+            .or_else(|| self.pick_idle_far(machine, head, cpu, wait_ns, Ring::Smt as u8));
         if let Some(guest) = guest {
             self.invited_by[guest] = Some(cpu);
             self.count("invited");
@@ -41,7 +40,7 @@ impl Hallows {
         };
         let task = self.take_track(machine, cpu, from, decision)?;
         if !self.tracks[from].is_empty() {
-            self.hand_off(machine, from, age_ns, Ring::Smt as u8);
+            self.hand_off(machine, from, age_ns);
         }
         Some(task)
     }
