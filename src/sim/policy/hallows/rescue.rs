@@ -9,12 +9,7 @@ use crate::sim::policy::reach::claim_within;
 impl Hallows {
     /// Finds an idle CPU for what waits on the track of `cpu` since `wait_ns`, as
     /// far away as that is worth, and invites it.
-    pub(super) fn hand_off(
-        &mut self,
-        machine: &mut Machine,
-        cpu: usize,
-        wait_ns: u64,
-    ) {
+    pub(super) fn hand_off(&mut self, machine: &mut Machine, cpu: usize, wait_ns: u64) {
         let Some(head) = self.tracks[cpu].head() else {
             return;
         };
