@@ -9,7 +9,8 @@
 //!   be preempted and switched in again before that runs: a grace on that CPU.
 //! * It is migration-disabled and stays on its CPU: the overriding mask counts.
 //! * The change and the switch, recorded on different CPUs, lie closer together
-//!   than the clocks of the CPUs agree: too close to call, on either side.
+//!   than the clocks of the CPUs agree: too close to call, on either side. What held
+//!   before the change may be a mask that is not known, or a grace.
 //! * No CPU of its mask is there any more, or the one is not that the stopper was to
 //!   move it to. The kernel leaves it where it is (`__migrate_task`), or gives it
 //!   another mask once it sees that: stranded until it runs in its mask.
@@ -39,9 +40,12 @@ pub struct MaskTrack {
     disputed: bool,
     /// All CPUs of the mask went offline, and it has not run inside it since.
     stranded: bool,
-    /// Masks that were in force until the given times, not older than the skew.
-    earlier: Vec<(u64, CpuMask)>,
+    /// Masks that were in force until the given times, not older than the skew; `None`
+    /// for one that was not known.
+    earlier: Vec<(u64, Option<CpuMask>)>,
     grace: Option<Grace>,
+    /// The grace that a change ended, and when.
+    earlier_grace: Option<(u64, Grace)>,
 }
 
 impl MaskTrack {
@@ -156,8 +160,12 @@ impl MaskLaw {
             return;
         }
         track.earlier.retain(|&(until, _)| until >= oldest);
-        track.earlier.extend(before.map(|mask| (now_ns, mask)));
-        track.grace = self.grace(after, place, now_ns);
+        track.earlier.push((now_ns, before));
+        let grace = self.grace(after, place, now_ns);
+        let ended = std::mem::replace(&mut track.grace, grace);
+        track.earlier_grace = ended
+            .map(|grace| (now_ns, grace))
+            .or(track.earlier_grace.take());
         self.acquit(pid, after, oldest);
     }
 
@@ -214,8 +222,13 @@ impl MaskLaw {
             return;
         }
         let oldest = now_ns.saturating_sub(self.skew_ns);
-        let just_changed = |&(until, mask): &(u64, CpuMask)| until >= oldest && mask.contains(cpu);
-        if track.earlier.iter().any(just_changed) {
+        let earlier_grace = track.earlier_grace.as_ref();
+        let just_graced = earlier_grace
+            .is_some_and(|(until, grace)| *until >= oldest && self.covers(grace, cpu, now_ns));
+        let just_changed = |&(until, mask): &(u64, Option<CpuMask>)| {
+            until >= oldest && mask.is_none_or(|mask| mask.contains(cpu))
+        };
+        if just_graced || track.earlier.iter().any(just_changed) {
             self.report.too_close += 1;
             track.grace = grace;
         } else if grace.as_ref().is_some_and(|g| self.covers(g, cpu, now_ns)) {

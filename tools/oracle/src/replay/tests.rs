@@ -199,6 +199,22 @@ fn changes_nearer_than_the_skew_are_too_close_to_call() {
 }
 
 #[test]
+fn so_are_changes_of_a_mask_that_was_not_known_or_that_the_stopper_was_to_enforce() {
+    let unknown = "10 0 switch 0 120 R 5 120 five\n40 1 allowed 30 set 1\n\
+                   40 0 switch 5 120 R 30 120 new\n5000 0 end";
+    // 10 runs on CPU 0, loses it, is preempted, and its mask changes again.
+    let graced = "10 0 switch 0 120 R 10 120 ten\n40 1 allowed 10 set 1\n\
+                  400 0 switch 10 120 R 5 120 five\n800 1 allowed 10 set 1,2\n\
+                  800 0 switch 5 120 R 10 120 ten\n5000 0 end";
+    for close in [unknown, graced] {
+        let report = judge(&[QUIET, close]);
+        assert_eq!((report.mask.violations, report.mask.too_close), (0, 1));
+    }
+    let later = graced.replace("800 0", "900 0");
+    assert_eq!(judge(&[QUIET, &later]).mask.violations, 1);
+}
+
+#[test]
 fn of_two_changes_by_two_cpus_at_a_time_either_may_be_the_last() {
     let trace = |second: &str| {
         format!(
