@@ -19,8 +19,10 @@ says() {
 
 start --guard-period-s 1 --hungry-enter 1 --hungry-leave 0.99
 # Rhythms so different that they collide now and then on the four CPUs.
+haunts=
 for pause in 1300 1700 2200 2600 3100 3600; do
 	hallows-load haunt 1 --cpus 0 --burst 900us --pause ${pause}us --for 1h >/dev/null &
+	haunts="$haunts $!"
 done
 says 20 'signals hurt three times in a row: with them .* wait over'
 totals
@@ -44,6 +46,17 @@ scx_hallows set hungry_enter=1 hungry_leave=0.99 guard=off >/dev/null || fail "s
 sample 3
 check "comparisons with the guard off" "$(stat guard.compared)" == 0
 check "windows without signals then, percent" "$(stat guard.withheld)" == 0
+
+# Longer bursts do not believe such an agent: they look for themselves.
+kill $haunts
+scx_hallows set guard=on >/dev/null || fail "set"
+for pause in 1800 2300 3000 3600 4200 5000; do
+	hallows-load haunt 1 --cpus 0 --burst 1250us --pause ${pause}us --for 1h >/dev/null &
+done
+sleep 1
+sample 8
+check "comparisons with longer bursts" "$(stat guard.compared)" '>=' 2
+check "of them such that signals hurt" "$(stat guard.hurt)" == 0
 totals
 check "times that the agent fell silent" "$(stat agent.lapses)" == 0
 stop

@@ -10,7 +10,7 @@
 //! * It is migration-disabled and stays on its CPU: the overriding mask counts.
 //! * The change and the switch, recorded on different CPUs, lie closer together
 //!   than the clocks of the CPUs agree: too close to call, on either side. What held
-//!   before the change may be a mask that is not known, or a grace.
+//!   before the change may be a grace.
 //! * No CPU of its mask is there any more, or the one is not that the stopper was to
 //!   move it to. The kernel leaves it where it is (`__migrate_task`), or gives it
 //!   another mask once it sees that: stranded until it runs in its mask.
@@ -40,9 +40,8 @@ pub struct MaskTrack {
     disputed: bool,
     /// All CPUs of the mask went offline, and it has not run inside it since.
     stranded: bool,
-    /// Masks that were in force until the given times, not older than the skew; `None`
-    /// for one that was not known.
-    earlier: Vec<(u64, Option<CpuMask>)>,
+    /// Masks that were in force until the given times, not older than the skew.
+    earlier: Vec<(u64, CpuMask)>,
     grace: Option<Grace>,
     /// The grace that a change ended, and when.
     earlier_grace: Option<(u64, Grace)>,
@@ -160,7 +159,7 @@ impl MaskLaw {
             return;
         }
         track.earlier.retain(|&(until, _)| until >= oldest);
-        track.earlier.push((now_ns, before));
+        track.earlier.extend(before.map(|mask| (now_ns, mask)));
         let grace = self.grace(after, place, now_ns);
         let ended = std::mem::replace(&mut track.grace, grace);
         track.earlier_grace = ended
@@ -225,9 +224,7 @@ impl MaskLaw {
         let earlier_grace = track.earlier_grace.as_ref();
         let just_graced = earlier_grace
             .is_some_and(|(until, grace)| *until >= oldest && self.covers(grace, cpu, now_ns));
-        let just_changed = |&(until, mask): &(u64, Option<CpuMask>)| {
-            until >= oldest && mask.is_none_or(|mask| mask.contains(cpu))
-        };
+        let just_changed = |&(until, mask): &(u64, CpuMask)| until >= oldest && mask.contains(cpu);
         if just_graced || track.earlier.iter().any(just_changed) {
             self.report.too_close += 1;
             track.grace = grace;
