@@ -125,14 +125,18 @@ static __always_inline void burst_stops(const struct task_struct *p, struct task
 }
 
 /*
- * How long others are to expect the burst to be that the task begins. A thread that has
- * just been born waits for its orders once or twice, and then computes for seconds.
+ * Do too few bursts of a task tell how long its next one will be? A thread that has just been
+ * born waits for its orders once or twice, and then computes for seconds.
  */
+static __always_inline bool is_new(const struct task_ctx *tctx)
+{
+	return tctx->nr_bursts < KNOWN_BURSTS && tctx->avg_burst_ns < express_max_ns() / 2;
+}
+
+/* How long others are to expect the burst to be that the task begins. */
 static __always_inline u32 expected_burst(const struct task_ctx *tctx)
 {
-	u64 unknown = express_max_ns() / 2;
-
-	return tctx->nr_bursts < KNOWN_BURSTS && tctx->avg_burst_ns < unknown ? unknown : tctx->avg_burst_ns;
+	return is_new(tctx) ? express_max_ns() / 2 : tctx->avg_burst_ns;
 }
 
 /* What a move of @p over @ring has to save now. Who slept long has a cold cache. */

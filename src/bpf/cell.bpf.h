@@ -77,6 +77,19 @@ static __always_inline bool runs_hog(s32 cpu)
 	return cell && (cell->flags & (CELL_HOG | CELL_HELD)) == CELL_HOG && !cell->offline && cell->run_since_ns;
 }
 
+/*
+ * Does a task that was taken for one of short bursts have the CPU of @cell for so much longer
+ * than they usually last that it is none? Nothing is usual of one that is new. To wait for the
+ * tick that notes it would take as long as several bursts.
+ */
+static __always_inline bool outstays(const struct cell *cell, u64 now)
+{
+	u64 usual = cell->flags & CELL_NEW ? 0 : cell->curr_avg_ns;
+	u64 ran = cell->run_since_ns ? since_ns(cell->run_since_ns, now) : 0;
+
+	return ran >= express_max_ns() / 4 && ran >= 4 * usual && !(cell->flags & CELL_HELD) && !cell->offline;
+}
+
 /* EWMA with alpha 1/4, the shift that reacts within a few samples. */
 static __always_inline u32 ewma(u32 avg, u64 sample)
 {

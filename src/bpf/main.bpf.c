@@ -231,7 +231,10 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	cell->idle_since_ns = 0;
 	cell->run_since_ns = now;
 	cell->curr_avg_ns = expected_burst(tctx);
-	cell->flags = is_express(p, tctx) ? 0 : CELL_HOG | urgency(cell, p, tctx);
+	if (is_express(p, tctx))
+		cell->flags = is_new(tctx) ? CELL_NEW : 0;
+	else
+		cell->flags = CELL_HOG | urgency(cell, p, tctx);
 	mark_away(p, tctx, cell, cpu, now);
 	cell_sample(cell, nr_waiting_hint(cpu), now);
 	explain_run(p, tctx, cpu, now);

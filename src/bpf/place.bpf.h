@@ -22,7 +22,8 @@ __noinline bool can_preempt(s32 cpu, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 
-	return cell && runs_hog(cpu) && time_before(cell->preempted_ns + preempt_gap_ns(), now);
+	return cell && (runs_hog(cpu) || outstays(cell, now)) &&
+	       time_before(cell->preempted_ns + preempt_gap_ns(), now);
 }
 
 /* Is @p at @cpu because the hog that runs there woke it? That makes way as often as it likes. */

@@ -28,6 +28,12 @@ pub struct Args {
     /// CPU time to burn after each wake-up, us, calibrated at the start.
     #[arg(long, default_value_t = 100)]
     work_us: u64,
+    /// Each Nth wake-up of a thread does the work of --surge-us instead.
+    #[arg(long, value_name = "N", requires = "surge_us", value_parser = clap::value_parser!(u32).range(1..))]
+    surge_every: Option<u32>,
+    /// CPU time to burn after such a wake-up, us.
+    #[arg(long, value_name = "US", requires = "surge_every")]
+    surge_us: Option<u64>,
     /// How long, such as 5s or 500ms.
     #[arg(long = "for", default_value = "5s", value_parser = humantime::parse_duration)]
     duration: Duration,
@@ -80,14 +86,15 @@ impl fmt::Display for PeriodicReport {
 /// When a thread can't get its timer slack, nice level or CPUs, or can't be
 /// started.
 pub fn run(args: &Args) -> Result<PeriodicReport> {
-    let work_iterations = match args.work_us {
+    let iterations = |us| match us {
         0 => 0,
         us => us * burn::iterations_per_us(),
     };
     let rhythm = Rhythm {
         threads: args.threads,
         period_ns: args.period_us * 1000,
-        work_iterations,
+        work_iterations: iterations(args.work_us),
+        surge: args.surge_every.zip(args.surge_us.map(iterations)),
         duration: args.duration,
     };
     let Wakeups {
@@ -124,6 +131,8 @@ pub struct Rhythm {
     pub period_ns: u64,
     /// Iterations of [`burn::spin`] after each wake-up.
     pub work_iterations: u64,
+    /// Each so many wake-ups, so many iterations instead.
+    pub surge: Option<(u32, u64)>,
     /// How long.
     pub duration: Duration,
 }
@@ -174,10 +183,14 @@ pub fn measure(rhythm: &Rhythm, setup: impl Fn() -> Result<()> + Sync) -> Result
 /// woke up each time, and the periods it skipped.
 fn sleep_and_work(run: &Run, mut next_ns: u64, rhythm: &Rhythm) -> (Vec<u64>, u64) {
     let (mut lateness_ns, mut skipped) = (Vec::new(), 0);
+    let work = |nr: usize| match rhythm.surge {
+        Some((every, iterations)) if nr.is_multiple_of(every as usize) => iterations,
+        _ => rhythm.work_iterations,
+    };
     while !run.over() {
         sys::sleep_until(next_ns);
         lateness_ns.push(sys::now_ns().saturating_sub(next_ns));
-        burn::spin(rhythm.work_iterations);
+        burn::spin(work(lateness_ns.len()));
         let behind = sys::now_ns().saturating_sub(next_ns) / rhythm.period_ns;
         skipped += behind;
         next_ns += (behind + 1) * rhythm.period_ns;

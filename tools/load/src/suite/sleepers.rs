@@ -71,6 +71,7 @@ fn beside(
         threads,
         period_ns: period_us * 1000,
         work_iterations: work_us * setting.per_us,
+        surge: None,
         duration: setting.scale.duration(),
     };
     hogs::beside(hogs as usize, SETTLE, || {
