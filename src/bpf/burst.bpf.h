@@ -19,7 +19,6 @@
 #define TINY_BURST_NS 50000
 #define COLD_SLEEP_NS 50000000ULL
 #define LONGEST_BURSTS 16		/* times express_max_ns(): more of a burst does not count */
-#define KNOWN_BURSTS 4		/* so many tell how long the next one will be */
 #define PAGE_KINDS 2		/* file and anonymous pages, the first two of rss_stat */
 
 #define REFILL_NS 100000	/* how long after a move its misses count */
@@ -122,15 +121,6 @@ static __always_inline void burst_stops(const struct task_struct *p, struct task
 	tctx->slept_ns = now;
 	if (!(tctx->nr_bursts++ % 64))
 		tctx->footprint = footprint_of(p, tctx);
-}
-
-/*
- * Do too few bursts of a task tell how long its next one will be? A thread that has just been
- * born waits for its orders once or twice, and then computes for seconds.
- */
-static __always_inline bool is_new(const struct task_ctx *tctx)
-{
-	return tctx->nr_bursts < KNOWN_BURSTS && tctx->avg_burst_ns < express_max_ns() / 2;
 }
 
 /* How long others are to expect the burst to be that the task begins. */

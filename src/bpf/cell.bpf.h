@@ -9,6 +9,8 @@
 #ifndef __HALLOWS_CELL_BPF_H
 #define __HALLOWS_CELL_BPF_H
 
+#define STORM_QUEUE 2	/* tasks that wait on a track where one message is answered after the other */
+
 struct cell cells[MAX_CPUS] __attribute__((aligned(128)));
 struct cell_stats cell_stats[MAX_CPUS] __attribute__((aligned(128)));
 struct track_state tracks[MAX_CPUS] __attribute__((aligned(64)));
@@ -79,15 +81,20 @@ static __always_inline bool runs_hog(s32 cpu)
 
 /*
  * Does a task that was taken for one of short bursts have the CPU of @cell for so much longer
- * than they usually last that it is none? Nothing is usual of one that is new. To wait for the
- * tick that notes it would take as long as several bursts.
+ * than they usually last that it is none? To wait for the tick that notes it would take as long
+ * as several bursts. Nothing is usual of one that is new, to whoever is @known; of two that are
+ * new neither goes first. In a storm of messages, where several wait, it is left to finish: to
+ * run many bursts in one go is what makes it fast.
  */
-static __always_inline bool outstays(const struct cell *cell, u64 now)
+static __always_inline bool outstays(const struct cell *cell, bool known, u64 now)
 {
-	u64 usual = cell->flags & CELL_NEW ? 0 : cell->curr_avg_ns;
-	u64 ran = cell->run_since_ns ? since_ns(cell->run_since_ns, now) : 0;
+	u64 usual = known && (cell->flags & CELL_NEW) ? 0 : cell->curr_avg_ns, ran;
 
-	return ran >= express_max_ns() / 4 && ran >= 4 * usual && !(cell->flags & CELL_HELD) && !cell->offline;
+	if (!cell->run_since_ns || (cell->flags & (CELL_KTHREAD | CELL_HELD)) || cell->offline ||
+	    cell->nr_queued >= STORM_QUEUE)
+		return false;
+	ran = since_ns(cell->run_since_ns, now);
+	return ran >= express_max_ns() / 4 && ran >= 4 * usual;
 }
 
 /* EWMA with alpha 1/4, the shift that reacts within a few samples. */

@@ -90,7 +90,7 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, orders->slice_ns, enq_flags | SCX_ENQ_PREEMPT);
 		return;
 	}
-	hog = preemptible_near(p, cpu, now);
+	hog = preemptible_near(p, tctx, cpu, now);
 	if (hog == cpu && to == cpu && displace(p, tctx, cpu, enq_flags, orders, now))
 		return;
 	stay = hog == to || tctx->near_wake ||
@@ -243,7 +243,7 @@ static __always_inline void enqueue_pinned(struct task_struct *p, struct task_ct
 	}
 	queue_behind(p, tctx, cpu, orders->slice_ns, enq_flags);
 	explain(p, tctx, WHY_PINNED, cpu, cpu, 0);
-	if ((enq_flags & SCX_ENQ_WAKEUP) && is_express(p, tctx) && can_preempt(cpu, now)) {
+	if ((enq_flags & SCX_ENQ_WAKEUP) && is_express(p, tctx) && can_preempt(cpu, !is_new(tctx), now)) {
 		count(STAT_PREEMPT);
 		make_way(cpu);
 	} else if ((enq_flags & SCX_ENQ_REENQ) && p->nr_cpus_allowed > 1) {

@@ -191,6 +191,9 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 			/* who looks for a turn is not to look here */
 			yard_set(cpu, YARD_WAITING, false);
 		count_dispatch(STAT_KEPT, cpu, 0);
+		if (asked_away)
+			/* whoever asks again is to leave it alone for a while, too */
+			cell->preempted_ns = now;
 		if (yields)
 			tctx->yields = false;
 		renew_slice(prev, tctx, cell, orders->slice_ns);
@@ -231,10 +234,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	cell->idle_since_ns = 0;
 	cell->run_since_ns = now;
 	cell->curr_avg_ns = expected_burst(tctx);
-	if (is_express(p, tctx))
-		cell->flags = is_new(tctx) ? CELL_NEW : 0;
-	else
-		cell->flags = CELL_HOG | urgency(cell, p, tctx);
+	cell->flags = is_express(p, tctx) ? express_flags(p, tctx) : CELL_HOG | urgency(cell, p, tctx);
 	mark_away(p, tctx, cell, cpu, now);
 	cell_sample(cell, nr_waiting_hint(cpu), now);
 	explain_run(p, tctx, cpu, now);
@@ -273,7 +273,7 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 		scx_bpf_task_set_slice(p, 0);
 	/* a waker that did not sleep holds up whom it woke; express work is waited for */
 	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 ||
-	    (cell->express_ns < full_slice_ns() && nr_express(llc) && can_preempt(cpu, now)))
+	    (cell->express_ns < full_slice_ns() && nr_express(llc) && can_preempt(cpu, true, now)))
 		scx_bpf_task_set_slice(p, 0);
 	if (nr || nr_express(llc) || (cell->flags & CELL_AWAY) || somebody_waits(llc))
 		cut_slice(p);

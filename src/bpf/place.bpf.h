@@ -14,15 +14,15 @@ static __always_inline bool in_interrupt(void)
 }
 
 /*
- * A hog makes way for a latency-critical task at once, but not twice within
- * preempt_gap_ns: a sparse wake-up never waits, a storm of them can't turn the
- * CPU's time into context switches.
+ * A hog, or who turns out to be one, makes way for a latency-critical task at once,
+ * but not twice within preempt_gap_ns: a sparse wake-up never waits, a storm of
+ * them can't turn the CPU's time into context switches. @known: that task is not new.
  */
-__noinline bool can_preempt(s32 cpu, u64 now)
+__noinline bool can_preempt(s32 cpu, bool known, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 
-	return cell && (runs_hog(cpu) || outstays(cell, now)) &&
+	return cell && (runs_hog(cpu) || outstays(cell, known, now)) &&
 	       time_before(cell->preempted_ns + preempt_gap_ns(), now);
 }
 
@@ -49,15 +49,17 @@ static __always_inline s32 random_peer(const struct task_struct *p, s32 cpu)
 }
 
 /* A CPU of @cpu's LLC whose hog can make way for @p: its own, else one of two. */
-static __always_inline s32 preemptible_near(const struct task_struct *p, s32 cpu, u64 now)
+static __always_inline s32 preemptible_near(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
+					    u64 now)
 {
+	bool known = !is_new(tctx);
 	s32 peer, i;
 
-	if (can_preempt(cpu, now))
+	if (can_preempt(cpu, known, now))
 		return cpu;
 	bpf_for(i, 0, 2) {
 		peer = random_peer(p, cpu);
-		if (peer >= 0 && can_preempt(peer, now))
+		if (peer >= 0 && can_preempt(peer, known, now))
 			return peer;
 	}
 	return -1;
@@ -224,7 +226,7 @@ static __always_inline s32 begins_at(const struct task_struct *p, struct task_ct
 {
 	tctx->waker_cpu = NO_CPU;
 	if (!is_express(p, tctx) || !runs_hog(here) || llc_of(here) != llc_of(prev_cpu) || in_interrupt() ||
-	    !wakes_again(p) || can_preempt(prev_cpu, now) || !allows(p, here))
+	    !wakes_again(p) || can_preempt(prev_cpu, !is_new(tctx), now) || !allows(p, here))
 		return prev_cpu;
 	tctx->waker_cpu = here;
 	return here;

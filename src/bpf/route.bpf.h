@@ -136,7 +136,7 @@ static __always_inline bool worth_taking(s32 from, u64 now)
 {
 	struct cell *cell = cell_of(from);
 
-	if (!cell || (cell->flags & CELL_HOG) || cell_held(from))
+	if (!cell || (cell->flags & CELL_HOG) || outstays(cell, true, now) || cell_held(from))
 		return true;
 	if (cell->flags & CELL_IDLE)
 		return !has_smt || time_before(cell->idle_since_ns, cell->idle_until_ns) ||

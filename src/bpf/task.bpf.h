@@ -14,6 +14,7 @@
 #define __HALLOWS_TASK_BPF_H
 
 #define WHOLE_SLICES 4	/* usual ones: the longest burst that runs in one go, and the most that is owed */
+#define KNOWN_BURSTS 4	/* so many tell how long the next one will be */
 #define REST_SHARES 2	/* of what each of the others gets: so much more one gets that sleeps */
 
 struct OWNER("task") task_ctx {
@@ -75,6 +76,23 @@ static __always_inline bool is_pcpu_kthread(const struct task_struct *p)
 static __always_inline bool is_express(const struct task_struct *p, const struct task_ctx *tctx)
 {
 	return tctx->avg_burst_ns < express_max_ns() || is_pcpu_kthread(p);
+}
+
+/*
+ * Do too few bursts of a task tell how long its next one will be? A thread that has just been
+ * born waits for its orders once or twice, and then computes for seconds.
+ */
+static __always_inline bool is_new(const struct task_ctx *tctx)
+{
+	return tctx->nr_bursts < KNOWN_BURSTS && tctx->avg_burst_ns < express_max_ns() / 2;
+}
+
+/* What a cell says of a latency-critical task that runs there (enum hallows_cell_flags). */
+static __always_inline u32 express_flags(const struct task_struct *p, const struct task_ctx *tctx)
+{
+	if (is_pcpu_kthread(p))
+		return CELL_KTHREAD;
+	return is_new(tctx) ? CELL_NEW : 0;
 }
 
 /* Is @cpu outside the LLC @home, MAX_LLCS: of nobody? */

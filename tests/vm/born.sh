@@ -22,9 +22,8 @@ done
 [ "$(wc -l </tmp/longest)" = 3 ] || fail "a turn was not judged: $(cat /tmp/oracle)"
 check "longest wait beside an idle CPU, ns, in the median turn" "$(sort -n /tmp/longest | sed -n 2p)" '<' 1500000
 
-# Each is known for a hog from its next tick on, though its only whole burst was short and
-# nobody has stopped it since: it makes way for who wakes up. That may be before the tick
-# in some of these turns.
+# Each makes way for who wakes up, though its only whole burst was short and nobody has stopped
+# it since. That may be in its first quarter of a millisecond in some of these turns.
 best_us=1000000
 for turn in 1 2 3; do
 	load periodic hallows-load --json periodic --threads 1 --period-us 20000 --work-us 100 --for 800ms
