@@ -243,7 +243,7 @@ static __always_inline void enqueue_pinned(struct task_struct *p, struct task_ct
 	}
 	queue_behind(p, tctx, cpu, orders->slice_ns, enq_flags);
 	explain(p, tctx, WHY_PINNED, cpu, cpu, 0);
-	if ((enq_flags & SCX_ENQ_WAKEUP) && is_express(p, tctx) && can_preempt(cpu, !is_new(tctx), now)) {
+	if ((enq_flags & SCX_ENQ_WAKEUP) && is_express(p, tctx) && can_preempt(cpu, tctx->nr_bursts, now)) {
 		count(STAT_PREEMPT);
 		make_way(cpu);
 	} else if ((enq_flags & SCX_ENQ_REENQ) && p->nr_cpus_allowed > 1) {

@@ -273,7 +273,7 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 		scx_bpf_task_set_slice(p, 0);
 	/* a waker that did not sleep holds up whom it woke; express work is waited for */
 	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 ||
-	    (cell->express_ns < full_slice_ns() && nr_express(llc) && can_preempt(cpu, true, now)))
+	    (cell->express_ns < full_slice_ns() && nr_express(llc) && can_preempt(cpu, KNOWN_BURSTS, now)))
 		scx_bpf_task_set_slice(p, 0);
 	if (nr || nr_express(llc) || (cell->flags & CELL_AWAY) || somebody_waits(llc))
 		cut_slice(p);

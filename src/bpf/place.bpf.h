@@ -16,13 +16,13 @@ static __always_inline bool in_interrupt(void)
 /*
  * A hog, or who turns out to be one, makes way for a latency-critical task at once,
  * but not twice within preempt_gap_ns: a sparse wake-up never waits, a storm of
- * them can't turn the CPU's time into context switches. @known: that task is not new.
+ * them can't turn the CPU's time into context switches. @nr_bursts: how many that task has behind it.
  */
-__noinline bool can_preempt(s32 cpu, bool known, u64 now)
+__noinline bool can_preempt(s32 cpu, u32 nr_bursts, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 
-	return cell && (runs_hog(cpu) || outstays(cell, known, now)) &&
+	return cell && (runs_hog(cpu) || outstays(cell, nr_bursts >= KNOWN_BURSTS, now)) &&
 	       time_before(cell->preempted_ns + preempt_gap_ns(), now);
 }
 
@@ -52,14 +52,13 @@ static __always_inline s32 random_peer(const struct task_struct *p, s32 cpu)
 static __always_inline s32 preemptible_near(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
 					    u64 now)
 {
-	bool known = !is_new(tctx);
 	s32 peer, i;
 
-	if (can_preempt(cpu, known, now))
+	if (can_preempt(cpu, tctx->nr_bursts, now))
 		return cpu;
 	bpf_for(i, 0, 2) {
 		peer = random_peer(p, cpu);
-		if (peer >= 0 && can_preempt(peer, known, now))
+		if (peer >= 0 && can_preempt(peer, tctx->nr_bursts, now))
 			return peer;
 	}
 	return -1;
@@ -226,7 +225,7 @@ static __always_inline s32 begins_at(const struct task_struct *p, struct task_ct
 {
 	tctx->waker_cpu = NO_CPU;
 	if (!is_express(p, tctx) || !runs_hog(here) || llc_of(here) != llc_of(prev_cpu) || in_interrupt() ||
-	    !wakes_again(p) || can_preempt(prev_cpu, !is_new(tctx), now) || !allows(p, here))
+	    !wakes_again(p) || can_preempt(prev_cpu, tctx->nr_bursts, now) || !allows(p, here))
 		return prev_cpu;
 	tctx->waker_cpu = here;
 	return here;
