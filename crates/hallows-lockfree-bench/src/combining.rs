@@ -2,6 +2,7 @@
 //! State that several threads change all the time: a number, and a table.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::hint::black_box;
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -15,9 +16,10 @@ use crate::group::Group;
 #[derive(Default)]
 struct Counter(u64);
 
-/// How often each key came.
+/// How often each key came. Keys that are hashed alike everywhere, lest the luck of one
+/// table's be taken for its lock's.
 #[derive(Default)]
-struct Table(HashMap<u64, u64>);
+struct Table(HashMap<u64, u64, BuildHasherDefault<DefaultHasher>>);
 
 /// A state with one kind of request.
 trait State: Combine<Op = u64, Ret = u64> + Default + Sync + 'static {
@@ -91,9 +93,9 @@ pub fn time<F: FnMut(u64) -> u64 + Send>(threads: usize, each: u64, caller: impl
 
 pub fn groups(scale: u64) -> Vec<Group> {
     let counters = [1, 2, 4].map(|threads| {
-        let group = group::<Counter>("counter", threads, 10_000 * scale);
+        let group = group::<Counter>("counter", threads, 40_000 * scale);
         let word = Arc::new(std::sync::atomic::AtomicU64::new(0));
-        let each = 10_000 * scale / threads as u64;
+        let each = 40_000 * scale / threads as u64;
         group.subject("fetch_add", move || {
             time(threads, each, || {
                 let word = word.clone();
@@ -101,7 +103,7 @@ pub fn groups(scale: u64) -> Vec<Group> {
             })
         })
     });
-    let tables = [1, 2, 4].map(|threads| group::<Table>("table", threads, 5_000 * scale));
+    let tables = [1, 2, 4].map(|threads| group::<Table>("table", threads, 20_000 * scale));
     counters.into_iter().chain(tables).collect()
 }
 

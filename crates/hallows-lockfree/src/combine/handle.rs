@@ -6,8 +6,15 @@ use std::panic::resume_unwind;
 use super::node::Group;
 use super::slot::Slot;
 use super::submit::Submit;
+use super::turn::Turn;
 use super::{Combine, Shared};
 use crate::sync::Arc;
+
+/// How often a call tries the lock before it publishes its request.
+const TRIES: u32 = 2;
+
+/// Looks at the slot for one at the lock, of who waits for either. The last look is at both.
+const LOOKS_PER_TRY: u32 = 8;
 
 /// A slot of a combiner: what a thread has its requests served by. Dropping it leaves the
 /// slot to others. It has room for one request, so two threads can't use it at once:
@@ -79,6 +86,9 @@ impl<C: Combine> Handle<C> {
     fn wait(&mut self, op: C::Op) -> C::Ret {
         // What a future that was forgotten has left.
         self.retract();
+        if let Some(turn) = self.turn_soon() {
+            return turn.apply_and_serve(op);
+        }
         let slot = self.slot();
         // SAFETY: ours, and idle between calls.
         unsafe { slot.publish(op) };
@@ -90,7 +100,9 @@ impl<C: Combine> Handle<C> {
             if let Some(content) = unsafe { slot.collect() } {
                 return content.into_answer();
             }
-            if let Some(turn) = self.shared.turn(self.group) {
+            if looks % LOOKS_PER_TRY == 0
+                && let Some(turn) = self.shared.turn(self.group)
+            {
                 let stray = turn.serve(Some(self.slot));
                 drop(turn);
                 if let Some(thrown) = stray {
@@ -108,13 +120,28 @@ impl<C: Combine> Handle<C> {
         }
     }
 
+    /// A turn, at once or after a moment. Whoever has the state makes steps with all of it in
+    /// its cache, and to be asked for a line takes it as long as many of them.
+    fn turn_soon(&self) -> Option<Turn<'_, C>> {
+        let hints = self.shared.hints;
+        for _ in 0..TRIES {
+            let turn = self.shared.turn(self.group);
+            if turn.is_some() {
+                return turn;
+            }
+            // Away from the lock's line, which its holder writes with each step.
+            (0..hints.looks() / TRIES).for_each(|_| hints.pause());
+        }
+        None
+    }
+
     /// Sleeps until the request is settled or the lock may be free.
     fn sleep(&self, slot: &Slot<C>) {
         if slot.lie_down() {
-            if self.shared.lock.add_sleeper() {
+            if self.shared.head.lock.add_sleeper() {
                 slot.sleep();
             }
-            self.shared.lock.remove_sleeper();
+            self.shared.head.lock.remove_sleeper();
             slot.get_up();
         }
     }

@@ -16,10 +16,10 @@
 //! # Protocol
 //! There is a lock, with a count of sleepers in the same word. A call that finds it free
 //! takes a *turn*: it applies its own request, then serves what others have published.
-//! A call that doesn't publishes its request in its slot, notes that somebody waits (a turn
-//! that finds no such note looks at no slot), and then looks, in turns, whether
-//! it was answered and whether the lock is free (then it takes a turn itself); after a
-//! while of that it sleeps. Whoever unlocks wakes one sleeper that is not answered, if
+//! A call that doesn't tries again a moment later, then publishes its request in its slot,
+//! notes that somebody waits (a turn that finds no such note looks at no slot), and looks
+//! whether it was answered and, less often, whether the lock is free (then it takes a turn
+//! itself); after a while of that it sleeps. Whoever unlocks wakes one sleeper that is not answered, if
 //! there is one.
 //!
 //! *Exclusion:* the state is its that has the lock. A slot's content is its owner's while
@@ -50,7 +50,7 @@
 //! - A turn serves its own request and at most `pass` of others; nobody combines for ever.
 //! - Others are served in the order of slots, on from where the turn before stopped. So of
 //!   N slots one is served after at most ceil(N / pass) turns that begin after it is
-//!   seen to be published, whoever takes them: **(ceil(N / pass) + 1) * (pass + 1)** requests.
+//!   seen to be published, whoever takes them, but those that a panic of the user's code ends: **(ceil(N / pass) + 1) * (pass + 1)** requests.
 //!   Where groups are used, up to half of a pass goes to the turn's own group out of that
 //!   order, so it is (ceil(N / ceil(pass / 2)) + 1) * (pass + 1).
 //! - Dropping a future waits for a batch at most, `pass + 1` requests; within that batch, for
@@ -132,14 +132,20 @@ pub struct FlatCombiner<C: Combine> {
 }
 
 struct Shared<C: Combine> {
-    lock: CachePadded<Lock>,
-    /// Whether a request may be waiting that no turn has looked for.
-    waiting: CachePadded<AtomicBool>,
-    place: Exclusive<Place<C>>,
+    head: CachePadded<Head>,
+    place: CachePadded<Exclusive<Place<C>>>,
     slots: Box<[CachePadded<Slot<C>>]>,
     groups: Groups,
     pass: usize,
     hints: Hints,
+}
+
+/// What a call looks at first, and who waits last.
+#[derive(Default)]
+struct Head {
+    lock: Lock,
+    /// Whether a request may be waiting that no turn has looked for.
+    waiting: AtomicBool,
 }
 
 // SAFETY: `place` is accessed under the lock only, a slot's content by one thread at a
@@ -167,9 +173,8 @@ impl<C: Combine> FlatCombiner<C> {
         let pass = pass.min(threads);
         FlatCombiner {
             shared: Arc::new(Shared {
-                lock: CachePadded::default(),
-                waiting: CachePadded::new(AtomicBool::new(false)),
-                place: Exclusive::new(Place::new(state, pass)),
+                head: CachePadded::default(),
+                place: CachePadded::new(Exclusive::new(Place::new(state, pass))),
                 slots: (0..threads).map(|_| CachePadded::default()).collect(),
                 groups: Groups::new(threads),
                 pass,

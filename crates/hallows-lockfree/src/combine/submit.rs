@@ -109,6 +109,10 @@ impl<C: Combine> Handle<C> {
         }
         // What a future that was forgotten has left.
         self.retract();
+        // It may be free though others sleep.
+        if let Some(turn) = self.shared.turn(self.group) {
+            return Some(turn.apply_and_serve(op));
+        }
         // SAFETY: the slot is ours, and idle.
         unsafe { self.slot().offer(op) };
         self.offered = true;
@@ -141,11 +145,11 @@ impl<C: Combine> Handle<C> {
             if self.slot().is_done() {
                 continue;
             }
-            if self.shared.lock.add_sleeper() {
+            if self.shared.head.lock.add_sleeper() {
                 self.counted = true;
                 return Poll::Pending;
             }
-            self.shared.lock.remove_sleeper();
+            self.shared.head.lock.remove_sleeper();
         }
     }
 
@@ -174,7 +178,7 @@ impl<C: Combine> Handle<C> {
     /// for it, all were.
     fn count_out(&mut self) {
         if std::mem::take(&mut self.counted) {
-            self.shared.lock.remove_sleeper();
+            self.shared.head.lock.remove_sleeper();
         }
     }
 }

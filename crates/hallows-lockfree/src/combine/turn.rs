@@ -12,6 +12,7 @@ use super::node::Group;
 use super::slot::Slot;
 use super::{Combine, Shared};
 use crate::sync::atomic::Ordering;
+use crate::sync::order;
 
 /// What the lock protects.
 pub(super) struct Place<C: Combine> {
@@ -28,6 +29,8 @@ pub(super) struct Turn<'c, C: Combine> {
     group: Group,
     /// It has answered futures, which are to be told when it is over.
     futures: Cell<bool>,
+    /// The slot whose thread is woken first, if it is over and threads sleep.
+    next: Cell<usize>,
 }
 
 /// How many requests of others a turn may still serve.
@@ -41,28 +44,38 @@ impl<C: Combine> Shared<C> {
     /// A turn of a thread of `group`.
     #[inline]
     pub(super) fn turn(&self, group: Group) -> Option<Turn<'_, C>> {
-        let locked = self.lock.try_lock();
+        let locked = self.head.lock.try_lock();
         locked.then(|| Turn::new(self, group))
     }
 
     /// As [`turn`](Shared::turn), by one step, for when there is no contention.
     #[inline]
     pub(super) fn turn_fast(&self, group: Group) -> Option<Turn<'_, C>> {
-        let locked = self.lock.try_lock_fast();
+        let locked = self.head.lock.try_lock_fast();
         locked.then(|| Turn::new(self, group))
     }
 
-    /// Has a turn look at the slots, after one was published there. It orders nothing, and
-    /// a turn that misses it costs time only, as who waits tries for a turn itself.
+    /// Has a turn look at the slots, after one was published there, which the turn that takes
+    /// this note sees: also if another note came between, as this is no mere store.
     pub(super) fn note_waiting(&self) {
-        self.waiting.store(true, Ordering::Relaxed);
+        let release = order("combine.note", Ordering::Release);
+        self.head.waiting.swap(true, release);
+    }
+
+    fn is_noted(&self) -> bool {
+        self.head.waiting.load(Ordering::Relaxed)
+    }
+
+    fn take_note(&self) {
+        let acquire = order("combine.noted", Ordering::Acquire);
+        self.head.waiting.swap(false, acquire);
     }
 
     /// Wakes one thread that can take a turn, of `group` rather than another, or if none
     /// sleeps all futures that wait. Others than those it saw asleep are awake.
     #[cold]
     fn hand_over(&self, from: usize, group: Group) {
-        if !self.lock.has_duty() {
+        if !self.head.lock.has_duty() {
             return;
         }
         let all = || (from..self.slots.len()).chain(0..from);
@@ -78,11 +91,11 @@ impl<C: Combine> Shared<C> {
 impl<'c, C: Combine> Turn<'c, C> {
     /// By who has just locked.
     fn new(shared: &'c Shared<C>, group: Group) -> Turn<'c, C> {
-        let futures = Cell::new(false);
         Turn {
             shared,
             group,
-            futures,
+            futures: Cell::new(false),
+            next: Cell::new(0),
         }
     }
 
@@ -95,7 +108,7 @@ impl<'c, C: Combine> Turn<'c, C> {
     ///
     /// # Panics
     /// As [`Handle::call`](super::Handle::call).
-    #[inline]
+    #[inline(always)]
     pub(super) fn apply_and_serve(self, op: C::Op) -> C::Ret {
         let answer = self.with(|place| place.state.apply(op));
         let stray = self.serve(None);
@@ -110,7 +123,7 @@ impl<'c, C: Combine> Turn<'c, C> {
     /// Returns a panic that was about no request; then nothing more is served.
     #[inline]
     pub(super) fn serve(&self, own: Option<usize>) -> Option<Thrown> {
-        if own.is_none() && !self.shared.waiting.load(Ordering::Relaxed) {
+        if own.is_none() && !self.shared.is_noted() {
             return None;
         }
         self.serve_slots(own)
@@ -119,15 +132,16 @@ impl<'c, C: Combine> Turn<'c, C> {
     #[cold]
     fn serve_slots(&self, own: Option<usize>) -> Option<Thrown> {
         let Shared { slots, pass, .. } = self.shared;
-        // Who notes it later is looked for by the turn that finds the note.
-        self.shared.waiting.swap(false, Ordering::Relaxed);
         self.with(|place| {
             let mut left = Left {
                 all: *pass,
                 near: pass / 2,
             };
             loop {
+                // Who notes it later is looked for by the turn that finds the note.
+                self.shared.take_note();
                 place.gather(self.shared, own, self.group, &mut left);
+                self.next.set(place.cursor);
                 if left.all == 0 {
                     // There may be more than this turn looks at.
                     self.shared.note_waiting();
@@ -143,6 +157,10 @@ impl<'c, C: Combine> Turn<'c, C> {
                     self.shared.note_waiting();
                     return stray;
                 }
+                // Another look without a note would take the lines from who was answered.
+                if left.all == 0 || !self.shared.is_noted() {
+                    return None;
+                }
             }
         })
     }
@@ -151,10 +169,9 @@ impl<'c, C: Combine> Turn<'c, C> {
 impl<C: Combine> Drop for Turn<'_, C> {
     #[inline]
     fn drop(&mut self) {
-        let from = self.with(|place| place.cursor);
-        let sleepers = self.shared.lock.unlock();
+        let sleepers = self.shared.head.lock.unlock();
         if sleepers {
-            self.shared.hand_over(from, self.group);
+            self.shared.hand_over(self.next.get(), self.group);
         }
         if self.futures.get() {
             // Wakers are the user's code, so not called under the lock, nor while a thread

@@ -157,7 +157,8 @@ impl<T: Send + Sync> fmt::Debug for Atomic<T> {
 }
 
 /// A value that was taken out of its cell and that others may still read. Dropping
-/// it retires it: O(1), frees nothing, allocates nothing.
+/// it retires it: O(1), allocates nothing, and frees nothing unless it is the last that
+/// knows of its collector (see [`Collector`]).
 #[must_use = "dropping it retires the value: say so with drop()"]
 pub struct Unlinked<T: Send + Sync + 'static> {
     node: NonNull<Node<T>>,

@@ -133,7 +133,8 @@ impl<T: Send + Sync> fmt::Debug for Atomic<T> {
 /// read it, so it can be read here but not moved out.
 ///
 /// Dropping it retires it: wait-free but for other threads that retire at the same
-/// moment; frees nothing, allocates nothing.
+/// moment; allocates nothing, and frees nothing unless it is the last that knows of its
+/// domain (see [`Domain`]).
 #[must_use = "dropping it retires the value: say so with drop()"]
 pub struct Unlinked<T: Send + Sync + 'static> {
     node: NonNull<Node<T>>,

@@ -9,7 +9,7 @@
 //! - An [`Atomic`] owns a value that others may replace at any time.
 //! - A [`HazardPointer`] protects one value at a time for its owner.
 //! - What is replaced comes back as [`Unlinked`], which *retires* when dropped: O(1),
-//!   no value is ever freed there.
+//!   no value is freed there while the domain lives.
 //! - [`Domain::reclaim`] frees, on the thread and in the portions of its caller.
 //! - [`Publisher`] and [`Reader`] are all of it for one writer and many readers.
 //!

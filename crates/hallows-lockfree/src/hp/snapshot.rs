@@ -97,7 +97,8 @@ impl<T: Send + Sync> Reader<T> {
         value.unwrap_or_else(|| unreachable!("a snapshot always has a value"))
     }
 
-    /// What was published since the last load, if anything.
+    /// What was published since the last load, if anything; after [`reset`](Reader::reset)
+    /// whatever there is.
     #[inline]
     pub fn load_if_changed(&mut self) -> Option<&T> {
         if self.hazard.is_stale(&self.cell) {

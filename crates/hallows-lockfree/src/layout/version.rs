@@ -16,8 +16,10 @@
 //!   1024 at most. A window of less than a sixty-fourth makes it 16 again. What is between
 //!   changes nothing.
 //!
-//! **Bound:** while contention lasts, a trial costs a thread 512 failed attempts, at most once
-//! in 16 * 4096 operations, then 32 * 4096, and so on.
+//! **Bound:** while contention lasts, a trial costs a thread a window's failed attempts: 512,
+//! and those of its last operation. Trials are at least 16 windows apart, then 32, and so on,
+//! counted over all threads: of 16 that are as busy, each meets the first after 4096 of its
+//! own operations.
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 

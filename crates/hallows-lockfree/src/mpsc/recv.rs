@@ -94,7 +94,7 @@ impl<T: Send> Receiver<T> {
 
     /// Asks for the file descriptor to become readable at the next message: true.
     /// False when one is there already, or no sender is left: receive instead of
-    /// waiting. Runs a heavy fence and a system call.
+    /// waiting. Runs a heavy fence, which is a system call where readers' is light, and another.
     pub fn arm(&mut self) -> bool {
         // SAFETY: the receiver is the consumer, and borrowed exclusively.
         let is_ready = || unsafe { self.shared.rings.iter().any(|ring| ring.is_ready()) };

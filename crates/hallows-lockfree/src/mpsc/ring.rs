@@ -18,6 +18,9 @@ pub(super) struct Ring<T> {
     producers: CachePadded<Producers>,
     /// Written by the consumer.
     consumer: CachePadded<Consumer>,
+    /// Nobody takes from it any more. Read with each claim, written once: on neither of the
+    /// lines above.
+    closed: AtomicBool,
     words: Box<[AtomicU64]>,
     slots: Slots<T>,
 }
@@ -32,7 +35,6 @@ struct Producers {
 
 struct Consumer {
     head: AtomicU64,
-    closed: AtomicBool,
     cursor: Exclusive<Cursor>,
 }
 
@@ -114,9 +116,9 @@ impl<T> Ring<T> {
             }),
             consumer: CachePadded::new(Consumer {
                 head: AtomicU64::new(0),
-                closed: AtomicBool::new(false),
                 cursor: Exclusive::new(Cursor::default()),
             }),
+            closed: AtomicBool::new(false),
             words: (0..capacity).map(|_| AtomicU64::new(0)).collect(),
             slots: Slots::new(capacity),
         }
@@ -338,11 +340,11 @@ impl<T> Ring<T> {
 
     /// Tells producers that nothing is received any more.
     pub(super) fn close(&self) {
-        self.consumer.closed.store(true, Ordering::Relaxed);
+        self.closed.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.consumer.closed.load(Ordering::Relaxed)
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// Drops the values that are ready, those behind one whose destructor panics too.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+use std::mem::forget;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -145,7 +146,7 @@ fn block_on(request: Submit<'_, Sum>) -> usize {
 }
 
 /// The answer, if the first poll has it.
-fn poll_once(request: &mut Submit<'_, Sum>) -> Option<usize> {
+fn poll_once<C: Combine<Ret = Value>>(request: &mut Submit<'_, C>) -> Option<usize> {
     match Pin::new(request).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => Some(answer.get()),
         Poll::Pending => None,
@@ -168,6 +169,26 @@ fn tasks_are_answered() {
         answers.sort_unstable();
         assert_eq!(answers, [1, 2]);
         assert_eq!(add(&mut there, 1), 3);
+    });
+}
+
+/// A turn that takes the note of a request sees the request, or later turns would not look for it.
+#[test]
+fn a_note_is_of_a_request_that_is_seen() {
+    explore(3, || {
+        let combiner = sum(2, 1);
+        let [mut here, mut there] = [(); 2].map(|()| combiner.register().unwrap());
+        let task = thread::spawn(move || {
+            let mut request = there.submit(Value::new(1));
+            poll_once(&mut request);
+            forget(request);
+            there
+        });
+        add(&mut here, 10);
+        // Where it is, until its handle is dropped.
+        let _there = task.join().unwrap();
+        add(&mut here, 100);
+        assert_eq!(add(&mut here, 1000), 1111);
     });
 }
 
@@ -289,6 +310,24 @@ fn all_are_answered(most: usize) {
 #[test]
 fn a_batch_is_merged() {
     all_are_answered(2);
+    // Of three threads, two of which go away: so that they come to be served at once.
+    explore(2, || {
+        let combiner = FlatCombiner::new(Merged { sum: 0, most: 2 }, 3, 2);
+        let mut here = combiner.register().unwrap();
+        let others = [10, 100].map(|value| {
+            let mut there = combiner.register().unwrap();
+            thread::spawn(move || {
+                let mut request = there.submit(Value::new(value));
+                poll_once(&mut request);
+                forget(request);
+                there
+            })
+        });
+        here.call(Value::new(1));
+        let _there = others.map(|other| other.join().unwrap());
+        here.call(Value::new(1000));
+        assert_eq!(here.call(Value::new(1)).get(), 1112);
+    });
     assert!(MERGED.load(Ordering::Relaxed) > 1);
 }
 

@@ -85,7 +85,7 @@ fn together<R: Send>(
         first.call(Box::new(move |_| {
             begun.send(()).expect("a receiver");
             let pending = || shared.slots.iter().filter(|slot| slot.is_pending());
-            while pending().count() < count || !shared.waiting.load(Relaxed) {
+            while pending().count() < count || !shared.head.waiting.load(Relaxed) {
                 thread::yield_now();
             }
         }));

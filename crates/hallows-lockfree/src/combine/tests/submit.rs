@@ -309,7 +309,7 @@ fn a_request_under_way_whose_waker_panics_is_waited_for() {
     poll_badly(&mut request, false);
     // Unlocks without calling its waker.
     mem::forget(busy);
-    combiner.shared.lock.unlock();
+    combiner.shared.head.lock.unlock();
     let other = thread::spawn(move || there.call(nothing()).0);
     begin.recv().expect("it is served");
     let _ = catch_unwind(AssertUnwindSafe(|| drop(request)));
