@@ -6,7 +6,7 @@
  * track in all that time: a higher class has it, or it is offline. Its LLC and idle
  * CPUs take from such a track at once (take_held(), hand_off()), so what is left is
  * work that only CPUs elsewhere may run, which are busy. Finding it and running it are
- * two things: each tick of any CPU looks at one track, all CPUs at different ones,
+ * two things: each tick of any CPU looks at one such track, another one each time,
  * and its next ops.dispatch() moves what is stranded here, whoever may run it.
  *
  * A long wait alone is no emergency. Forty hogs on a CPU wait for a hundred
@@ -25,6 +25,7 @@
 #define EMERGENCY_NS 50000000ULL
 #define EVACUATE_SCAN 16	/* tasks of a track that are looked at in one go */
 #define WANTED_SCAN 4		/* tasks of the queue that a tick looks at */
+#define PATROL_SCAN 8		/* CPUs that a tick looks at until it finds one that is taken */
 
 u32 emergency OWNER("rare");	/* somebody waits in the queue, or did a moment ago */
 
@@ -100,7 +101,7 @@ static __noinline int evacuate(s32 cpu, u64 now)
 }
 
 /*
- * A tick: looks at one CPU's track, another one each time, and lets the CPU's next
+ * A tick: looks at the track of one CPU that is taken, another one each time, and lets the CPU's next
  * ops.dispatch(), which alone can move tasks, come at once if it is needed.
  * Returns whether it is. Who waits there, or on the express track of that LLC, for
  * longer than anybody should is not stranded yet: the end of the slice looks there.
@@ -109,14 +110,19 @@ __noinline bool patrol(s32 cpu, u64 now)
 {
 	struct track_state *mine = track_of(cpu);
 	struct cell *cell = cell_of(cpu);
-	u32 llc;
-	u16 *at;
+	u32 llc, i;
+	u16 *at = NULL;
 
 	if (!mine || !cell)
 		return false;
-	at = ARRAY_ELEM_PTR(llc_cpus, cell->patrol, MAX_CPUS);
-	cell->patrol = cell->patrol + 1 < nr_placed ? cell->patrol + 1 : 0;
-	if (!at || !cell_taken(*at))
+	bpf_for(i, 0, PATROL_SCAN) {
+		at = ARRAY_ELEM_PTR(llc_cpus, cell->patrol, MAX_CPUS);
+		cell->patrol = cell->patrol + 1 < nr_placed ? cell->patrol + 1 : 0;
+		if (at && cell_taken(*at))
+			break;
+		at = NULL;
+	}
+	if (!at)
 		return false;
 	if (has_stranded(*at, now)) {
 		mine->evacuates = *at + 1;

@@ -30,28 +30,15 @@ static __always_inline bool enqueue_idle(struct task_struct *p, struct task_ctx 
 }
 
 /*
- * Does @p, with slices of @slice, come before the hog that runs on @cpu and all who wait
- * for it? The next one is not to come on top of it, so that hog is taken to have stopped.
+ * Does @p come before the hog that runs on @cpu and all who wait for it? The next one is not to come
+ * on top of it, so that hog is taken to have stopped.
  */
-__noinline bool goes_first(struct task_struct *p __arg_trusted, s32 cpu, u64 slice, u64 now)
+__noinline bool goes_first(struct task_struct *p __arg_trusted, s32 cpu, u64 now)
 {
-	struct task_ctx *tctx = task_ctx_of(p);
 	struct cell *cell = cell_of(cpu);
-	struct task_struct *head;
-	u64 deadline;
 
-	if (!tctx || !cell || (cell->flags & CELL_URGENT) || nr_express(llc_of(cpu)))
+	if (!cell || (cell->flags & CELL_URGENT) || nr_express(llc_of(cpu)) || !comes_first(p, cpu, now))
 		return false;
-	rest(p, tctx, now);
-	rebase_vtime(p, tctx, cpu);
-	deadline = deadline_of(p, tctx, slice);
-	if (!is_near(cell, deadline))
-		return false;
-	if (nr_waiting_hint(cpu)) {
-		head = __COMPAT_scx_bpf_dsq_peek(track_dsq(cpu));
-		if (head && time_before(head->scx.dsq_vtime, deadline))
-			return false;
-	}
 	cell->preempted_ns = now;
 	return true;
 }
@@ -63,7 +50,7 @@ __noinline bool goes_first(struct task_struct *p __arg_trusted, s32 cpu, u64 sli
 static __always_inline bool displace(struct task_struct *p, struct task_ctx *tctx, s32 cpu, u64 enq_flags,
 				     const struct orders *orders, u64 now)
 {
-	if (!goes_first(p, cpu, orders->slice_ns, now))
+	if (!goes_first(p, cpu, now))
 		return false;
 	count(STAT_PREEMPT);
 	explain(p, tctx, WHY_INSTEAD, cpu, cpu, 0);
@@ -98,7 +85,7 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 	if (stay)
 		queue_behind(p, tctx, to, orders->slice_ns, enq_flags);
 	else
-		queue_on_express(p, tctx, llc_of(cpu), orders->slice_ns, enq_flags, now);
+		queue_on_express(p, tctx, llc_of(cpu), orders->slice_ns, enq_flags);
 	explain(p, tctx, stay ? WHY_TRACK : WHY_EXPRESS, cpu, to, 0);
 	if (hog >= 0 && (!stay || hog == to)) {
 		count(STAT_PREEMPT);

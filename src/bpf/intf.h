@@ -199,7 +199,7 @@ struct OWNER("any-cpu") track_state {
 struct OWNER("any-cpu") yard {
 	u64 waiting[CPU_WORDS];	/* tracks with work that others may take */
 	u64 held[CPU_WORDS];	/* tracks with work whose CPU somebody else has */
-	u64 express_since_ns;	/* when the express track last began to wait */
+	u64 express_since_ns;	/* when the express track last moved or began to wait, 0: found empty */
 	u64 _pad[7];
 };
 

@@ -166,7 +166,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	sweep(now);
 	orders = orders_of(cpu, now);
 	if (tctx) {
-		charge(prev, tctx, cell);
+		charge(prev, tctx, cpu, cell, now);
 		group_charge(prev, tctx, cpu);
 		deadline = deadline_of(prev, tctx, orders->slice_ns);
 		slice = slice_vtime(prev, tctx, full_slice_ns());
@@ -247,6 +247,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	tctx->slept_ns = 0;
 	tctx->last_cpu = cpu;
 	tctx->queued_ns = 0;
+	tctx->waker_cpu = NO_CPU;
 	tctx->granted_ns = p->scx.slice;
 	tctx->exec_start_ns = p->se.sum_exec_runtime;
 }
@@ -256,12 +257,13 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	s32 cpu = bpf_get_smp_processor_id();
 	struct cell *cell = cell_of(cpu);
 	u64 now = scx_bpf_now(), age;
-	u32 llc = llc_of(cpu), nr;
+	u32 llc = llc_of(cpu), nr, nr_short;
 
 	if (!cell || llc >= MAX_LLCS)
 		return;
 	note_agent(now);
 	nr = nr_waiting(cpu);
+	nr_short = nr_express(llc);
 	track_waits(cpu, nr);
 	cell_sample(cell, nr, now);
 	if (since_ns(cell->run_since_ns, now) >= express_max_ns() && !is_pcpu_kthread(p))
@@ -272,10 +274,9 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	if (patrol(cpu, now) || is_wanted(cpu))
 		scx_bpf_task_set_slice(p, 0);
 	/* a waker that did not sleep holds up whom it woke; express work is waited for */
-	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 ||
-	    (cell->express_ns < full_slice_ns() && nr_express(llc) && can_preempt(cpu, KNOWN_BURSTS, now)))
+	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 || (nr_short && lets_express_in(cell, cpu, llc, nr, now)))
 		scx_bpf_task_set_slice(p, 0);
-	if (nr || nr_express(llc) || (cell->flags & CELL_AWAY) || somebody_waits(llc))
+	if (nr || nr_short || (cell->flags & CELL_AWAY) || somebody_waits(llc))
 		cut_slice(p);
 	age = track_age(cpu, now);
 	if (nr && age)
@@ -292,7 +293,7 @@ void BPF_STRUCT_OPS(hallows_stopping, struct task_struct *p, bool runnable)
 	if (!tctx || !cell)
 		return;
 	refresh_weight(p, tctx);
-	charge(p, tctx, cell);
+	charge(p, tctx, cpu, cell, now);
 	group_charge(p, tctx, cpu);
 	burst_stops(p, tctx, cpu, runnable, now);
 	cell_sample(cell, cell->nr_queued, now);
@@ -381,7 +382,7 @@ s32 BPF_STRUCT_OPS_SLEEPABLE(hallows_init_task, struct task_struct *p, struct sc
 	tctx->avg_burst_ns = 2 * express_max_ns();
 	tctx->cgroup_weight = 100;
 	tctx->weight_epoch = weight_epoch - 1;
-	tctx->last_cpu = NO_CPU;
+	tctx->last_cpu = tctx->waker_cpu = NO_CPU;
 	tctx->footprint = FOOTPRINT_USUAL;
 	tctx->burst_ring = NR_RINGS;
 	tctx->home_llc = MAX_LLCS;
@@ -403,7 +404,7 @@ void BPF_STRUCT_OPS(hallows_enable, struct task_struct *p)
 		return;
 	tctx->clock_cpu = cpu;
 	tctx->vtime_ns = tctx->rested_clock_ns = cell->vclock_ns;
-	tctx->slept_ns = 0;
+	tctx->slept_ns = tctx->queued_ns = 0;
 	refresh_weight(p, tctx);
 }
 

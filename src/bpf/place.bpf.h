@@ -187,15 +187,46 @@ static __always_inline bool follows_far(const struct task_struct *p, const struc
 	return tctx->woke_again && tctx->woke_pid == (u32)waker->pid && !node_disagrees(p, llc_of(here));
 }
 
+/* Is @p a short burst that comes before all who wait on the track of @cpu? */
+__noinline bool comes_first(struct task_struct *p __arg_trusted, s32 cpu, u64 now)
+{
+	struct task_ctx *tctx = task_ctx_of(p);
+	struct cell *cell = cell_of(cpu);
+	struct task_struct *head;
+	u64 deadline;
+
+	if (!tctx || !cell)
+		return false;
+	rest(p, tctx, now);
+	rebase_vtime(p, tctx, cpu);
+	deadline = deadline_of(p, tctx, full_slice_ns());
+	if (!is_near(cell, deadline))
+		return false;
+	if (!nr_waiting_hint(cpu))
+		return true;
+	head = __COMPAT_scx_bpf_dsq_peek(track_dsq(cpu));
+	return !head || time_before(deadline, head->scx.dsq_vtime);
+}
+
+/*
+ * The same where ops.dispatch() is not to be called. Whoever waits is not to starve for want of a call:
+ * a track that has not moved for long is looked at.
+ */
+static __always_inline bool may_overtake(struct task_struct *p, s32 cpu, u64 now)
+{
+	return !track_stands(cpu, now) && comes_first(p, cpu, now);
+}
+
 /*
  * May the task run where its waker is about to stop? Yes if the waker's bursts are
  * so short that waiting for the rest of this one costs less than a move: a sync
  * waker says itself that it will sleep, any other has to be the task's old
- * neighbour, or one whom it follows. Nobody else may wait there. No idle CPU is
+ * neighbour, or one whom it follows. Nobody may wait there who comes first, or for any CPU of
+ * the LLC while such pairs, which come to no end of a slice, have them all. No idle CPU is
  * looked for: on a machine of ping-pong pairs that search, and the line of the idle
  * mask, are what costs.
  */
-static __always_inline bool waker_fits(const struct task_struct *p, const struct task_ctx *tctx, s32 prev_cpu,
+static __always_inline bool waker_fits(struct task_struct *p, const struct task_ctx *tctx, s32 prev_cpu,
 				       s32 here)
 {
 	struct task_struct *waker = (void *)bpf_get_current_task_btf();
@@ -211,8 +242,8 @@ static __always_inline bool waker_fits(const struct task_struct *p, const struct
 	if ((cell->flags & (CELL_HOG | CELL_HELD | CELL_IDLE)) ||
 	    cell->curr_avg_ns >= (sync ? express_max_ns() / 4 : need_ns(RING_LLC)))
 		return false;
-	return allows(p, here) && !nr_waiting_hint(here) &&
-	       !scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL);
+	return allows(p, here) && !express_presses(llc_of(here)) && !scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) &&
+	       (!nr_waiting_hint(here) || may_overtake(p, here, scx_bpf_now()));
 }
 
 /*

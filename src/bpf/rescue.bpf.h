@@ -160,7 +160,7 @@ __noinline bool take_starved(s32 cpu, u64 now)
 	struct task_struct *p;
 	struct task_ctx *tctx;
 	bool taken = false;
-	u64 since, gap, took;
+	u64 since, gap, took, most = starved_ns() / 4;
 
 	if (!track || time_before(now, track->audit_at_ns) || !nr_waiting(cpu))
 		return false;
@@ -169,7 +169,9 @@ __noinline bool take_starved(s32 cpu, u64 now)
 	since = longest_wait_since(cpu, now);
 	took = bpf_ktime_get_ns() - took;
 	gap = audit_gap_ns(now - since);
-	track->audit_at_ns = now + (gap > AUDIT_PART * took ? gap : AUDIT_PART * took);
+	/* a look during which a hypervisor had the CPU took long, too */
+	took = at_most(AUDIT_PART * took, most);
+	track->audit_at_ns = now + (gap > took ? gap : took);
 	if (since == now)
 		return false;
 	bpf_for_each(scx_dsq, p, track_dsq(cpu), 0) {

@@ -30,11 +30,32 @@ static __always_inline bool take_express(u32 llc, enum hallows_stat stat, u64 no
 {
 	struct yard *yard = yard_of(llc);
 
-	if (!yard || !nr_express(llc) || !scx_bpf_dsq_move_to_local(express_dsq(llc), 0))
+	if (!yard)
+		return false;
+	if (!nr_express(llc)) {
+		express_empty(yard, now);
+		return false;
+	}
+	if (!scx_bpf_dsq_move_to_local(express_dsq(llc), 0))
 		return false;
 	yard->express_since_ns = now;
 	count_dispatch(stat, cpu_in_slot(llc, 0), 0);
 	return true;
+}
+
+/*
+ * Is whoever runs on @cpu, where @nr wait on the own track, to end its slice at a tick for the express
+ * track of @llc? Where two wake each other CPUs come to no end of a slice, and see no other track.
+ */
+static __always_inline bool lets_express_in(const struct cell *cell, s32 cpu, u32 llc, u32 nr, u64 now)
+{
+	struct yard *yard = yard_of(llc);
+
+	if (yard && !yard->express_since_ns)
+		yard->express_since_ns = now;
+	if (yard && !nr && since_ns(yard->express_since_ns, now) > express_max_ns())
+		return true;
+	return (cell->express_ns < full_slice_ns() || !nr) && can_preempt(cpu, KNOWN_BURSTS, now);
 }
 
 /*

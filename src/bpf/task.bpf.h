@@ -178,8 +178,7 @@ static __always_inline bool has_tireless(s32 cpu, u64 now)
  * begins each burst without debt; who wants more comes to owe, and is served in turn.
  * Sleep never makes a credit.
  *
- * The clock stands while those without debt run, so many of them would leave nothing to
- * others. Where there are such, sleep pays REST_SHARES times of what the clock went on by,
+ * Many without debt would leave little to others. Where there are such, sleep pays REST_SHARES times of what the clock went on by,
  * which is what each of those got. The clock takes steps of a slice, so up to two slices
  * of it are kept for the next sleep. While the CPU idles all sleep counts.
  */
@@ -223,6 +222,14 @@ static __always_inline bool runs_whole(const struct task_ctx *tctx, u64 slice)
 	return whole_burst_ns(tctx, slice) > slice && tctx->burst_ns < tctx->avg_burst_ns;
 }
 
+/* Has @tctx, which has not slept since, run for more than a slice, as no short or whole burst does? */
+static __always_inline bool is_tireless(const struct task_ctx *tctx)
+{
+	u64 slice = full_slice_ns();
+
+	return tctx->burst_ns >= slice && !runs_whole(tctx, slice);
+}
+
 /*
  * The slice of a task that would get @slice: enough for the rest of its burst. What is
  * cut off would wait for a round of all others.
@@ -250,8 +257,23 @@ static __always_inline u64 deadline_of(struct task_struct *p, struct task_ctx *t
 	return tctx->vtime_ns - to_vtime(p, tctx, begun) + to_vtime(p, tctx, request);
 }
 
-/* Charges @p for what it ran since it was last charged, on the CPU of @cell. */
-static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx, struct cell *cell)
+/*
+ * Somebody ran for @ran who sleeps in time to have no debts, while tireless ones wait. Of such the
+ * clock, which follows whom it chose, knows nothing: it goes on by the share of each who wants the CPU
+ * (EEVDF's V), until the turn of the tireless comes.
+ */
+static __always_inline void go_by(struct cell *cell, u64 ran)
+{
+	u64 step = ran / (1 + cell->nr_queued);
+
+	cell->vclock_ns += step;
+	if (cell->pace_ns)
+		cell->pace_ns += step;
+}
+
+/* Charges @p for what it ran since it was last charged, on @cpu, which @cell is of. */
+static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx, s32 cpu, struct cell *cell,
+				   u64 now)
 {
 	u64 ran = p->se.sum_exec_runtime - tctx->exec_start_ns, passed = to_vtime(p, tctx, ran);
 
@@ -261,6 +283,8 @@ static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx,
 	tctx->vtime_ns += passed;
 	tctx->burst_ns += ran;
 	tctx->group_ns += ran;
+	if (cell->nr_queued && !is_tireless(tctx) && has_tireless(cpu, now))
+		go_by(cell, at_most(passed, ran));
 }
 
 /*

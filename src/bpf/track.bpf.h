@@ -78,6 +78,35 @@ static __always_inline u64 express_age(u32 llc, u64 now)
 	return yard && nr_express(llc) ? since_ns(yard->express_since_ns, now) : 0;
 }
 
+/*
+ * Does the express track of @llc wait, without having moved, for longer than a short burst takes? A hint
+ * for those who ask at each wake-up: who looks at the track makes it right, a tick at the latest.
+ */
+static __always_inline bool express_presses(u32 llc)
+{
+	struct yard *yard = yard_of(llc);
+	u64 since = yard ? yard->express_since_ns : 0;
+
+	return since && since_ns(since, scx_bpf_now()) > express_max_ns() / 4;
+}
+
+/* Nobody waits on the express track of @yard; who is about to has only just said so. */
+static __always_inline void express_empty(struct yard *yard, u64 now)
+{
+	u64 since = yard->express_since_ns;
+
+	if (since && since_ns(since, now) > express_max_ns() / 8)
+		yard->express_since_ns = 0;
+}
+
+/* Has the track of @cpu not moved for longer than anybody should wait? */
+static __always_inline bool track_stands(s32 cpu, u64 now)
+{
+	struct track_state *track = track_of(cpu);
+
+	return track && since_ns(track->since_ns, now) > wait_max_ns();
+}
+
 /* A track moved, or began to wait: its age starts again. */
 static __always_inline void track_moved(s32 cpu, u64 now)
 {
@@ -141,9 +170,8 @@ static __always_inline u32 nr_waiting_hint(s32 cpu)
 static __always_inline void note_tireless(s32 cpu, const struct task_ctx *tctx, u64 now)
 {
 	struct track_state *track = track_of(cpu);
-	u64 slice = full_slice_ns();
 
-	if (!track || tctx->slept_ns || tctx->burst_ns < slice || runs_whole(tctx, slice))
+	if (!track || tctx->slept_ns || !is_tireless(tctx))
 		return;
 	if (!track->tireless_ns || since_ns(track->tireless_ns, now) > starved_ns() / 4)
 		track->tireless_ns = now;
@@ -256,6 +284,16 @@ static __always_inline bool somebody_waits(u32 llc)
 }
 
 /*
+ * A wait lasts until the task runs, as the kernel's watchdog counts it: to be queued anew, since its
+ * mask, its weight or its place changed, does not begin another.
+ */
+static __always_inline void begin_wait(struct task_ctx *tctx, u64 now)
+{
+	if (!tctx->queued_ns)
+		tctx->queued_ns = now;
+}
+
+/*
  * Queues @p on the track of @cpu, ordered on that CPU's clock; if that CPU is
  * offline, where @p is: the kernel asks about tasks of online CPUs only.
  */
@@ -271,7 +309,7 @@ __noinline int queue_on_track(struct task_struct *p __arg_trusted, struct task_c
 	most = nr < CROWD ? SLICE_MAX_NS : full_slice_ns();
 	rest(p, tctx, now);
 	rebase_vtime(p, tctx, cpu);
-	tctx->queued_ns = now;
+	begin_wait(tctx, now);
 	tctx->on_express = tctx->out_of_turn = false;
 	scx_bpf_dsq_insert_vtime(p, track_dsq(cpu), at_most(whole_slice(tctx, slice), most),
 				 deadline_of(p, tctx, slice), enq_flags);
@@ -299,12 +337,13 @@ static __always_inline void queue_behind(struct task_struct *p, struct task_ctx 
  * Queues @p where every CPU of @llc takes it before its own track. The keys of
  * this queue are real time: how soon a burst as short as its own should start.
  */
-static __always_inline void queue_on_express(struct task_struct *p, struct task_ctx *tctx, u32 llc,
-					     u64 slice, u64 enq_flags, u64 now)
+__noinline int queue_on_express(struct task_struct *p __arg_trusted, struct task_ctx *tctx __arg_nonnull,
+				u32 llc, u64 slice, u64 enq_flags)
 {
 	struct yard *yard = yard_of(llc);
+	u64 now = scx_bpf_now();
 
-	tctx->queued_ns = now;
+	begin_wait(tctx, now);
 	tctx->on_express = true;
 	tctx->out_of_turn = false;
 	scx_bpf_dsq_insert_vtime(p, express_dsq(llc), slice,
@@ -313,6 +352,7 @@ static __always_inline void queue_on_express(struct task_struct *p, struct task_
 		yard->express_since_ns = now;
 	count(STAT_ENQ_EXPRESS);
 	decision("%d waits on the express track of LLC %u", p->pid, llc);
+	return 0;
 }
 
 #endif

@@ -32,6 +32,12 @@ sample 0.3
 finish talk
 check "hogs that made way in a storm of messages, a second" "$(stat queue.preempted)" '<=' $((CPUS * 750))
 
+# Pairs that pass a token come to no end of a slice: who wants a CPU as well gets one, not by luck.
+load pairs hallows-load pingpong --pairs "$CPUS" --work-us 100 --for 1500ms
+load bursts hallows-load --json periodic --threads 2 --period-us 5000 --work-us 300 --for 1500ms
+finish pairs bursts
+check "how late short bursts are beside pairs on all CPUs, on average, us" "$(field mean_us /tmp/bursts)" '<' 1000
+
 # Nobody who stays on a track is overtaken for long by those on the express track.
 scx_hallows bench --measure requests >/tmp/requests
 p99=$(sed 's/.*"request p99"[^}]*"value":\([0-9.]*\).*/\1/' /tmp/requests)

@@ -31,6 +31,15 @@ flat)
 	turns=$(field round_trips_per_second /tmp/pingpong)
 	check "sync wake-ups, a second, of the round trips" "$(stat wake.sync)" '>' "$(awk "BEGIN {print $turns / 4}")"
 	check "runs elsewhere, a second" "$(stat run.llc)" '<' 1000
+	# Also where hogs wait, as far as it comes before them.
+	load hogs hallows-load --json hogs "$CPUS" --for 2s
+	load pingpong hallows-load --json pingpong --pairs "$CPUS" --pipe --for 2s
+	sleep 0.5
+	sample 1
+	finish pingpong hogs
+	turns=$(field round_trips_per_second /tmp/pingpong)
+	check "sync wake-ups beside hogs, a second, of the round trips" "$(stat wake.sync)" '>' "$(awk "BEGIN {print $turns / 2}")"
+	check "CPU seconds of the hogs, of $((2 * CPUS))" "$(field total_cpu_seconds /tmp/hogs)" '>' "$((CPUS / 4))"
 	;;
 llc2)
 	# Pairs that are sent apart come together again, also where no agent finds a home

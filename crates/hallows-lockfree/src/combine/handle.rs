@@ -100,7 +100,7 @@ impl<C: Combine> Handle<C> {
             if let Some(content) = unsafe { slot.collect() } {
                 return content.into_answer();
             }
-            if looks % LOOKS_PER_TRY == 0
+            if looks.is_multiple_of(LOOKS_PER_TRY)
                 && let Some(turn) = self.shared.turn(self.group)
             {
                 let stray = turn.serve(Some(self.slot));

@@ -50,7 +50,8 @@
 //! - A turn serves its own request and at most `pass` of others; nobody combines for ever.
 //! - Others are served in the order of slots, on from where the turn before stopped. So of
 //!   N slots one is served after at most ceil(N / pass) turns that begin after it is
-//!   seen to be published, whoever takes them, but those that a panic of the user's code ends: **(ceil(N / pass) + 1) * (pass + 1)** requests.
+//!   seen to be published, whoever takes them, not counting those that a panic of the user's
+//!   code ends: **(ceil(N / pass) + 1) * (pass + 1)** requests.
 //!   Where groups are used, up to half of a pass goes to the turn's own group out of that
 //!   order, so it is (ceil(N / ceil(pass / 2)) + 1) * (pass + 1).
 //! - Dropping a future waits for a batch at most, `pass + 1` requests; within that batch, for

@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use crate::burn;
 use crate::report::{Report, secs};
 use crate::run::Run;
 use crate::stats::jain;
@@ -30,6 +31,9 @@ pub struct Args {
     duration: Duration,
     #[command(flatten)]
     medium: MediumArgs,
+    /// CPU time before each pass, us, calibrated at the start.
+    #[arg(long, default_value_t = 0)]
+    work_us: u64,
 }
 
 #[derive(clap::Args)]
@@ -83,7 +87,16 @@ impl fmt::Display for PingpongReport {
 /// # Errors
 /// When a pipe, eventfd or thread can't be had, or passing a token fails.
 pub fn run(args: &Args) -> Result<PingpongReport> {
-    measure(args.medium.name(), args.pairs, args.duration)
+    let work_iterations = match args.work_us {
+        0 => 0,
+        us => us * burn::iterations_per_us(),
+    };
+    play(
+        args.medium.name(),
+        args.pairs,
+        args.duration,
+        work_iterations,
+    )
 }
 
 /// Lets `pairs` pairs pass tokens through `medium`, which is `pipe`, `futex` or
@@ -92,9 +105,18 @@ pub fn run(args: &Args) -> Result<PingpongReport> {
 /// # Errors
 /// Those of [`run`].
 pub fn measure(medium: &'static str, pairs: u32, duration: Duration) -> Result<PingpongReport> {
-    let nr_pairs = pairs;
+    play(medium, pairs, duration, 0)
+}
+
+/// As [`measure`], with so many iterations of [`burn::spin`] before each pass.
+fn play(
+    medium: &'static str,
+    nr_pairs: u32,
+    duration: Duration,
+    work_iterations: u64,
+) -> Result<PingpongReport> {
     let pairs = (0..nr_pairs)
-        .map(|_| Pair::new(medium))
+        .map(|_| Pair::new(medium, work_iterations))
         .collect::<Result<Vec<_>>>()?;
     let run = Run::prepare()?;
     let player = |index: usize| {
@@ -138,15 +160,18 @@ impl MediumArgs {
 struct Pair {
     there: Baton,
     back: Baton,
+    /// Before each pass.
+    work_iterations: u64,
     done: AtomicBool,
     trips: AtomicU64,
 }
 
 impl Pair {
-    fn new(medium: &str) -> Result<Self> {
+    fn new(medium: &str, work_iterations: u64) -> Result<Self> {
         Ok(Self {
             there: Baton::new(medium)?,
             back: Baton::new(medium)?,
+            work_iterations,
             done: AtomicBool::new(false),
             trips: AtomicU64::new(0),
         })
@@ -156,6 +181,7 @@ impl Pair {
     fn ping(&self, run: &Run) -> Result<()> {
         let mut trips = 0;
         while !run.over() {
+            burn::spin(self.work_iterations);
             self.there.pass()?;
             self.back.take()?;
             trips += 1;
@@ -171,6 +197,7 @@ impl Pair {
             if self.done.load(Acquire) {
                 return Ok(());
             }
+            burn::spin(self.work_iterations);
             self.back.pass()?;
         }
     }
