@@ -8,9 +8,8 @@
 //!
 //! The clock takes steps of a slice, which is much of a window. So it is averaged,
 //! and tasks count less than one each only where they are lighter than usual by more
-//! than half; with a heavy one among them they may be light and not show it. The clock
-//! stands for tasks that sleep enough to owe nothing, so what tasks of at least half the
-//! usual weight ran counts whatever it says.
+//! than half; with a heavy one among them they may be light and not show it. What tasks of
+//! at least half the usual weight ran counts whatever the clock says.
 
 use super::window::Window;
 

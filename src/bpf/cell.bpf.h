@@ -133,15 +133,15 @@ static __always_inline u32 log2_bucket(u64 us)
  * A task that this idle CPU was allowed to run waited elsewhere: the overlap
  * of its wait and our idleness is what work conservation lost.
  */
-static __always_inline void cell_count_idle_wait(struct cell *cell, s32 cpu, u64 queued_ns, u64 now)
+static __always_inline void cell_count_idle_wait(struct cell *cell, s32 cpu, u64 placed_ns, u64 now)
 {
 	u64 from = cell->idle_since_ns, until = cell->idle_until_ns, overlap, *bucket;
 	struct cell_stats *stats;
 
-	if (!from || !queued_ns)
+	if (!from || !placed_ns)
 		return;
-	if (time_before(from, queued_ns))
-		from = queued_ns;
+	if (time_before(from, placed_ns))
+		from = placed_ns;
 	/* it may have left idle for a higher class long before it ran this */
 	if (time_before(until, cell->idle_since_ns))
 		until = now;

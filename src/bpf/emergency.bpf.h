@@ -25,7 +25,7 @@
 #define EMERGENCY_NS 50000000ULL
 #define EVACUATE_SCAN 16	/* tasks of a track that are looked at in one go */
 #define WANTED_SCAN 4		/* tasks of the queue that a tick looks at */
-#define PATROL_SCAN 8		/* CPUs that a tick looks at until it finds one that is taken */
+#define PATROL_SCAN 8		/* CPUs that a tick looks at until it finds one that can't serve who waits */
 
 u32 emergency OWNER("rare");	/* somebody waits in the queue, or did a moment ago */
 
@@ -104,12 +104,13 @@ static __noinline int evacuate(s32 cpu, u64 now)
  * A tick: looks at the track of one CPU that is taken, another one each time, and lets the CPU's next
  * ops.dispatch(), which alone can move tasks, come at once if it is needed.
  * Returns whether it is. Who waits there, or on the express track of that LLC, for
- * longer than anybody should is not stranded yet: the end of the slice looks there.
+ * longer than anybody should is not stranded yet: a CPU of that LLC looks there by itself.
  */
 __noinline bool patrol(s32 cpu, u64 now)
 {
 	struct track_state *mine = track_of(cpu);
 	struct cell *cell = cell_of(cpu);
+	bool waits;
 	u32 llc, i;
 	u16 *at = NULL;
 
@@ -118,7 +119,7 @@ __noinline bool patrol(s32 cpu, u64 now)
 	bpf_for(i, 0, PATROL_SCAN) {
 		at = ARRAY_ELEM_PTR(llc_cpus, cell->patrol, MAX_CPUS);
 		cell->patrol = cell->patrol + 1 < nr_placed ? cell->patrol + 1 : 0;
-		if (at && cell_taken(*at))
+		if (at && cell_taken(*at) && (nr_waiting(*at) || nr_express(llc_of(*at))))
 			break;
 		at = NULL;
 	}
@@ -128,12 +129,15 @@ __noinline bool patrol(s32 cpu, u64 now)
 		mine->evacuates = *at + 1;
 		return true;
 	}
-	if (nr_llcs > 1 && nr_waiting(*at) && track_age(*at, now) > wait_max_ns())
+	waits = nr_waiting(*at) && track_age(*at, now) > wait_max_ns();
+	if (waits && nr_llcs > 1)
 		mine->invited_by = *at + 1;
 	llc = llc_of(*at);
-	if (llc != llc_of(cpu) && express_age(llc, now) > wait_max_ns())
+	if (llc != llc_of(cpu) && express_age(llc, now) > wait_max_ns()) {
 		mine->relieves = llc + 1;
-	return false;
+		waits = true;
+	}
+	return waits;
 }
 
 /* Would @cpu find somebody in the emergency queue whom it may run? */

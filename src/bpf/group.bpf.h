@@ -166,7 +166,7 @@ static __always_inline void tick_group(struct task_struct *p, struct cell *cell,
 
 	if (!tctx)
 		return;
-	charge(p, tctx, cpu, cell, now);
+	charge(p, tctx, cell);
 	group_charge(p, tctx, cpu);
 	mark_away(p, tctx, cell, cpu, now);
 }

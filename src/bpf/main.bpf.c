@@ -166,7 +166,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	sweep(now);
 	orders = orders_of(cpu, now);
 	if (tctx) {
-		charge(prev, tctx, cpu, cell, now);
+		charge(prev, tctx, cell);
 		group_charge(prev, tctx, cpu);
 		deadline = deadline_of(prev, tctx, orders->slice_ns);
 		slice = slice_vtime(prev, tctx, full_slice_ns());
@@ -227,7 +227,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	rebase_vtime(p, tctx, cpu);
 	advance_clock(cell, p, tctx, full_slice_ns());
 	tctx->out_of_turn = tctx->yields = false;
-	cell_count_idle_wait(cell, cpu, tctx->queued_ns, now);
+	cell_count_idle_wait(cell, cpu, tctx->queued_ns ? tctx->placed_ns : 0, now);
 	if (cell->idle_since_ns)
 		/* nothing waited while it idled, whatever waits now */
 		cell->updated_ns = now;
@@ -264,6 +264,8 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	note_agent(now);
 	nr = nr_waiting(cpu);
 	nr_short = nr_express(llc);
+	if (!nr_short)
+		express_empty(yard_of(llc), now);
 	track_waits(cpu, nr);
 	cell_sample(cell, nr, now);
 	if (since_ns(cell->run_since_ns, now) >= express_max_ns() && !is_pcpu_kthread(p))
@@ -293,7 +295,7 @@ void BPF_STRUCT_OPS(hallows_stopping, struct task_struct *p, bool runnable)
 	if (!tctx || !cell)
 		return;
 	refresh_weight(p, tctx);
-	charge(p, tctx, cpu, cell, now);
+	charge(p, tctx, cell);
 	group_charge(p, tctx, cpu);
 	burst_stops(p, tctx, cpu, runnable, now);
 	cell_sample(cell, cell->nr_queued, now);

@@ -174,6 +174,12 @@ static __always_inline bool wakes_again(const struct task_struct *p)
 	return true;
 }
 
+/* Does the task of @tctx, again and again, wake nobody but @waker? */
+static __always_inline bool is_partner(const struct task_ctx *tctx, const struct task_struct *waker)
+{
+	return tctx->woke_again && tctx->woke_pid == (u32)waker->pid;
+}
+
 /*
  * Is @p to follow @waker, which does not share its cache? Two that pass a token would pay
  * for the distance each time, and pay once for the move. Each of them wakes nobody but
@@ -182,12 +188,10 @@ static __always_inline bool wakes_again(const struct task_struct *p)
 static __always_inline bool follows_far(const struct task_struct *p, const struct task_ctx *tctx,
 					const struct task_struct *waker, s32 here)
 {
-	if (in_interrupt() || !wakes_again(p))
-		return false;
-	return tctx->woke_again && tctx->woke_pid == (u32)waker->pid && !node_disagrees(p, llc_of(here));
+	return !in_interrupt() && wakes_again(p) && is_partner(tctx, waker) && !node_disagrees(p, llc_of(here));
 }
 
-/* Is @p a short burst that comes before all who wait on the track of @cpu? */
+/* Does @p, with a deadline that is near, come before all who wait on the track of @cpu? */
 __noinline bool comes_first(struct task_struct *p __arg_trusted, s32 cpu, u64 now)
 {
 	struct task_ctx *tctx = task_ctx_of(p);
@@ -249,14 +253,19 @@ static __always_inline bool waker_fits(struct task_struct *p, const struct task_
 /*
  * Where a task begins that @here woke up and that found no idle CPU: where it was. If
  * no hog makes way there, but the waker is one that wakes nobody else, in the waker's
- * place. An interrupt is no waker.
+ * place; as one of short bursts that wakes nobody but its waker, behind that. An interrupt
+ * is no waker.
  */
 static __always_inline s32 begins_at(const struct task_struct *p, struct task_ctx *tctx, s32 prev_cpu, s32 here,
 				     u64 now)
 {
 	tctx->waker_cpu = NO_CPU;
-	if (!is_express(p, tctx) || !runs_hog(here) || llc_of(here) != llc_of(prev_cpu) || in_interrupt() ||
-	    !wakes_again(p) || can_preempt(prev_cpu, tctx->nr_bursts, now) || !allows(p, here))
+	if (!is_express(p, tctx) || llc_of(here) != llc_of(prev_cpu) || in_interrupt() || !wakes_again(p) ||
+	    !allows(p, here))
+		return prev_cpu;
+	if (!runs_hog(here))
+		return is_partner(tctx, bpf_get_current_task_btf()) ? here : prev_cpu;
+	if (can_preempt(prev_cpu, tctx->nr_bursts, now))
 		return prev_cpu;
 	tctx->waker_cpu = here;
 	return here;

@@ -160,7 +160,7 @@ __noinline bool take_starved(s32 cpu, u64 now)
 	struct task_struct *p;
 	struct task_ctx *tctx;
 	bool taken = false;
-	u64 since, gap, took, most = starved_ns() / 4;
+	u64 since, gap, took;
 
 	if (!track || time_before(now, track->audit_at_ns) || !nr_waiting(cpu))
 		return false;
@@ -170,7 +170,7 @@ __noinline bool take_starved(s32 cpu, u64 now)
 	took = bpf_ktime_get_ns() - took;
 	gap = audit_gap_ns(now - since);
 	/* a look during which a hypervisor had the CPU took long, too */
-	took = at_most(AUDIT_PART * took, most);
+	took = at_most(AUDIT_PART * took, starved_ns());
 	track->audit_at_ns = now + (gap > took ? gap : took);
 	if (since == now)
 		return false;

@@ -45,15 +45,11 @@ static __always_inline bool take_express(u32 llc, enum hallows_stat stat, u64 no
 
 /*
  * Is whoever runs on @cpu, where @nr wait on the own track, to end its slice at a tick for the express
- * track of @llc? Where two wake each other CPUs come to no end of a slice, and see no other track.
+ * track of @llc? Two that wake each other come to no end of a slice, at which other tracks are seen.
  */
 static __always_inline bool lets_express_in(const struct cell *cell, s32 cpu, u32 llc, u32 nr, u64 now)
 {
-	struct yard *yard = yard_of(llc);
-
-	if (yard && !yard->express_since_ns)
-		yard->express_since_ns = now;
-	if (yard && !nr && since_ns(yard->express_since_ns, now) > express_max_ns())
+	if (!nr && !(cell->flags & CELL_KTHREAD) && express_age(llc, now) > express_max_ns())
 		return true;
 	return (cell->express_ns < full_slice_ns() || !nr) && can_preempt(cpu, KNOWN_BURSTS, now);
 }

@@ -20,7 +20,8 @@
 struct OWNER("task") task_ctx {
 	u64 vtime_ns;		/* on the clock of @clock_cpu */
 	u64 exec_start_ns;	/* sum_exec_runtime when the run began */
-	u64 queued_ns;		/* when it was queued, 0: it does not wait */
+	u64 queued_ns;		/* since when it waits, wherever, 0: it does not */
+	u64 placed_ns;		/* when it was queued where it is */
 	u64 burst_ns;		/* run time since it last slept */
 	u64 slept_ns;		/* since when it sleeps, 0: it ran since */
 	u64 rested_ns;		/* up to when sleep was taken off its debt, */
@@ -35,7 +36,7 @@ struct OWNER("task") task_ctx {
 	u16 home_llc;		/* MAX_LLCS: none */
 	u32 cgroup_weight;	/* product of the weights of its cgroups, 100: neutral */
 	u32 granted_ns;		/* the slice it runs with, or last did */
-	u32 woke_pid;		/* whom it last woke in another LLC or, as a hog, where none idled */
+	u32 woke_pid;		/* whom it last woke in another LLC, or where none idled */
 	u32 weight_epoch;	/* the cgroup weights that this product is of */
 	u16 clock_cpu;
 	u16 last_cpu;		/* where it last ran, NO_CPU: nowhere yet */
@@ -258,9 +259,9 @@ static __always_inline u64 deadline_of(struct task_struct *p, struct task_ctx *t
 }
 
 /*
- * Somebody ran for @ran who sleeps in time to have no debts, while tireless ones wait. Of such the
- * clock, which follows whom it chose, knows nothing: it goes on by the share of each who wants the CPU
- * (EEVDF's V), until the turn of the tireless comes.
+ * Somebody ran for @ran who may sleep in time to have no debts, while others wait. Of such the clock,
+ * which follows whom it chose, knows nothing, and would stand for ever: it goes on by the share of each
+ * who wants the CPU (EEVDF's V), until the turn of those who wait comes.
  */
 static __always_inline void go_by(struct cell *cell, u64 ran)
 {
@@ -271,9 +272,8 @@ static __always_inline void go_by(struct cell *cell, u64 ran)
 		cell->pace_ns += step;
 }
 
-/* Charges @p for what it ran since it was last charged, on @cpu, which @cell is of. */
-static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx, s32 cpu, struct cell *cell,
-				   u64 now)
+/* Charges @p for what it ran since it was last charged, on the CPU of @cell. */
+static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx, struct cell *cell)
 {
 	u64 ran = p->se.sum_exec_runtime - tctx->exec_start_ns, passed = to_vtime(p, tctx, ran);
 
@@ -283,7 +283,7 @@ static __always_inline void charge(struct task_struct *p, struct task_ctx *tctx,
 	tctx->vtime_ns += passed;
 	tctx->burst_ns += ran;
 	tctx->group_ns += ran;
-	if (cell->nr_queued && !is_tireless(tctx) && has_tireless(cpu, now))
+	if (cell->nr_queued && !is_tireless(tctx))
 		go_by(cell, at_most(passed, ran));
 }
 

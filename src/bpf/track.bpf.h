@@ -75,12 +75,17 @@ static __always_inline u64 express_age(u32 llc, u64 now)
 {
 	struct yard *yard = yard_of(llc);
 
-	return yard && nr_express(llc) ? since_ns(yard->express_since_ns, now) : 0;
+	if (!yard || !nr_express(llc))
+		return 0;
+	if (!yard->express_since_ns)
+		/* found empty in the moment in which somebody came */
+		yard->express_since_ns = now;
+	return since_ns(yard->express_since_ns, now);
 }
 
 /*
- * Does the express track of @llc wait, without having moved, for longer than a short burst takes? A hint
- * for those who ask at each wake-up: who looks at the track makes it right, a tick at the latest.
+ * Does the express track of @llc wait, without having moved, for a quarter of what a short burst may
+ * take? A hint for those who ask at each wake-up: a tick makes it right at the latest.
  */
 static __always_inline bool express_presses(u32 llc)
 {
@@ -93,10 +98,10 @@ static __always_inline bool express_presses(u32 llc)
 /* Nobody waits on the express track of @yard; who is about to has only just said so. */
 static __always_inline void express_empty(struct yard *yard, u64 now)
 {
-	u64 since = yard->express_since_ns;
+	u64 since = yard ? yard->express_since_ns : 0;
 
 	if (since && since_ns(since, now) > express_max_ns() / 8)
-		yard->express_since_ns = 0;
+		__sync_val_compare_and_swap(&yard->express_since_ns, since, 0);
 }
 
 /* Has the track of @cpu not moved for longer than anybody should wait? */
@@ -291,6 +296,7 @@ static __always_inline void begin_wait(struct task_ctx *tctx, u64 now)
 {
 	if (!tctx->queued_ns)
 		tctx->queued_ns = now;
+	tctx->placed_ns = now;
 }
 
 /*

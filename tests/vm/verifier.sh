@@ -15,7 +15,7 @@ hallows_select_cpu            6467   6777   6323
 hallows_enqueue              24978  25883  26402
 hallows_dispatch             44142  48839  52238
 hallows_running               2318   2545   2508
-hallows_tick                  6640   6896   7107
+hallows_tick                  9425   9850   9370
 hallows_stopping              1418   1418   1422
 hallows_yield                   22     22     26
 hallows_update_idle            566    567    564
