@@ -104,7 +104,7 @@ static __noinline int evacuate(s32 cpu, u64 now)
  * A tick: looks at the track of one CPU that is taken, another one each time, and lets the CPU's next
  * ops.dispatch(), which alone can move tasks, come at once if it is needed.
  * Returns whether it is. Who waits there, or on the express track of that LLC, for
- * longer than anybody should is not stranded yet: a CPU of that LLC looks there by itself.
+ * longer than anybody should is not stranded yet: that dispatch looks there in turn.
  */
 __noinline bool patrol(s32 cpu, u64 now)
 {

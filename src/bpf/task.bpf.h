@@ -179,8 +179,9 @@ static __always_inline bool has_tireless(s32 cpu, u64 now)
  * begins each burst without debt; who wants more comes to owe, and is served in turn.
  * Sleep never makes a credit.
  *
- * Many without debt would leave little to others. Where there are such, sleep pays REST_SHARES times of what the clock went on by,
- * which is what each of those got. The clock takes steps of a slice, so up to two slices
+ * Many without debt would leave little to hogs. Where there are such, sleep pays
+ * REST_SHARES times of what the clock went on by, which is what each of those got, but
+ * for short bursts (go_by()). The clock takes steps of a slice, so up to two slices
  * of it are kept for the next sleep. While the CPU idles all sleep counts.
  */
 static __always_inline void rest(const struct task_struct *p, struct task_ctx *tctx, u64 now)
