@@ -119,6 +119,7 @@ static __always_inline void burst_stops(const struct task_struct *p, struct task
 		return;
 	tctx->burst_ns = 0;
 	tctx->slept_ns = now;
+	tctx->light = task_weight(p, tctx) < LIGHT;
 	if (!(tctx->nr_bursts++ % 64))
 		tctx->footprint = footprint_of(p, tctx);
 }

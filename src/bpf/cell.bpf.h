@@ -79,6 +79,14 @@ static __always_inline bool runs_hog(s32 cpu)
 	return cell && (cell->flags & (CELL_HOG | CELL_HELD)) == CELL_HOG && !cell->offline && cell->run_since_ns;
 }
 
+/* Does a hog run on @cpu that makes way for all who weigh more? */
+static __always_inline bool runs_light(s32 cpu)
+{
+	struct cell *cell = cell_of(cpu);
+
+	return cell && (cell->flags & CELL_LIGHT) && runs_hog(cpu);
+}
+
 /*
  * Does a task that was taken for one of short bursts have the CPU of @cell for so much longer
  * than they usually last that it is none? To wait for the tick that notes it would take as long

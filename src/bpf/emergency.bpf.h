@@ -75,6 +75,21 @@ __noinline bool has_stranded(s32 cpu, u64 now)
 	return false;
 }
 
+/* Is anybody on the track of @cpu who may leave it? As far as is looked. */
+__noinline bool has_movable(s32 cpu)
+{
+	struct task_struct *p;
+	u32 seen = 0;
+
+	bpf_for_each(scx_dsq, p, track_dsq(cpu), 0) {
+		if (seen++ >= EVACUATE_SCAN)
+			break;
+		if (!is_pinned(p))
+			return true;
+	}
+	return false;
+}
+
 /* Moves those who are stranded on the track of @cpu to the emergency queue. */
 static __noinline int evacuate(s32 cpu, u64 now)
 {
@@ -129,7 +144,7 @@ __noinline bool patrol(s32 cpu, u64 now)
 		mine->evacuates = *at + 1;
 		return true;
 	}
-	waits = nr_waiting(*at) && track_age(*at, now) > wait_max_ns();
+	waits = nr_waiting(*at) && track_age(*at, now) > wait_max_ns() && has_movable(*at);
 	if (waits && nr_llcs > 1)
 		mine->invited_by = *at + 1;
 	llc = llc_of(*at);
@@ -158,7 +173,7 @@ __noinline bool is_wanted(s32 cpu)
 }
 
 /* Does what the tick found to do elsewhere, and serves the emergency queue. */
-__noinline bool take_emergency(s32 cpu, u64 now)
+static __always_inline bool take_emergency(s32 cpu, u64 now)
 {
 	struct track_state *mine = track_of(cpu);
 	s32 from;
@@ -186,6 +201,19 @@ __noinline bool take_emergency(s32 cpu, u64 now)
 	    scx_bpf_dsq_nr_queued(EMERGENCY_DSQ) > 0)
 		emergency = 1;
 	return false;
+}
+
+__noinline bool take_errands(s32 cpu, u64 now)
+{
+	return take_emergency(cpu, now) || take_invited(cpu, now);
+}
+
+/* What others, or a tick, want of @cpu before all else. Mostly nothing. */
+static __always_inline bool runs_errands(s32 cpu, u64 now)
+{
+	struct track_state *mine = track_of(cpu);
+
+	return mine && (mine->evacuates | mine->relieves | mine->invited_by | emergency) && take_errands(cpu, now);
 }
 
 #endif

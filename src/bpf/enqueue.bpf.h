@@ -80,6 +80,9 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 	hog = preemptible_near(p, tctx, cpu, now);
 	if (hog == cpu && to == cpu && displace(p, tctx, cpu, enq_flags, orders, now))
 		return;
+	if (hog >= 0 && hog != to && !has_whole_llc(p, llc_of(cpu)))
+		/* from the express track a CPU might take it that it may not use */
+		to = hog;
 	stay = hog == to || tctx->near_wake ||
 	       ahead_ns(to, p, tctx) < need_scaled_ns(RING_LLC, FOOTPRINT_USUAL) || !has_whole_llc(p, llc_of(cpu));
 	if (stay)
@@ -163,7 +166,7 @@ static __always_inline bool send_away(struct task_struct *p, struct task_ctx *tc
 	bool idle = to >= 0;
 
 	if (!idle)
-		to = bpf_cpumask_any_distribute(p->cpus_ptr);
+		to = any_allowed(p);
 	/* a CPU that idles is out of reach of its track only if nobody claimed it */
 	if (to >= nr_cpu_ids || (idle ? cell_offline(to) : cell_taken(to)))
 		return false;
@@ -178,7 +181,7 @@ static __always_inline void enqueue_movable(struct task_struct *p, struct task_c
 {
 	bool woke = enq_flags & SCX_ENQ_WAKEUP, moves = woke || (enq_flags & SCX_ENQ_REENQ);
 	bool last = enq_flags & SCX_ENQ_LAST;
-	s32 to;
+	s32 to, light;
 
 	if (!last && (!woke || !__COMPAT_is_enq_cpu_selected(enq_flags))) {
 		tctx->near_wake = woke;
@@ -205,11 +208,18 @@ static __always_inline void enqueue_movable(struct task_struct *p, struct task_c
 		enqueue_express(p, tctx, cpu, to, enq_flags, orders, now);
 		return;
 	}
+	light = moves ? preemptible_near(p, tctx, cpu, now) : -1;
+	if (light >= 0)
+		to = light;
 	queue_behind(p, tctx, to, orders->slice_ns, enq_flags);
 	explain(p, tctx, WHY_TRACK, cpu, to, 0);
-	/* only the task's own CPU is looked at by the core */
-	if (to != cpu)
+	if (light >= 0) {
+		count(STAT_PREEMPT);
+		make_way(to);
+	} else if (to != cpu) {
+		/* only the task's own CPU is looked at by the core */
 		alert(to);
+	}
 }
 
 /*
@@ -230,7 +240,7 @@ static __always_inline void enqueue_pinned(struct task_struct *p, struct task_ct
 	}
 	queue_behind(p, tctx, cpu, orders->slice_ns, enq_flags);
 	explain(p, tctx, WHY_PINNED, cpu, cpu, 0);
-	if ((enq_flags & SCX_ENQ_WAKEUP) && is_express(p, tctx) && can_preempt(cpu, tctx->nr_bursts, now)) {
+	if ((enq_flags & SCX_ENQ_WAKEUP) && makes_way_for(p, tctx, cpu, now)) {
 		count(STAT_PREEMPT);
 		make_way(cpu);
 	} else if ((enq_flags & SCX_ENQ_REENQ) && p->nr_cpus_allowed > 1) {

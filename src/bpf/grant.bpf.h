@@ -61,7 +61,7 @@ static __always_inline bool home_holds(const struct task_ctx *tctx, s32 from, s3
  * Spends a token on sending @p, which would wait on @cpu, to where the agent
  * says. Returns that CPU, or -1 if the move would not help.
  */
-__noinline s32 push_target(const struct task_struct *p __arg_trusted, const struct task_ctx *tctx __arg_nonnull,
+__noinline s32 spend_push(const struct task_struct *p __arg_trusted, const struct task_ctx *tctx __arg_nonnull,
 			   s32 cpu, const struct orders *orders __arg_nonnull, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
@@ -70,7 +70,7 @@ __noinline s32 push_target(const struct task_struct *p __arg_trusted, const stru
 	bool idle = false;
 	u64 ahead, there;
 
-	if (!cell || !cell->push_left || cell->grant_seq != orders->seq)
+	if (!cell)
 		return -1;
 	cell->push_left--;
 	if (llc_of(to) >= MAX_LLCS || cell_held(to))
@@ -97,6 +97,17 @@ __noinline s32 push_target(const struct task_struct *p __arg_trusted, const stru
 		scx_bpf_kick_cpu(to, SCX_KICK_IDLE);
 	move_rejected(MOVE_PUSH, why);
 	return -1;
+}
+
+/* The same for those who mostly have no token. */
+static __always_inline s32 push_target(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
+				       const struct orders *orders, u64 now)
+{
+	struct cell *cell = cell_of(cpu);
+
+	if (!cell || !cell->push_left || cell->grant_seq != orders->seq)
+		return -1;
+	return spend_push(p, tctx, cpu, orders, now);
 }
 
 /*

@@ -183,7 +183,7 @@ __noinline bool leaves_for_home(const struct task_struct *p __arg_trusted, struc
 	if (!may_leave(p, tctx, cpu, now) || time_before(now, tctx->home_tried_ns + HOME_RECHECK_NS))
 		return false;
 	tctx->home_tried_ns = now;
-	if (has_idle(tctx->home_llc))
+	if (has_idle(tctx->home_llc, has_smt && minds_sharing(tctx)))
 		return true;
 	to = home_to_swap(p, tctx->home_llc);
 	if (to >= 0)
@@ -205,7 +205,7 @@ __noinline s32 home_for(struct task_struct *p __arg_trusted, struct task_ctx *tc
 
 	if (!is_away(home, cpu) || (!woke && !may_leave(p, tctx, cpu, now)))
 		return -1;
-	to = pick_idle_in_llc(p, home);
+	to = !woke && has_smt && minds_sharing(tctx) ? pick_core_in_llc(p, home) : pick_idle_in_llc(p, home);
 	if (to < 0)
 		to = woke ? home_to_wait(p, tctx, home, cpu) : home_to_swap(p, home);
 	move_requested(MOVE_HOME, 1);

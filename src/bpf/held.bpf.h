@@ -44,12 +44,12 @@ static __always_inline bool outranks(const struct task_struct *p)
 }
 
 /* A task is about to queue on @cpu, whose rq is locked: who has that, if not we? */
-__noinline int notice_held(s32 cpu, u64 now)
+__noinline int look_who_has(s32 cpu, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 	struct task_struct *by;
 
-	if (!cell || cell->run_since_ns || (cell->flags & CELL_HELD))
+	if (!cell)
 		return 0;
 	bpf_rcu_read_lock();
 	by = __COMPAT_scx_bpf_cpu_curr(cpu);
@@ -57,6 +57,14 @@ __noinline int notice_held(s32 cpu, u64 now)
 		note_held(cpu, cell, by, now);
 	bpf_rcu_read_unlock();
 	return 0;
+}
+
+static __always_inline void notice_held(s32 cpu, u64 now)
+{
+	struct cell *cell = cell_of(cpu);
+
+	if (cell && !cell->run_since_ns && !(cell->flags & CELL_HELD))
+		look_who_has(cpu, now);
 }
 
 /* The agent asks how many of the tasks on a track can't leave it. */

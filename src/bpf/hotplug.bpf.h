@@ -100,18 +100,23 @@ static __always_inline void leave(s32 cpu, u64 now)
 	sweep_at_ns = now + SWEEP_AFTER_NS;
 }
 
-/* Looks once more at the tracks of all CPUs that are offline, if it is time. */
-static __noinline int sweep(u64 now)
+static __noinline int sweep_all(void)
 {
-	u64 at = sweep_at_ns;
 	s32 cpu;
 
-	if (!at || time_before(now, at) || __sync_val_compare_and_swap(&sweep_at_ns, at, 0) != at)
-		return 0;
 	bpf_for(cpu, 0, nr_cpu_ids)
 		if (cell_offline(cpu))
 			drain_offline(cpu);
 	return drain_emergency();
+}
+
+/* Looks once more at the tracks of all CPUs that are offline, if it is time. */
+static __always_inline void sweep(u64 now)
+{
+	u64 at = sweep_at_ns;
+
+	if (at && !time_before(now, at) && __sync_val_compare_and_swap(&sweep_at_ns, at, 0) == at)
+		sweep_all();
 }
 
 /*

@@ -109,8 +109,8 @@ __noinline bool has_whole_llc(const struct task_struct *p __arg_trusted, u32 llc
 	return mask && bpf_cpumask_subset(cast_mask(mask), p->cpus_ptr);
 }
 
-/* Does any CPU of @llc idle? Nothing is claimed. */
-static __always_inline bool has_idle(u32 llc)
+/* Does any CPU of @llc idle, or if asked for a whole core of it? Nothing is claimed. */
+static __always_inline bool has_idle(u32 llc, bool core)
 {
 	struct span *span = llc_span(llc);
 	const struct cpumask *idle;
@@ -122,7 +122,7 @@ static __always_inline bool has_idle(u32 llc)
 	mask = span->mask;
 	if (!mask)
 		return false;
-	idle = scx_bpf_get_idle_cpumask();
+	idle = core ? scx_bpf_get_idle_smtmask() : scx_bpf_get_idle_cpumask();
 	any = bpf_cpumask_intersects(idle, cast_mask(mask));
 	scx_bpf_put_idle_cpumask(idle);
 	return any;

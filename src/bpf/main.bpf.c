@@ -14,13 +14,13 @@
  *   alone    whether the agent still speaks
  *   mask     which CPUs a task may use
  *   task     virtual time, class
- *   slice    how long a task runs on
  *   turn     how runs begin, for the guard
  *   burst    what the length of runs tells: class, price of moves, footprint
  *   refill   what a hardware counter tells of moves
  *   weight   cpu.weight of cgroups
  *   why      the decisions about one task, for whoever asks
  *   track    the queues
+ *   slice    how long a task runs on
  *   held     who else has a CPU
  *   idle     idle CPUs, ring by ring
  *   core     whole idle cores, where hardware threads share them
@@ -45,6 +45,7 @@
 char _license[] SEC("license") = "GPL";
 UEI_DEFINE(uei);
 
+#define SCHED_IDLE 5
 #define SCHED_EXT 7
 #define MAX_RT_PRIO 100
 
@@ -57,13 +58,13 @@ UEI_DEFINE(uei);
 #include "alone.bpf.h"
 #include "mask.bpf.h"
 #include "task.bpf.h"
-#include "slice.bpf.h"
 #include "turn.bpf.h"
 #include "burst.bpf.h"
 #include "refill.bpf.h"
 #include "weight.bpf.h"
 #include "why.bpf.h"
 #include "track.bpf.h"
+#include "slice.bpf.h"
 #include "held.bpf.h"
 #include "idle.bpf.h"
 #include "core.bpf.h"
@@ -150,6 +151,7 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	struct yard *yard;
 	u64 waiting;
 	bool asked_away, yields = tctx && tctx->yields;
+	enum looked looked;
 
 	if (!cell)
 		return;
@@ -173,13 +175,13 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	}
 	renew_grants(cell, orders);
 	count_on(cpu, orders->fresh ? STAT_FRESH : STAT_STALE);
-	if (take_emergency(cpu, now) || take_invited(cpu, now) || take_held(cpu, llc, now) || take_starved(cpu, now))
+	if (runs_errands(cpu, now) || take_held(cpu, llc, now) || take_starved(cpu, now))
 		return;
 	asked_away = made_way(cpu);
 	/* a slice ended: is there somebody elsewhere who had less? */
 	if (tctx && !asked_away && !yields && (take_fair(cpu, orders->fair_cpu, slice, now) || take_lagging(cell, cpu, llc, deadline, slice, now)))
 		return;
-	if (take_head(cell, cpu, llc, yields || (asked_away && (cell->flags & CELL_AWAY)) ? 0 : deadline, now))
+	if (take_head(cell, cpu, llc, yields || (asked_away && (cell->flags & (CELL_AWAY | CELL_LIGHT))) ? 0 : deadline, now))
 		return;
 	if (prev_wants && tctx && !yields &&
 	    (leaves_for_home(prev, tctx, cpu, now) || (has_smt && leaves_for_core(prev, tctx, cpu, now)))) {
@@ -204,8 +206,9 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	yard = yard_of(llc);
 	waiting = yard ? yard_fold(yard, YARD_WAITING, nr_cpus_of(llc)) : 0;
 	/* the agent says how much of the LLC to try first; an idle CPU tries all */
-	if (take_peer(cpu, llc, orders->scan_k, now) || take_route(cpu, now) ||
-	    take_detour(cpu, llc, now) || take_peer(cpu, llc, MAX_SCAN_K, now))
+	looked = take_peer(cpu, llc, orders->scan_k, now);
+	if (looked == TOOK_ONE || take_route(cpu, now) || take_detour(cpu, llc, now) ||
+	    (looked == LOOKED_AT_SOME && take_peer(cpu, llc, MAX_SCAN_K, now) == TOOK_ONE))
 		return;
 	count(STAT_NONE);
 	/* of before it looked: what came since nobody has declined */
@@ -234,7 +237,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	cell->idle_since_ns = 0;
 	cell->run_since_ns = now;
 	cell->curr_avg_ns = expected_burst(tctx);
-	cell->flags = is_express(p, tctx) ? express_flags(p, tctx) : CELL_HOG | urgency(cell, p, tctx);
+	cell->flags = is_express(p, tctx) ? express_flags(p, tctx) : hog_flags(cell, p, tctx);
 	mark_away(p, tctx, cell, cpu, now);
 	cell_sample(cell, nr_waiting_hint(cpu), now);
 	explain_run(p, tctx, cpu, now);
@@ -279,7 +282,7 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 || (nr_short && lets_express_in(cell, cpu, llc, nr, now)))
 		scx_bpf_task_set_slice(p, 0);
 	if (nr || nr_short || (cell->flags & CELL_AWAY) || somebody_waits(llc))
-		cut_slice(p);
+		cut_slice(p, cpu);
 	age = track_age(cpu, now);
 	if (nr && age)
 		hand_off(cpu, age, now);
@@ -302,7 +305,7 @@ void BPF_STRUCT_OPS(hallows_stopping, struct task_struct *p, bool runnable)
 	ran = now - cell->run_since_ns;
 	cell->run_since_ns = 0;
 	cell->avg_run_ns = ewma(cell->avg_run_ns, ran);
-	if (runnable && !p->scx.slice && ran < tctx->granted_ns && !tctx->yields)
+	if (runnable && !p->scx.slice && ran < tctx->granted_ns && !tctx->yields && !(cell->flags & CELL_LIGHT))
 		cell->preempted_ns = now;
 	if (tctx->on_express && cell->nr_queued)
 		cell->express_ns += ran;

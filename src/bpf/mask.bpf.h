@@ -5,8 +5,7 @@
  * The mask is read in global functions, which are verified once each: wherever the verifier
  * comes by such a read, it searches all of the kernel's BTF three times for types that say
  * how far the pointer may be trusted (type_is_rcu() in its verifier.c). On each path through
- * a program that was more than half of what loading took. (send_away() reads it by itself,
- * on few paths.)
+ * a program that was more than half of what loading took.
  */
 #ifndef __HALLOWS_MASK_BPF_H
 #define __HALLOWS_MASK_BPF_H
@@ -15,6 +14,12 @@
 __noinline bool allows(const struct task_struct *p __arg_trusted, s32 cpu)
 {
 	return bpf_cpumask_test_cpu(cpu, p->cpus_ptr);
+}
+
+/* A CPU that @p may use, another one each time; nr_cpu_ids or more: there is none. */
+__noinline u32 any_allowed(const struct task_struct *p __arg_trusted)
+{
+	return bpf_cpumask_any_distribute(p->cpus_ptr);
 }
 
 /* Claims an idle CPU out of all that @p may use. */

@@ -17,13 +17,28 @@ static __always_inline bool in_interrupt(void)
  * A hog, or who turns out to be one, makes way for a latency-critical task at once,
  * but not twice within preempt_gap_ns: a sparse wake-up never waits, a storm of
  * them can't turn the CPU's time into context switches. @nr_bursts: how many that task has behind it.
+ * One that weighs next to nothing makes way as often as it has to.
  */
 __noinline bool can_preempt(s32 cpu, u32 nr_bursts, u64 now)
 {
 	struct cell *cell = cell_of(cpu);
 
-	return cell && (runs_hog(cpu) || outstays(cell, nr_bursts >= KNOWN_BURSTS, now)) &&
+	if (!cell || runs_light(cpu))
+		return cell;
+	return (runs_hog(cpu) || outstays(cell, nr_bursts >= KNOWN_BURSTS, now)) &&
 	       time_before(cell->preempted_ns + preempt_gap_ns(), now);
+}
+
+/*
+ * Does who runs on @cpu make way for @p, which woke up? For who is not latency-critical only one that
+ * weighs next to nothing does.
+ */
+static __always_inline bool makes_way_for(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
+					  u64 now)
+{
+	if (is_express(p, tctx))
+		return can_preempt(cpu, tctx->nr_bursts, now);
+	return runs_light(cpu) && !is_idler(p) && !tctx->light;
 }
 
 /* Is @p at @cpu because the hog that runs there woke it? That makes way as often as it likes. */
@@ -48,17 +63,17 @@ static __always_inline s32 random_peer(const struct task_struct *p, s32 cpu)
 	return peer;
 }
 
-/* A CPU of @cpu's LLC whose hog can make way for @p: its own, else one of two. */
-static __always_inline s32 preemptible_near(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
-					    u64 now)
+/* A CPU of @cpu's LLC where somebody makes way for @p: its own, else one of two. */
+__noinline s32 preemptible_near(const struct task_struct *p __arg_trusted, const struct task_ctx *tctx __arg_nonnull,
+				s32 cpu, u64 now)
 {
 	s32 peer, i;
 
-	if (can_preempt(cpu, tctx->nr_bursts, now))
+	if (makes_way_for(p, tctx, cpu, now))
 		return cpu;
 	bpf_for(i, 0, 2) {
 		peer = random_peer(p, cpu);
-		if (peer >= 0 && can_preempt(peer, tctx->nr_bursts, now))
+		if (peer >= 0 && makes_way_for(p, tctx, peer, now))
 			return peer;
 	}
 	return -1;
@@ -128,26 +143,36 @@ static __always_inline s32 track_for(const struct task_struct *p, const struct t
 	return ahead_ns(peer, p, tctx) + price_of(tctx, RING_LLC, now) < ahead_ns(cpu, p, tctx) ? peer : cpu;
 }
 
+/* Some CPU for @p, which it may not be allowed: the more of them are the likelier. MAX_CPUS: none. */
+static __always_inline u32 some_cpu(const struct task_struct *p)
+{
+	const volatile u16 *slot;
+
+	if (p->nr_cpus_allowed < nr_placed / 2)
+		return any_allowed(p);
+	slot = ARRAY_ELEM_PTR(llc_cpus, bpf_get_prandom_u32() % nr_placed, MAX_CPUS);
+	return slot ? *slot : MAX_CPUS;
+}
+
 /*
  * Where a task begins its life if no CPU is idle: the shortest of a few tracks
  * anywhere, since it has no cache to lose yet.
  */
-static __always_inline s32 birth_track(const struct task_struct *p, s32 cpu)
+__noinline s32 birth_track(const struct task_struct *p __arg_trusted, s32 cpu)
 {
-	u32 best_nr = cell_taken(cpu) ? ~0U : nr_waiting(cpu), nr, i;
-	const volatile u16 *slot;
+	u32 best_nr = cell_taken(cpu) ? ~0U : nr_waiting(cpu), nr, at, i;
 	s32 best = cpu;
 
 	bpf_for(i, 0, BIRTH_CHOICES) {
 		if (!best_nr)
 			break;
-		slot = ARRAY_ELEM_PTR(llc_cpus, bpf_get_prandom_u32() % nr_placed, MAX_CPUS);
-		if (!slot || cell_taken(*slot) || !allows(p, *slot))
+		at = some_cpu(p);
+		if (at >= MAX_CPUS || cell_taken(at) || !allows(p, at))
 			continue;
-		nr = nr_waiting(*slot);
+		nr = nr_waiting(at);
 		if (nr < best_nr) {
 			best_nr = nr;
-			best = *slot;
+			best = at;
 		}
 	}
 	return best;

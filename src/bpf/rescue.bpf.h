@@ -63,7 +63,7 @@ __noinline int hand_off(s32 cpu, u64 wait_ns, u64 now)
  * the next idle CPU if more waits than it takes. One tick thus empties a track
  * into all idle CPUs.
  */
-__noinline bool take_invited(s32 cpu, u64 now)
+static __always_inline bool take_invited(s32 cpu, u64 now)
 {
 	struct track_state *mine = track_of(cpu);
 	u64 age;
@@ -154,7 +154,7 @@ __noinline u64 longest_wait_since(s32 cpu, u64 now)
  * takes it at once. Weights are shares, not a right to starve others:
  * without this a nice 19 task waits for half a minute beside a nice -20 one.
  */
-__noinline bool take_starved(s32 cpu, u64 now)
+__noinline bool audit(s32 cpu, u64 now)
 {
 	struct track_state *track = track_of(cpu);
 	struct task_struct *p;
@@ -162,7 +162,7 @@ __noinline bool take_starved(s32 cpu, u64 now)
 	bool taken = false;
 	u64 since, gap, took;
 
-	if (!track || time_before(now, track->audit_at_ns) || !nr_waiting(cpu))
+	if (!track || !nr_waiting(cpu))
 		return false;
 	/* scx_bpf_now() stands still meanwhile */
 	took = bpf_ktime_get_ns();
@@ -188,6 +188,13 @@ __noinline bool take_starved(s32 cpu, u64 now)
 		count(STAT_RESCUE_ORDER);
 	}
 	return taken;
+}
+
+static __always_inline bool take_starved(s32 cpu, u64 now)
+{
+	struct track_state *track = track_of(cpu);
+
+	return track && !time_before(now, track->audit_at_ns) && audit(cpu, now);
 }
 
 /*

@@ -109,7 +109,7 @@ static __always_inline bool take_aged(s32 cpu, s32 from, enum hallows_stat stat,
  * Tracks of the LLC whose CPU somebody else has, if they wait longer than ours.
  * A bit whose CPU is back is stale, and cleared here.
  */
-__noinline bool take_held(s32 cpu, u32 llc, u64 now)
+__noinline bool serve_held(s32 cpu, u32 llc, u64 now)
 {
 	struct yard *yard = yard_of(llc);
 	s32 slot, from, first = -1;
@@ -142,6 +142,14 @@ __noinline bool take_held(s32 cpu, u32 llc, u64 now)
 	return false;
 }
 
+/* The same for those who mostly find none. */
+static __always_inline bool take_held(s32 cpu, u32 llc, u64 now)
+{
+	struct yard *yard = yard_of(llc);
+
+	return yard && (yard->held[0] || nr_cpus_of(llc) > 64) && serve_held(cpu, llc, now);
+}
+
 /*
  * Does what waits on @from's track wait long enough to pay for a move within
  * the LLC? Behind a hog, yes. Behind a short burst it is served where it is
@@ -161,32 +169,39 @@ static __always_inline bool worth_taking(s32 from, u64 now)
 	return cell->curr_avg_ns + (u64)nr_waiting(from) * cell->avg_run_ns > need_ns(RING_LLC);
 }
 
+enum looked {
+	LOOKED_AT_SOME,
+	LOOKED_AT_ALL,
+	TOOK_ONE,
+};
+
 /*
  * Tracks of the own LLC with work that others may take, beginning anywhere: from
- * a fixed start, tracks whose heads can't move here would hide the rest.
+ * a fixed start, tracks whose heads can't move here would hide the rest. Who looked at all
+ * need not look again: to find that of many who wait nobody may come takes a walk.
  */
-__noinline bool take_peer(s32 cpu, u32 llc, u32 scan_k, u64 now)
+__noinline enum looked take_peer(s32 cpu, u32 llc, u32 scan_k, u64 now)
 {
 	u32 nr_cpus = nr_cpus_of(llc), at, i;
 	s32 slot, from, first = -1;
 
 	if (!nr_cpus)
-		return false;
+		return LOOKED_AT_ALL;
 	at = bpf_get_prandom_u32() % nr_cpus;
 	bpf_for(i, 0, MAX_SCAN_K) {
 		if (i >= scan_k)
-			break;
+			return LOOKED_AT_SOME;
 		slot = yard_next(llc, YARD_WAITING, at);
 		if (slot < 0 || slot == first)
-			break;
+			return LOOKED_AT_ALL;
 		if (first < 0)
 			first = slot;
 		from = cpu_in_slot(llc, slot);
 		if (from >= 0 && from != cpu && worth_taking(from, now) && take_track(from, STAT_PEER, now))
-			return true;
+			return TOOK_ONE;
 		at = slot + 1;
 	}
-	return false;
+	return LOOKED_AT_SOME;
 }
 
 /* Takes work from a stop of the agent's route, verified live before it is believed. */

@@ -34,6 +34,12 @@ static __always_inline u32 urgency(const struct cell *cell, struct task_struct *
 	return is_near(cell, deadline_of(p, tctx, full_slice_ns())) ? CELL_URGENT : 0;
 }
 
+/* What a cell says of a hog that runs there (enum hallows_cell_flags). */
+static __always_inline u32 hog_flags(const struct cell *cell, struct task_struct *p, struct task_ctx *tctx)
+{
+	return CELL_HOG | urgency(cell, p, tctx) | (is_feather(p, tctx) ? CELL_LIGHT : 0);
+}
+
 /*
  * @p, whose slice is over, was charged for it and runs on for another of @slice. The clock
  * follows it beyond that slice, which a tick ended late: else what it had more than the
@@ -53,11 +59,24 @@ static __always_inline void renew_slice(struct task_struct *p, struct task_ctx *
 }
 
 /*
+ * Does who waits first on the track of @cpu come before @p, which runs there and wants @left of its
+ * burst yet, and have a shorter one? It would wait for longer than it takes.
+ */
+__noinline bool comes_between(struct task_struct *p __arg_trusted, s32 cpu, u64 left)
+{
+	struct task_struct *head = __COMPAT_scx_bpf_dsq_peek(track_dsq(cpu));
+	struct task_ctx *first = head ? task_ctx_of(head) : NULL, *tctx = task_ctx_of(p);
+
+	return first && tctx && first->avg_burst_ns < left &&
+	       time_before(head->scx.dsq_vtime, deadline_of(p, tctx, full_slice_ns()));
+}
+
+/*
  * Somebody waits for the CPU of @p, which runs: a long slice shrinks to a usual
  * one, a whole burst's, or to what it had of it. As if it had never been longer: the rest that is
  * taken away was no preemption (ops.stopping()).
  */
-static __always_inline void cut_slice(struct task_struct *p)
+static __always_inline void cut_slice(struct task_struct *p, s32 cpu)
 {
 	struct task_ctx *tctx = task_ctx_of(p);
 	u64 left = p->scx.slice, full, extra;
@@ -65,8 +84,8 @@ static __always_inline void cut_slice(struct task_struct *p)
 	if (!tctx)
 		return;
 	full = whole_burst_ns(tctx, full_slice_ns());
-	if (tctx->burst_ns >= full)
-		/* longer than usual by now */
+	if (tctx->burst_ns >= full || (full > full_slice_ns() && comes_between(p, cpu, left)))
+		/* longer than usual by now, or than others are to wait */
 		full = full_slice_ns();
 	if (tctx->granted_ns <= full || !left)
 		return;

@@ -15,6 +15,8 @@
 
 #define WHOLE_SLICES 4	/* usual ones: the longest burst that runs in one go, and the most that is owed */
 #define KNOWN_BURSTS 4	/* so many tell how long the next one will be */
+#define LIGHT 50	/* weights, of 100: whose bursts nobody is to wait for, */
+#define FEATHER 10	/* and who runs only where nobody heavier has come: nice 11 and above */
 #define REST_SHARES 2	/* of what each of the others gets: so much more one gets that sleeps */
 
 struct OWNER("task") task_ctx {
@@ -51,6 +53,7 @@ struct OWNER("task") task_ctx {
 	bool yields;		/* it called sched_yield(): whoever waits comes first */
 	bool refilling;		/* this run began with a move out of reach of the last cache */
 	bool knows_refills;	/* @refills is of something */
+	bool light;		/* it weighs less than LIGHT, or did when it last went to sleep */
 };
 
 struct {
@@ -70,13 +73,19 @@ static __always_inline bool is_pcpu_kthread(const struct task_struct *p)
 	return (p->flags & PF_KTHREAD) && p->nr_cpus_allowed == 1;
 }
 
+/* Is @p to run only while nobody else wants to, as far as that starves nobody? */
+static __always_inline bool is_idler(const struct task_struct *p)
+{
+	return p->policy == SCHED_IDLE;
+}
+
 /*
  * Latency-critical: short bursts. Kernel threads bound to a CPU count too,
  * since user tasks wait for what they do.
  */
 static __always_inline bool is_express(const struct task_struct *p, const struct task_ctx *tctx)
 {
-	return tctx->avg_burst_ns < express_max_ns() || is_pcpu_kthread(p);
+	return (tctx->avg_burst_ns < express_max_ns() && !is_idler(p)) || is_pcpu_kthread(p);
 }
 
 /*
@@ -113,6 +122,12 @@ static __always_inline u64 task_weight(const struct task_struct *p, const struct
 	u64 weight = (u64)p->scx.weight * tctx->cgroup_weight / 100;
 
 	return weight ?: 1;
+}
+
+/* Is @p of SCHED_IDLE, or of a nice level by which it gets next to nothing beside others? */
+static __always_inline bool is_feather(const struct task_struct *p, const struct task_ctx *tctx)
+{
+	return is_idler(p) || task_weight(p, tctx) < FEATHER;
 }
 
 /* @ns of run time as virtual time of @p. Most have the usual weight, and a division takes long. */
@@ -208,12 +223,15 @@ static __always_inline void rest(const struct task_struct *p, struct task_ctx *t
 	tctx->vtime_ns -= paid;
 }
 
-/* How long a burst of @tctx may run in one go; @slice if they are shorter, or too long for that. */
+/*
+ * How long a burst of @tctx may run in one go; @slice if they are shorter, or too long for that. Nobody
+ * is to wait for all of a light one's.
+ */
 static __always_inline u64 whole_burst_ns(const struct task_ctx *tctx, u64 slice)
 {
 	u64 burst = tctx->avg_burst_ns;
 
-	if (burst <= slice || burst > whole_most_ns())
+	if (burst <= slice || burst > whole_most_ns() || tctx->light)
 		return slice;
 	return at_most(burst + burst / 4, whole_most_ns());
 }

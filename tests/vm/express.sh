@@ -38,6 +38,12 @@ load bursts hallows-load --json periodic --threads 2 --period-us 5000 --work-us 
 finish pairs bursts
 check "how late short bursts are beside pairs on all CPUs, on average, us" "$(field mean_us /tmp/bursts)" '<' 1000
 
+# Who may not use all CPUs of the LLC can't go by the express track: of the others any makes way.
+load hogs hallows-load hogs 6 --cpu 0-2 --for 1500ms
+load narrow hallows-load --json periodic --threads 8 --period-us 2000 --work-us 200 --cpu 0-2 --for 1500ms
+finish hogs narrow
+check "how late short bursts are on three of four CPUs, on average, us" "$(field mean_us /tmp/narrow)" '<' 300
+
 # Nobody who stays on a track is overtaken for long by those on the express track.
 scx_hallows bench --measure requests >/tmp/requests
 p99=$(sed 's/.*"request p99"[^}]*"value":\([0-9.]*\).*/\1/' /tmp/requests)

@@ -38,6 +38,16 @@ sleep 0.3
 check "cores with two of four hogs" "$(least "$pid_born1" "$pid_born2" "$pid_born3" "$pid_born4")" == 0
 finish born1 born2 born3 born4
 
+# Three of one process, which share memory: no LLC has a core for each of them.
+case $VM_TOPO in
+llc2*)
+	load three hallows-load hogs 3 --for 1500ms
+	sleep 1
+	check "cores with two of three hogs of a process" "$(least "$pid_three")" == 0
+	finish three
+	;;
+esac
+
 # Two whose bursts end before a slice does, once they may leave the core where they began.
 load naps hallows-load hogs 2 --cpu 0-1 --work-us 3000 --nap-us 500 --for 1s
 sleep 0.3

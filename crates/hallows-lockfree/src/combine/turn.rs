@@ -111,26 +111,26 @@ impl<'c, C: Combine> Turn<'c, C> {
     #[inline(always)]
     pub(super) fn apply_and_serve(self, op: C::Op) -> C::Ret {
         let answer = self.with(|place| place.state.apply(op));
+        if self.shared.is_noted() {
+            self.serve_others();
+        }
+        answer
+    }
+
+    /// By value, so that a turn which serves nobody else is never laid out in memory.
+    #[cold]
+    fn serve_others(self) {
         let stray = self.serve(None);
         drop(self);
         if let Some(thrown) = stray {
             resume_unwind(thrown);
         }
-        answer
     }
 
     /// Serves the caller's slot, if it has one that is pending, and up to `pass` others.
     /// Returns a panic that was about no request; then nothing more is served.
-    #[inline]
-    pub(super) fn serve(&self, own: Option<usize>) -> Option<Thrown> {
-        if own.is_none() && !self.shared.is_noted() {
-            return None;
-        }
-        self.serve_slots(own)
-    }
-
     #[cold]
-    fn serve_slots(&self, own: Option<usize>) -> Option<Thrown> {
+    pub(super) fn serve(&self, own: Option<usize>) -> Option<Thrown> {
         let Shared { slots, pass, .. } = self.shared;
         self.with(|place| {
             let mut left = Left {
