@@ -85,7 +85,7 @@ removed() {
 rm /vm/bin/scx_hallows
 
 dpkg -i /vm/scx_hallows.deb
-grep -q '^Depends:.*procps' $db/status || fail "it depends on no procps"
+grep -q '^Depends:.*procps' $db/status && fail "it depends on procps, which nothing of it runs"
 installed /usr/share/man/man8/scx_hallows.8.gz /usr/share/bash-completion/completions/scx_hallows
 upgraded dpkg -i /vm/scx_hallows.deb
 orphan
@@ -99,7 +99,7 @@ done
 
 rpm -i --nodeps /vm/scx_hallows.rpm
 rpm -q --requires scx_hallows
-grep -q '^procps-ng' /tmp/rpm || fail "it requires no procps-ng"
+grep -q '^procps' /tmp/rpm && fail "it requires procps-ng, which nothing of it runs"
 installed /usr/share/man/man8/scx_hallows.8 /usr/share/bash-completion/completions/scx_hallows
 # The same version again, as one that is newer would come.
 upgraded rpm -U --nodeps --force /vm/scx_hallows.rpm
