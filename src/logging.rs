@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
+use rustix::fs::fstat;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -21,8 +22,8 @@ const FILTERS: [&str; 3] = [
 ];
 
 /// Starts logging; `verbose` counts the `-v`. `RUST_LOG`, when set and not
-/// empty, replaces the filter. Under systemd, which stamps every line itself,
-/// lines carry no time; elsewhere they carry the seconds since the start.
+/// empty, replaces the filter. Lines that go to systemd's journal, which stamps each
+/// itself, carry no time; elsewhere they carry the seconds since the start.
 ///
 /// # Errors
 /// [`Error::Usage`] when `RUST_LOG` does not parse, [`Error::Failed`] when
@@ -36,7 +37,7 @@ pub fn init(verbose: u8) -> Result<(), Error> {
                 && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()),
         )
         .with_target(verbose > 0);
-    let started = if std::env::var_os("JOURNAL_STREAM").is_some() {
+    let started = if is_journal(std::env::var("JOURNAL_STREAM").ok()) {
         builder.without_time().try_init()
     } else {
         builder.with_timer(Uptime(Instant::now())).try_init()
@@ -44,6 +45,13 @@ pub fn init(verbose: u8) -> Result<(), Error> {
     started.map_err(|error| Error::Failed(format!("cannot start logging: {error}")))?;
     scx_utils::init_libbpf_logging(None);
     Ok(())
+}
+
+/// Whether standard error is the `stream` that systemd made, `DEVICE:INODE`: what a
+/// service starts inherits the variable wherever its output goes.
+fn is_journal(stream: Option<String>) -> bool {
+    let own = fstat(io::stderr()).map(|file| format!("{}:{}", file.st_dev, file.st_ino));
+    own.is_ok_and(|own| stream == Some(own))
 }
 
 /// Lines of one kind in [`PERIOD`].
@@ -118,6 +126,17 @@ mod tests {
             );
             assert_eq!(limit.pass(at(10)), None);
             assert_eq!(limit.pass(at(59)), None);
+        }
+    }
+
+    #[test]
+    fn the_journal_is_told_by_its_file() {
+        let file = fstat(io::stderr()).unwrap();
+        let own = format!("{}:{}", file.st_dev, file.st_ino);
+        let other = format!("{}:{}", file.st_dev, file.st_ino + 1);
+        assert!(is_journal(Some(own)));
+        for stream in [None, Some(String::new()), Some(other)] {
+            assert!(!is_journal(stream.clone()), "{stream:?}");
         }
     }
 
