@@ -14,6 +14,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use hallows_load::program::{is_program, which};
 use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
 
 use super::kernel;
@@ -78,7 +79,7 @@ impl Candidate {
                 (full, path)
             }
         };
-        ensure!(path.is_file(), "no program {}", path.display());
+        ensure!(is_program(&path), "no program {}", path.display());
         let words: Vec<&str> = [name.as_str()]
             .into_iter()
             .chain(arguments.iter().map(String::as_str))
@@ -155,14 +156,6 @@ pub(super) fn spawn(command: &mut Command, last: Signal) -> Result<Child> {
 fn open_log(log: &Path) -> Result<File> {
     let file = OpenOptions::new().create(true).append(true).open(log);
     file.with_context(|| format!("write {}", log.display()))
-}
-
-/// Where a program is.
-fn which(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
 }
 
 /// The schedulers in `PATH`, by name: programs that begin with `scx_`, but for those that
@@ -349,6 +342,7 @@ mod tests {
             ("nothing", "no program scx_nothing in PATH"),
             ("scx_nothing", "no program scx_nothing in PATH"),
             ("/no/program", "no program /no/program"),
+            ("/etc/passwd", "no program /etc/passwd"),
         ] {
             let error = parsed(text).unwrap_err();
             assert!(error.contains(words), "{text}: {error}");

@@ -10,10 +10,9 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use hallows_load::burn;
 use hallows_load::suite::{Scale, TESTS, Test, find};
-use indicatif::{ProgressBar, ProgressStyle};
 use scx_utils::build_id;
 
-use super::print;
+use super::{print, progress_bar};
 use crate::agent::sysfs;
 use crate::bench::candidate::{Candidate, DEFAULT, OURS, installed};
 use crate::bench::facts::Facts;
@@ -369,12 +368,6 @@ fn tests() -> impl TypedValueParser<Value = &'static Test> {
     let names = TESTS.iter().map(|test| test.name);
     PossibleValuesParser::new(names)
         .try_map(|name| find(&name).ok_or("no such test: see scx_hallows bench --list"))
-}
-
-/// Drawn on standard error, if that is a terminal.
-fn progress_bar(steps: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{wide_bar} {percent:>3} % {eta:>4}  {msg}");
-    ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod why;
 use std::io::{self, Write};
 
 use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exit::Error;
 use crate::stats::tuning::Step;
@@ -75,6 +76,12 @@ pub fn print(text: &[u8]) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+/// Drawn on standard error, if that is a terminal.
+fn progress_bar(steps: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {percent:>3} % {eta:>4}  {msg}");
+    ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// A line for each value that was set.

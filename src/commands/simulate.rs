@@ -3,10 +3,9 @@
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use indicatif::{ProgressBar, ProgressStyle};
 
-use super::print;
 use super::set::settings;
+use super::{print, progress_bar};
 use crate::agent::params::{MS, Params};
 use crate::agent::place::NR_RINGS;
 use crate::agent::price::Prices;
@@ -176,12 +175,6 @@ impl Steering {
             ..params
         })
     }
-}
-
-/// Drawn on standard error, if that is a terminal.
-fn progress_bar(steps: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{wide_bar} {percent:>3} % {eta:>4}  {msg}");
-    ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn workloads() -> impl TypedValueParser<Value = WorkloadKind> {

@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use super::program::which;
 use super::{Figure, Measurement, Setting};
+use crate::program::which;
 use crate::report::secs;
 use crate::{burn, sys};
 

@@ -22,6 +22,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::program::which;
 use crate::{burn, sys};
 
 /// How long a test measures.
@@ -332,7 +333,7 @@ pub fn find(name: &str) -> Option<&'static Test> {
 impl Test {
     /// Whether the program that it runs is installed.
     pub fn is_available(&self) -> bool {
-        self.needs.is_none_or(|name| program::which(name).is_some())
+        self.needs.is_none_or(|name| which(name).is_some())
     }
 
     /// Runs it once.

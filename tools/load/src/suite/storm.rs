@@ -9,8 +9,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 
 use super::crew::{self, How, Member};
-use super::program::which;
 use super::{Figure, Measurement, Setting};
+use crate::program::which;
 use crate::report::secs;
 use crate::stats::Summary;
 use crate::sys;
