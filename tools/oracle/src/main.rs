@@ -40,14 +40,16 @@ enum Action {
     Record(RecordArgs),
 }
 
+const HOUR_US: u64 = 3_600_000_000;
+
 #[derive(clap::Args)]
 struct CheckArgs {
     /// The longest wait beside an idle CPU that is no violation, ms.
     #[arg(long, default_value_t = 10.0, value_parser = parse_bound_ms)]
     bound_ms: f64,
-    /// How far apart the trace clocks of two CPUs may be, us. A mask change and
-    /// a switch nearer to each other than this prove nothing.
-    #[arg(long, default_value_t = 100)]
+    /// How far apart the trace clocks of two CPUs may be, us, an hour at most. A mask
+    /// change and a switch nearer to each other than this prove nothing.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(..=HOUR_US))]
     skew_us: u64,
     /// Print the verdict as one JSON object; the command's output goes to stderr.
     #[arg(long)]

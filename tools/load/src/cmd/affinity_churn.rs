@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use libc::pid_t;
 use serde::Serialize;
 
+use super::HOUR_US;
 use crate::burn;
 use crate::cpuset::{CpuSet, WORDS};
 use crate::report::{Report, secs};
@@ -32,7 +33,7 @@ pub struct Args {
     #[arg(long = "for", default_value = "10s", value_parser = humantime::parse_duration)]
     duration: Duration,
     /// Time from one change to the next by the same thread, us.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(..=HOUR_US))]
     every_us: u64,
 }
 

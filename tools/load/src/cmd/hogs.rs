@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use libc::pid_t;
 use serde::Serialize;
 
+use super::HOUR_US;
 use crate::burn;
 use crate::cpuset::CpuSet;
 use crate::report::{Report, secs};
@@ -33,10 +34,10 @@ pub struct Args {
     #[arg(long, value_name = "LIST")]
     cpu: Option<CpuSet>,
     /// CPU time between two naps or yields, us, calibrated at the start.
-    #[arg(long, requires = "pause", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, requires = "pause", value_parser = clap::value_parser!(u64).range(1..=HOUR_US))]
     work_us: Option<u64>,
     /// Sleep so long after each --work-us, us: a hog that wants a part of a CPU only.
-    #[arg(long, requires = "work_us", group = "pause", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, requires = "work_us", group = "pause", value_parser = clap::value_parser!(u64).range(1..=HOUR_US))]
     nap_us: Option<u64>,
     /// Call sched_yield() after each --work-us, as who spins on a lock does.
     #[arg(long, requires = "work_us", group = "pause")]

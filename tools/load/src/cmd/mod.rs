@@ -12,3 +12,10 @@ pub mod pingpong;
 pub mod scribble;
 pub mod shares;
 pub mod spread;
+
+/// The longest time that an option in microseconds takes: as nanoseconds, or as steps
+/// of work, it is still a number.
+const HOUR_US: u64 = 3_600_000_000;
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use super::HOUR_US;
 use crate::burn;
 use crate::cpuset::CpuSet;
 use crate::report::{Report, secs};
@@ -22,17 +23,17 @@ use crate::team::run_team;
 /// is ready for it is skipped and counted.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Time from one wake-up to the next, us.
-    #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Time from one wake-up to the next, us, an hour at most.
+    #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u64).range(1..=HOUR_US))]
     period_us: u64,
     /// CPU time to burn after each wake-up, us, calibrated at the start.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(..=HOUR_US))]
     work_us: u64,
     /// Each Nth wake-up of a thread does the work of --surge-us instead.
     #[arg(long, value_name = "N", requires = "surge_us", value_parser = clap::value_parser!(u32).range(1..))]
     surge_every: Option<u32>,
     /// CPU time to burn after such a wake-up, us.
-    #[arg(long, value_name = "US", requires = "surge_every")]
+    #[arg(long, value_name = "US", requires = "surge_every", value_parser = clap::value_parser!(u64).range(..=HOUR_US))]
     surge_us: Option<u64>,
     /// How long, such as 5s or 500ms.
     #[arg(long = "for", default_value = "5s", value_parser = humantime::parse_duration)]

@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use super::HOUR_US;
 use crate::burn;
 use crate::report::{Report, secs};
 use crate::run::Run;
@@ -32,7 +33,7 @@ pub struct Args {
     #[command(flatten)]
     medium: MediumArgs,
     /// CPU time before each pass, us, calibrated at the start.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=HOUR_US))]
     work_us: u64,
 }
 
