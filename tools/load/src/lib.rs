@@ -9,6 +9,7 @@
 pub mod burn;
 pub mod cmd;
 pub mod cpuset;
+pub mod exit;
 pub mod program;
 pub mod report;
 pub mod run;

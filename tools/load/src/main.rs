@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Command line of `hallows-load`: parse, run one load, print its report.
 
-use std::io;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -9,6 +8,7 @@ use clap::{Parser, Subcommand};
 use hallows_load::cmd::{
     affinity_churn, fifo, haunt, hogs, listen, periodic, pingpong, scribble, shares, spread,
 };
+use hallows_load::exit;
 use hallows_load::report::Report;
 
 /// Loads and probes that exercise a CPU scheduler and report what it did.
@@ -65,7 +65,7 @@ fn finish<R: Report>(outcome: Result<R>, json: bool) -> u8 {
         } else {
             report.to_string()
         };
-        io::Write::write_all(&mut io::stdout(), text.as_bytes())?;
+        exit::print(&text)?;
         Ok(report.passed())
     });
     match printed {
@@ -73,18 +73,7 @@ fn finish<R: Report>(outcome: Result<R>, json: bool) -> u8 {
         Ok(false) => 1,
         Err(error) => {
             eprintln!("hallows-load: {error:#}");
-            exit_code(&error)
+            exit::code(&error)
         }
     }
-}
-
-fn exit_code(error: &anyhow::Error) -> u8 {
-    const EX_UNAVAILABLE: u8 = 69;
-    const EX_NOPERM: u8 = 77;
-    let denied = error.chain().any(|cause| {
-        cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|e| e.kind() == io::ErrorKind::PermissionDenied)
-    });
-    if denied { EX_NOPERM } else { EX_UNAVAILABLE }
 }

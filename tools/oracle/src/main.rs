@@ -3,13 +3,14 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use hallows_load::exit;
 use hallows_oracle::log;
 use hallows_oracle::replay::{Limits, Replay};
 use hallows_oracle::report::{Report, Verdict};
@@ -109,7 +110,7 @@ fn main() -> ExitCode {
     };
     ExitCode::from(outcome.unwrap_or_else(|error| {
         eprintln!("hallows-oracle: {error:#}");
-        exit_code(&error)
+        exit::code(&error)
     }))
 }
 
@@ -119,14 +120,14 @@ fn check(args: &CheckArgs) -> Result<u8> {
         skew_ns: args.skew_us * 1000,
     };
     let report = match &args.input {
-        Some(file) => judge_file(file, limits)?,
+        Some(file) => judge_file(file, limits).map_err(exit::mistake)?,
         None => judge_live(&args.recording.plan(args.json), limits)?,
     };
     let text = match args.json {
         true => serde_json::to_string(&report)? + "\n",
         false => report.to_string(),
     };
-    io::stdout().write_all(text.as_bytes())?;
+    exit::print(&text)?;
     Ok(match report.verdict {
         Verdict::Ok => 0,
         Verdict::Violated => 1,
@@ -156,7 +157,8 @@ fn judge_file(file: &Path, limits: Limits) -> Result<Report> {
 
 fn record(plan: &Plan, file: &Path) -> Result<u8> {
     let writing = || format!("write {}", file.display());
-    let mut output = BufWriter::new(File::create(file).with_context(writing)?);
+    let output = File::create(file).with_context(writing);
+    let mut output = BufWriter::new(output.map_err(exit::mistake)?);
     let recording = session::record(plan)?;
     log::write_header(&mut output, &recording.initial, &recording.lost).with_context(writing)?;
     recording.for_each_event(|event| writeln!(output, "{event}").with_context(writing))?;
@@ -165,15 +167,4 @@ fn record(plan: &Plan, file: &Path) -> Result<u8> {
         eprintln!("hallows-oracle: {reason}");
     }
     Ok(if recording.lost.is_empty() { 0 } else { 3 })
-}
-
-fn exit_code(error: &anyhow::Error) -> u8 {
-    const EX_UNAVAILABLE: u8 = 69;
-    const EX_NOPERM: u8 = 77;
-    let denied = error.chain().any(|cause| {
-        cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|e| e.kind() == io::ErrorKind::PermissionDenied)
-    });
-    if denied { EX_NOPERM } else { EX_UNAVAILABLE }
 }
