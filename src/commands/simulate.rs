@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `scx_hallows simulate`: what schedulers do on a machine you don't have.
 
+use std::time::Duration;
+
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
@@ -205,16 +207,17 @@ fn one_of<T: Copy + Send + Sync + 'static>(
     })
 }
 
-/// A time in seconds or milliseconds, as nanoseconds.
+/// A time with its unit, or seconds without, as nanoseconds.
 fn duration(text: &str) -> Result<u64, String> {
-    let (number, unit_ms) = match text.strip_suffix("ms") {
-        Some(number) => (number, 1.0),
-        None => (text.strip_suffix('s').unwrap_or(text), 1e3),
+    let range = Duration::from_millis(10)..=Duration::from_hours(1);
+    let time = match text.parse() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        Err(_) => humantime::parse_duration(text).ok(),
     };
-    match number.parse::<f64>().map(|number| number * unit_ms) {
-        Ok(ms) if (10.0..=3_600_000.0).contains(&ms) => Ok((ms * MS as f64) as u64),
-        Ok(_) => Err("not between 10ms and 3600s".into()),
-        Err(_) => Err("not a time such as 2s or 500ms".into()),
+    match time {
+        Some(time) if range.contains(&time) => Ok(time.as_nanos() as u64),
+        Some(_) => Err("not between 10ms and 1h".into()),
+        None => Err("not a time such as 2s or 500ms".into()),
     }
 }
 
@@ -292,6 +295,33 @@ mod tests {
             (last.params.kappa, last.footprints),
             (0.5, Footprints::Known)
         );
+    }
+
+    #[test]
+    fn a_time_has_any_unit_or_is_in_seconds() {
+        for (text, ms) in [
+            ("10ms", 10),
+            ("10000us", 10),
+            ("2s", 2_000),
+            ("2", 2_000),
+            ("0.5", 500),
+            ("5m", 300_000),
+            ("1m 30s", 90_000),
+            ("1h", 3_600_000),
+        ] {
+            assert_eq!(duration(text), Ok(ms * MS), "{text}");
+        }
+        for (text, told) in [
+            ("1000us", "between"),
+            ("61m", "between"),
+            ("3601", "between"),
+            ("-2", "not a time"),
+            ("inf", "not a time"),
+            ("2 parsecs", "not a time"),
+        ] {
+            let error = duration(text).unwrap_err();
+            assert!(error.contains(told), "{text}: {error}");
+        }
     }
 
     #[test]
