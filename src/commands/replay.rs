@@ -12,7 +12,7 @@ use super::print;
 use super::set::settings;
 use crate::exit::Error;
 use crate::recording::read::Reader;
-use crate::recording::replay::{Outcome, replay};
+use crate::recording::replay::{ACT, Outcome, replay};
 
 /// Step the automaton over a recording and compare, with other parameters or the same.
 ///
@@ -24,7 +24,8 @@ pub struct Replay {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// A parameter to replay with instead of the recorded one, such as dwell=4.
+    /// A threshold of the automaton to replay with instead of the recorded one, such as
+    /// dwell=4.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
 
@@ -41,6 +42,13 @@ impl Replay {
     /// read or is no recording.
     pub fn run(&self) -> Result<(), Error> {
         let settings = settings(&self.settings).map_err(Error::Usage)?;
+        if let Some((key, _)) = settings.iter().find(|(key, _)| !ACT.contains(&key.name)) {
+            return Err(Error::Usage(format!(
+                "{} changes nothing in a replay, which steps the automaton alone: set any of {}",
+                key.name,
+                ACT.join(", ")
+            )));
+        }
         let name = self.file.display();
         let file = File::open(&self.file)
             .map_err(|error| Error::Usage(format!("cannot read {name}: {error}")))?;
@@ -87,5 +95,29 @@ impl Replay {
         );
         text += &format!("\nstates as recorded: {:.1} %\n", outcome.same_states_pct);
         Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::KEYS;
+
+    #[test]
+    fn what_a_replay_does_not_go_by_is_refused() {
+        for key in KEYS {
+            let replay = Replay {
+                file: "/no/recording".into(),
+                settings: vec![format!("{}={}", key.name, key.default())],
+                json: false,
+            };
+            let error = replay.run().unwrap_err();
+            let told = match ACT.contains(&key.name) {
+                true => "cannot read /no/recording".to_owned(),
+                false => format!("{} changes nothing in a replay", key.name),
+            };
+            assert_eq!(error.code(), 2);
+            assert!(error.to_string().starts_with(&told), "{error}");
+        }
     }
 }

@@ -23,13 +23,16 @@ use crate::sim::workload::WorkloadKind;
 
 const US: u64 = 1_000;
 /// The tunables that change nothing here, with the reason.
-const UNMODELLED: [(&str, &str); 4] = [
+const UNMODELLED: [(&str, &str); 6] = [
     ("price", ASK_COSTS),
     ("price_us", ASK_COSTS),
     ("signal_periods", "the simulated agent is never late"),
     ("starved_ms", "no simulated task starves on its track"),
+    ("guard", NO_GUARD),
+    ("guard_period_s", NO_GUARD),
 ];
 const ASK_COSTS: &str = "what moves cost here is --cost-us, and what is believed --price-us";
+const NO_GUARD: &str = "no simulated guard withholds signals";
 /// Steps of the progress bar for each simulation.
 const STEPS: u64 = 1_000;
 
@@ -343,6 +346,8 @@ mod tests {
             "--set dwell=2 --set dwell=2",
             "--set price=static",
             "--set starved_ms=100",
+            "--set guard=off",
+            "--set guard_period_s=10",
         ] {
             assert!(parsed(line).is_err(), "{line}");
         }

@@ -10,6 +10,19 @@ use crate::agent::hysteresis::CellState;
 use crate::agent::round::Controller;
 use crate::config::change::Setting;
 
+/// The tunables that the automaton goes by; the others change nothing in a replay.
+pub const ACT: [&str; 9] = [
+    "saturate_enter",
+    "saturate_leave",
+    "hungry_enter",
+    "hungry_leave",
+    "dwell",
+    "band",
+    "band_quiet",
+    "band_overloaded",
+    "band_min",
+];
+
 /// What a replay came to, beside what was recorded.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Outcome {

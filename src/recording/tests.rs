@@ -81,6 +81,33 @@ fn other_parameters_say_something_else() {
 }
 
 #[test]
+fn no_other_parameter_says_anything_else() {
+    let (map, params) = (MACHINE.map(), Params::default());
+    let bytes = recording(&map, &params, 100, u64::MAX);
+    let says = |settings: &[change::Setting]| {
+        replay(&mut Reader::new(&bytes[..]).unwrap(), settings).unwrap()
+    };
+    let as_it_was = says(&[]);
+    for (name, value) in [
+        ("period_ms", "20"),
+        ("max_period_ms", "20"),
+        ("signal_periods", "9"),
+        ("slice_us", "2000"),
+        ("min_slice_us", "1500"),
+        ("long_slice_us", "5000"),
+        ("target_latency_us", "30000"),
+        ("kappa", "4"),
+        ("hysteresis_us", "300"),
+        ("affinity", "off"),
+        ("guard", "off"),
+    ] {
+        assert!(!super::replay::ACT.contains(&name), "{name}");
+        let outcome = says(&[change::setting(name, value).unwrap()]);
+        assert_eq!(outcome, as_it_was, "{name}");
+    }
+}
+
+#[test]
 fn a_recording_is_bounded_and_small() {
     let (map, params) = (MACHINE.map(), Params::default());
     let whole = recording(&map, &params, 20_000, u64::MAX);
