@@ -5,11 +5,13 @@
 
 mod tunables;
 
+use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, Parser};
+use clap::{Arg, ArgAction, Command as Line, CommandFactory, FromArgMatches, Parser};
 use scx_utils::libbpf_clap_opts::LibbpfOpts;
 
 use crate::commands::Command;
@@ -33,11 +35,11 @@ use tunables::Tunables;
 )]
 pub struct Cli {
     /// Print statistics every SECONDS while scheduling, 0.1 to 86400.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true, conflicts_with = "monitor")]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub stats: Option<Duration>,
 
     /// Print the statistics of a scheduler that runs already every SECONDS, 0.1
-    /// to 86400, and load nothing.
+    /// to 86400, and load nothing; of the other options only -v makes sense then.
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub monitor: Option<Duration>,
 
@@ -162,10 +164,16 @@ impl Cli {
     /// # Errors
     /// [`Error::Usage`], in one line.
     pub fn read() -> Result<Self, Error> {
-        Self::try_parse().map_err(|error| match error.kind() {
+        Self::parsed(env::args_os()).map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp => error.exit(),
             _ => usage(&error.to_string()),
         })
+    }
+
+    fn parsed(
+        words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&line().try_get_matches_from(words)?)
     }
 
     /// Where the numbers that steer agent and BPF come from.
@@ -189,6 +197,16 @@ impl Cli {
             libbpf: self.libbpf.clone(),
         }
     }
+}
+
+/// What clap makes of [`Cli`], and that `--monitor` takes no option of a scheduler.
+fn line() -> Line {
+    let line = Cli::command();
+    let others = line.get_arguments().map(Arg::get_id).cloned();
+    let others: Vec<_> = others
+        .filter(|id| !["monitor", "verbose"].contains(&id.as_str()))
+        .collect();
+    line.mut_arg("monitor", |monitor| monitor.conflicts_with_all(others))
 }
 
 /// An interval in seconds, from 0.1 to a day.
@@ -223,21 +241,20 @@ mod tests {
     use crate::agent::params::Params;
     use crate::config::KEYS;
     use crate::config::change::change;
-    use clap::CommandFactory;
 
     fn parsed(arguments: &[&str]) -> Cli {
-        Cli::try_parse_from([&["scx_hallows"], arguments].concat()).unwrap()
+        Cli::parsed([&["scx_hallows"], arguments].concat()).unwrap()
     }
 
     /// The one line for arguments that clap refuses.
     fn refused(arguments: &[&str]) -> String {
-        let error = Cli::try_parse_from([&["scx_hallows"], arguments].concat()).unwrap_err();
+        let error = Cli::parsed([&["scx_hallows"], arguments].concat()).unwrap_err();
         usage(&error.to_string()).to_string()
     }
 
     #[test]
     fn clap_finds_no_contradiction() {
-        Cli::command().debug_assert();
+        line().debug_assert();
     }
 
     #[test]
@@ -281,6 +298,25 @@ mod tests {
         assert!(parsed(&["get", "kappa"]).command.is_some());
         assert!(refused(&["--kappa", "2", "get"]).contains("'get'"));
         assert!(refused(&["get", "--kappa", "2"]).contains("'--kappa'"));
+    }
+
+    #[test]
+    fn a_monitor_takes_no_options_of_the_scheduler() {
+        assert!(parsed(&["--monitor", "1", "-v"]).monitor.is_some());
+        for option in [
+            &["--pin"] as &[_],
+            &["--stats", "1"],
+            &["--kappa", "2"],
+            &["--kconfig", "x"],
+        ] {
+            let line = refused(&[&["--monitor", "1"], option].concat());
+            assert!(
+                line.contains("--monitor") && line.contains(option[0]),
+                "{line}"
+            );
+        }
+        let line = refused(&["--monitor", "1", "--pin", "--no-agent"]);
+        assert!(!line.contains('\n') && line.contains(": --pin;"), "{line}");
     }
 
     #[test]
@@ -336,11 +372,6 @@ mod tests {
         assert_eq!(
             refused(&["set"]),
             "the following required arguments were not provided: <KEY=VALUE>... (see --help)"
-        );
-        let both = refused(&["--stats", "1", "--monitor", "1"]);
-        assert!(
-            both.contains("'--stats <SECONDS>' cannot be used with"),
-            "{both}"
         );
     }
 }
