@@ -56,4 +56,6 @@ pub mod verified;
 #[cfg(feature = "bpf")]
 pub mod watchdog;
 #[cfg(feature = "bpf")]
+pub mod whole_file;
+#[cfg(feature = "bpf")]
 pub mod why;

@@ -5,43 +5,12 @@
 
 #![cfg(feature = "bpf")]
 
+mod command;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-/// How a run of the command ended.
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-fn hallows(arguments: &[&str]) -> Ended {
-    let output = Command::new(env!("CARGO_BIN_EXE_scx_hallows"))
-        .args(arguments)
-        .env_remove("RUST_LOG")
-        .output()
-        .expect("run scx_hallows");
-    Ended {
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
-/// The only line on standard error of a run that has to end with `code`.
-fn refusal(arguments: &[&str], code: i32) -> String {
-    let ended = hallows(arguments);
-    assert_eq!(ended.code, Some(code), "{arguments:?}: {}", ended.stderr);
-    assert_eq!(ended.stdout, "", "{arguments:?}");
-    let line = ended
-        .stderr
-        .strip_prefix("scx_hallows: ")
-        .expect("the command names itself");
-    let line = line.strip_suffix('\n').expect("the line ends");
-    assert!(!line.contains('\n'), "{arguments:?}: {line}");
-    line.to_owned()
-}
+use command::{hallows, refusal};
 
 #[test]
 fn help_has_a_heading_for_each_part() {

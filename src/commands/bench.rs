@@ -27,6 +27,7 @@ use crate::exit::Error;
 use crate::logging;
 use crate::preflight::Preflight;
 use crate::signals::Signals;
+use crate::whole_file;
 
 /// Measure this machine under the default scheduler, under scx_hallows and under
 /// others, by turns, and say where which is better.
@@ -331,9 +332,11 @@ impl Bench {
 /// The picture that report.md shows.
 const PICTURE: &str = "report.svg";
 
-/// Writes the reports, and prints the table and where they are.
+/// Prints the table, writes the reports, and prints where they are.
 fn publish(report: &Report, out: &Path) -> Result<(), Error> {
-    let mut text = table::text(report);
+    // Before anything that a full disk can make fail.
+    let printed = print(table::text(report).as_bytes());
+    let mut written = String::new();
     let json = serde_json::to_string_pretty(report)
         .map_err(|error| Error::Failed(format!("cannot write JSON: {error}")))?;
     for (name, content) in [
@@ -343,11 +346,11 @@ fn publish(report: &Report, out: &Path) -> Result<(), Error> {
         (PICTURE, ratios::picture(report)),
     ] {
         let file = out.join(name);
-        fs::write(&file, content)
+        whole_file::write(&file, content.as_bytes(), 0o666)
             .map_err(|error| Error::Failed(format!("cannot write {}: {error}", file.display())))?;
-        text += &format!("{}\n", file.display());
+        written += &format!("{}\n", file.display());
     }
-    print(text.as_bytes())
+    printed.and_then(|()| print(written.as_bytes()))
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Error> {

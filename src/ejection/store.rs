@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Reports as files: few, small, and never half of one.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+
+use crate::whole_file;
 
 /// Reports that are kept; the oldest goes first.
 const MAX_FILES: usize = 10;
@@ -34,25 +34,10 @@ pub fn keep(folder: &Path, stamp: &str, text: &str) -> Result<PathBuf> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     make_room(folder);
     let file = folder.join(format!("{PREFIX}{stamp}.txt"));
-    let partial = folder.join(format!(".{PREFIX}{stamp}.partial"));
-    let written = write(&partial, cut(text)).and_then(|()| Ok(fs::rename(&partial, &file)?));
-    if let Err(error) = written {
-        // It may not even be there.
-        let _ = fs::remove_file(&partial);
-        return Err(error.context(format!("cannot write {}", file.display())));
-    }
+    // Only root or the service's user reads it: it names tasks.
+    whole_file::write(&file, cut(text).as_bytes(), 0o600)
+        .with_context(|| format!("cannot write {}", file.display()))?;
     Ok(file)
-}
-
-/// Only root or the service's user reads it: it names tasks.
-fn write(path: &Path, text: String) -> Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(text.as_bytes())?;
-    Ok(file.sync_all()?)
 }
 
 /// The text, or its first [`MAX_BYTES`] and a word about the rest.
