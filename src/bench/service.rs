@@ -2,6 +2,7 @@
 //! The service whose scheduler is loaded: stopped while schedulers are measured, and
 //! started again.
 
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -53,14 +54,35 @@ impl Drop for Paused {
 }
 
 fn systemctl(words: &[&str]) -> Result<()> {
-    let done = Command::new("systemctl")
+    run("systemctl", words)
+}
+
+/// Runs a program outside the terminal's foreground group: Ctrl-C is for this process
+/// alone, and no half of the work is left undone.
+fn run(program: &str, words: &[&str]) -> Result<()> {
+    let done = Command::new(program)
         .args(words)
         .stdin(Stdio::null())
+        .process_group(0)
         .output()
-        .context("run systemctl")?;
+        .with_context(|| format!("run {program}"))?;
     if !done.status.success() {
         let said = String::from_utf8_lossy(&done.stderr).trim().to_owned();
-        bail!("systemctl {}: {}, {said}", words.join(" "), done.status);
+        bail!("{program} {}: {}, {said}", words.join(" "), done.status);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_terminal_does_not_interrupt_it() {
+        // Field 5 of the line is the process group.
+        let leads = "read -r pid name state parent group rest </proc/$$/stat; test $group = $$";
+        run("sh", &["-c", leads]).unwrap();
+        let error = run("sh", &["-c", "echo bad luck >&2; exit 3"]).unwrap_err();
+        assert!(error.to_string().ends_with("exit status: 3, bad luck"));
+    }
 }

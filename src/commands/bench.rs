@@ -132,10 +132,11 @@ impl Bench {
         tests: Vec<&'static Test>,
         out: &Path,
     ) -> Result<(), Error> {
+        // First, so that Ctrl-C leaves no service stopped.
+        let signals = Signals::ending()?;
         // Until the end of this function.
         let _paused = Paused::stop()?;
         Preflight::default().check(false)?;
-        let signals = Signals::ending()?;
         self.compare(program, candidates, tests, out, &signals)
     }
 
@@ -149,6 +150,11 @@ impl Bench {
     ) -> Result<(), Error> {
         let map = sysfs::read_map()?;
         let noise = self.listen(map.cells().len())?;
+        if signals.is_shutdown() {
+            return Err(Error::Failed(
+                "interrupted before anything was measured".into(),
+            ));
+        }
         let (counter, moves_missing) = match Counter::start() {
             Ok(counter) => (Some(counter), None),
             Err(error) => (None, Some(format!("{error:#}"))),
