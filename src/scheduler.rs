@@ -154,29 +154,8 @@ impl<'a> Scheduler<'a> {
                 break;
             }
             self.remember(false);
-            let cpus = || self.hotplug.cpus();
-            self.held.look(&self.skel, &self.memory, cpus());
-            if let Some(rescues) = self.rescues.news(&self.memory, cpus()) {
-                self.held.look_now(&self.skel, &self.memory, cpus());
-                tell(&rescues, &self.held.lately());
-            }
-            let now = Instant::now();
-            if let Some(agent) = &mut self.agent
-                && now >= self.next_round
-            {
-                agent.round(&self.map, &self.memory);
-                if self.tape.is_wanted() {
-                    self.tape.push(agent.frame());
-                }
-                self.next_round = now + Duration::from_nanos(agent.period_ns());
-            }
-            let wait = match &self.agent {
-                Some(_) => self
-                    .next_round
-                    .saturating_duration_since(Instant::now())
-                    .min(MAX_WAIT),
-                None => MAX_WAIT,
-            };
+            self.look_for_the_held();
+            let wait = self.steer();
             self.answer(live, wait);
             self.watch.rest(&self.memory);
         }
@@ -184,6 +163,48 @@ impl<'a> Scheduler<'a> {
             service.stopping();
         }
         self.remember(true);
+        self.end(live.params(), signals, standstill, outgrown)
+    }
+
+    /// Looks who holds CPUs, and tells who was rescued from that.
+    fn look_for_the_held(&mut self) {
+        let cpus = || self.hotplug.cpus();
+        self.held.look(&self.skel, &self.memory, cpus());
+        if let Some(rescues) = self.rescues.news(&self.memory, cpus()) {
+            self.held.look_now(&self.skel, &self.memory, cpus());
+            tell(&rescues, &self.held.lately());
+        }
+    }
+
+    /// Gives the agent its turn if it is time; returns how long there is until the next.
+    fn steer(&mut self) -> Duration {
+        let Some(agent) = &mut self.agent else {
+            return MAX_WAIT;
+        };
+        let now = Instant::now();
+        if now >= self.next_round {
+            agent.round(&self.map, &self.memory);
+            if self.tape.is_wanted() {
+                self.tape.push(agent.frame());
+            }
+            self.next_round = now + Duration::from_nanos(agent.period_ns());
+        }
+        let left = self.next_round.saturating_duration_since(Instant::now());
+        left.min(MAX_WAIT)
+    }
+
+    /// Gives the tasks back, or leaves them to another agent, and says what follows;
+    /// `outgrown`: there are CPUs that it has no room for.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    fn end(
+        &mut self,
+        params: &Params,
+        signals: &Signals,
+        standstill: &mut Standstill,
+        outgrown: bool,
+    ) -> Result<Next, Error> {
         if let Some(mut hold) = self.hold.take() {
             if signals.is_leaving() && !uei_exited!(&self.skel, uei) && hold.leave() {
                 info!("leaving the scheduler to another agent");
@@ -198,7 +219,7 @@ impl<'a> Scheduler<'a> {
             Ok(_) => Ok(Next::End),
             Err(error) => match standstill.forgives(&error.to_string(), Instant::now()) {
                 Some(time) => Ok(Next::StoodStill(time)),
-                None => Err(self.report(error.into(), live.params())),
+                None => Err(self.report(error.into(), params)),
             },
         }
     }
