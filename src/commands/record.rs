@@ -2,19 +2,21 @@
 //! `scx_hallows record`
 
 use std::fs::OpenOptions;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use clap::Args;
 
 use super::print;
 use crate::exit::Error;
+use crate::recording::Header;
 use crate::recording::write::Writer;
 use crate::signals::Signals;
 use crate::stats::SOCKET;
-use crate::stats::tape::Tape;
+use crate::stats::tape::{Piece, Tape};
 
 /// How often to fetch what the agent saw.
 const FETCH_EVERY: Duration = Duration::from_millis(100);
@@ -36,15 +38,27 @@ pub struct Record {
     pub max_mib: u64,
 }
 
+/// Why a recording ends.
+enum End {
+    /// It was to.
+    Told,
+    /// The file is as long as it may be.
+    Full,
+    /// What follows would not fit what is in it.
+    OtherCpus,
+    /// The scheduler answers no more.
+    Lost(Error),
+}
+
 impl Record {
-    /// Fetches and writes.
+    /// Fetches and writes. What came before the scheduler ended is in the file.
     ///
     /// # Errors
     /// [`Error::Failed`] when the file can't be written, else those of [`Tape`].
     pub fn run(&self) -> Result<(), Error> {
         let signals = Signals::ending()?;
         let mut tape = Tape::connect(SOCKET)?;
-        let first = tape.fetch()?;
+        let header = tape.fetch()?.header;
         let name = self.file.display();
         let failed = |error: anyhow::Error| Error::Failed(format!("{name}: {error:#}"));
         let file = OpenOptions::new()
@@ -53,35 +67,70 @@ impl Record {
             .open(&self.file);
         let file = file.map_err(|e| Error::Failed(format!("cannot create {name}: {e}")))?;
         let limit = self.max_mib << 20;
-        let mut writer = Writer::new(BufWriter::new(file), &first.header, limit).map_err(failed)?;
-        let (start, mut windows, mut missed) = (Instant::now(), 0u64, 0);
-        let (mut full, mut other) = (false, false);
-        while start.elapsed() < self.duration && !signals.is_shutdown() && !full && !other {
-            sleep(FETCH_EVERY.min(self.duration.saturating_sub(start.elapsed())));
-            let piece = tape.fetch()?;
-            other = !piece.header.is_of_the_same(&first.header);
-            if other {
-                break;
+        let mut recording = Recording {
+            writer: Writer::new(BufWriter::new(file), &header, limit).map_err(failed)?,
+            header,
+            windows: 0,
+            missed: 0,
+        };
+        let start = Instant::now();
+        let end = loop {
+            let left = self.duration.saturating_sub(start.elapsed());
+            if left.is_zero() || signals.is_shutdown() {
+                break End::Told;
             }
-            missed += piece.missed;
-            for frame in &piece.frames {
-                full = !writer.push(frame).map_err(failed)?;
-                if full {
-                    break;
-                }
-                windows += 1;
+            sleep(FETCH_EVERY.min(left));
+            match tape.fetch() {
+                Ok(piece) => match recording.take(&piece).map_err(failed)? {
+                    None => {}
+                    Some(end) => break end,
+                },
+                Err(error) => break End::Lost(error),
             }
-        }
-        let bytes = writer.end().map_err(failed)?;
+        };
+        let (windows, missed) = (recording.windows, recording.missed);
+        let bytes = recording.writer.end().map_err(failed)?;
         let missing = match missed {
             0 => String::new(),
             missed => format!(", {missed} windows are missing"),
         };
-        let why = match () {
-            () if full => "; the file is full",
-            () if other => "; then CPUs came or went",
-            () => "",
+        let why = match &end {
+            End::Told | End::Lost(_) => "",
+            End::Full => "; the file is full",
+            End::OtherCpus => "; then CPUs came or went",
         };
-        print(format!("{name}: {windows} windows, {bytes} bytes{missing}{why}\n").as_bytes())
+        print(format!("{name}: {windows} windows, {bytes} bytes{missing}{why}\n").as_bytes())?;
+        match end {
+            End::Lost(error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A file that is written, and what went into it.
+struct Recording<W: Write> {
+    writer: Writer<W>,
+    header: Header,
+    windows: u64,
+    missed: u64,
+}
+
+impl<W: Write> Recording<W> {
+    /// Appends what was fetched; why that was the last, if it was.
+    ///
+    /// # Errors
+    /// Those of the file.
+    fn take(&mut self, piece: &Piece) -> Result<Option<End>> {
+        if !piece.header.is_of_the_same(&self.header) {
+            return Ok(Some(End::OtherCpus));
+        }
+        self.missed += piece.missed;
+        for frame in &piece.frames {
+            if !self.writer.push(frame)? {
+                return Ok(Some(End::Full));
+            }
+            self.windows += 1;
+        }
+        Ok(None)
     }
 }

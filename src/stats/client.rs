@@ -6,7 +6,8 @@ use std::io;
 use std::path::Path;
 
 use anyhow::Result;
-use scx_stats::prelude::StatsClient;
+use scx_stats::prelude::{StatsClient, StatsErrno};
+use scx_stats::serde_json;
 
 use crate::exit::Error;
 
@@ -38,6 +39,20 @@ pub fn no_server(socket: &Path, error: &anyhow::Error) -> Error {
             "cannot talk to the scheduler at {socket}: {error:#}"
         )),
     }
+}
+
+/// Explains why a request was not answered, or not by this version of `scx_hallows`.
+pub fn unanswered(socket: &Path, error: &anyhow::Error) -> Error {
+    let json = error.downcast_ref::<serde_json::Error>();
+    // An scx_stats server without the target answers with an errno; one that ends while
+    // it answers, with half a line.
+    if error.is::<StatsErrno>() || json.is_some_and(|error| !error.is_eof()) {
+        return foreign(socket, error);
+    }
+    Error::Unavailable(format!(
+        "the scheduler at {} has ended, or hangs: {error:#}: its log may say why",
+        socket.display()
+    ))
 }
 
 /// What a server answers whose scheduler takes no more requests.

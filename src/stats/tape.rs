@@ -99,7 +99,7 @@ impl Tape {
         let args = vec![(TARGET.to_owned(), TAPE.to_owned())];
         self.client
             .request("stats", args)
-            .map_err(|error| client::foreign(&self.socket, &error))
+            .map_err(|error| client::unanswered(&self.socket, &error))
     }
 }
 

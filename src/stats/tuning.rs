@@ -8,8 +8,7 @@
 
 use std::path::PathBuf;
 
-use scx_stats::prelude::*;
-use scx_stats::serde_json::{self, Map, Value as Json};
+use scx_stats::serde_json::{Map, Value as Json};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -137,14 +136,9 @@ impl Tuner {
         args.push((TARGET.to_owned(), target.to_owned()));
         let mut server = client::connect(&self.socket)
             .map_err(|error| client::no_server(&self.socket, &error))?;
-        server.request("stats", args).map_err(|error| {
-            // An scx_stats server without the target answers with an errno.
-            if error.is::<serde_json::Error>() || error.is::<StatsErrno>() {
-                client::foreign(&self.socket, &error)
-            } else {
-                client::no_server(&self.socket, &error)
-            }
-        })
+        server
+            .request("stats", args)
+            .map_err(|error| client::unanswered(&self.socket, &error))
     }
 }
 
@@ -155,6 +149,9 @@ mod tests {
     use super::*;
     use crate::control::Request;
     use hallows_lockfree::hp::snapshot;
+    use scx_stats::prelude::*;
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::net::UnixListener;
     use std::thread;
     use std::time::Duration;
 
@@ -202,6 +199,23 @@ mod tests {
         drop((question, server));
         let told = client.join().unwrap().unwrap_err().to_string();
         assert!(told.ends_with("try again"), "{told}");
+    }
+
+    #[test]
+    fn a_scheduler_that_is_gone_is_not_called_another_version() {
+        for half in [&b""[..], b"{\"errno\":0,\"args\":{"] {
+            let socket = socket();
+            let listener = UnixListener::bind(&socket.0).unwrap();
+            let server = thread::spawn(move || {
+                let (mut client, _) = listener.accept()?;
+                BufReader::new(&client).read_line(&mut String::new())?;
+                client.write_all(half)
+            });
+            let error = Tuner::at(&socket.0).get().unwrap_err();
+            server.join().unwrap().unwrap();
+            assert_eq!(error.code(), 69);
+            assert!(error.to_string().contains("has ended, or hangs"), "{error}");
+        }
     }
 
     #[test]

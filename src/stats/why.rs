@@ -61,7 +61,7 @@ impl Asker {
         let heard: Result<Heard, String> = self
             .client
             .request("stats", args)
-            .map_err(|error| client::foreign(&self.socket, &error))?;
+            .map_err(|error| client::unanswered(&self.socket, &error))?;
         heard.map_err(Error::Failed)
     }
 }
