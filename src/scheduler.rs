@@ -39,8 +39,9 @@ use crate::rescues::{self, Rescues};
 use crate::service::Service;
 use crate::signals::Signals;
 use crate::standstill::Standstill;
+use crate::stats::owner::Client;
 use crate::stats::tape::{Buffer, Piece};
-use crate::stats::{CellView, Metrics, Reply, SOCKET, Server, Snapshot, Totals};
+use crate::stats::{CellView, Metrics, Question, Reply, SOCKET, Server, Snapshot, Totals};
 use crate::why::watch::Watch;
 
 /// No wait of the loop is longer, so that a signal ends it soon.
@@ -338,7 +339,7 @@ impl<'a> Scheduler<'a> {
         };
         match server.next(wait) {
             Ok(question) => {
-                let reply = self.reply(live, &question.request);
+                let reply = self.reply(live, &question);
                 question.answer(reply);
             }
             Err(RecvTimeoutError::Timeout) => {}
@@ -349,24 +350,30 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// What the agent saw since this was called last.
-    fn tape(&mut self, params: &Params) -> Option<Box<Piece>> {
-        self.agent.as_ref()?;
-        let (frames, missed) = self.tape.take();
-        Some(Box::new(Piece {
+    /// What the agent saw since `client` asked last.
+    fn tape(&mut self, client: &Client, params: &Params) -> Result<Box<Piece>, String> {
+        if self.agent.is_none() {
+            return Err(
+                "the scheduler runs without an agent (--no-agent): there is nothing to record"
+                    .into(),
+            );
+        }
+        let (frames, missed) = self.tape.take(client)?;
+        Ok(Box::new(Piece {
             header: Header::new(&self.map, params),
             frames,
             missed,
         }))
     }
 
-    fn reply(&mut self, live: &mut Live, request: &Request) -> Reply {
-        match request {
+    fn reply(&mut self, live: &mut Live, question: &Question) -> Reply {
+        let client = &question.client;
+        match &question.request {
             Request::Snapshot => Reply::Snapshot(Box::new(self.snapshot())),
-            Request::Tape => Reply::Tape(self.tape(live.params())),
+            Request::Tape => Reply::Tape(self.tape(client, live.params())),
             Request::Why(pid) => Reply::Why(
                 self.watch
-                    .ask(&self.memory, *pid)
+                    .ask(&self.memory, client, *pid)
                     .map_err(|error| format!("{error:#}")),
             ),
             Request::Set(settings) => {

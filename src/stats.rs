@@ -7,6 +7,7 @@
 mod client;
 mod ledger;
 mod monitor;
+pub mod owner;
 mod price;
 mod server;
 pub mod tape;

@@ -108,7 +108,7 @@ fn header(params: &Params) -> Header {
 /// An answer to `record`: two windows.
 fn piece(params: &Params) -> String {
     let frames = [Frame::default(), Frame::default()];
-    line(json!({"header": header(params), "frames": frames, "missed": 0}))
+    line(json!({"Ok": {"header": header(params), "frames": frames, "missed": 0}}))
 }
 
 #[test]
@@ -130,4 +130,38 @@ fn what_was_recorded_before_the_scheduler_ended_is_kept() {
     let bytes = fs::metadata(&file).expect("the recording").len();
     let end = format!(" {bytes} bytes\n");
     assert!(ended.stdout.ends_with(&end), "{}", ended.stdout);
+}
+
+#[test]
+fn a_recording_ends_where_tunables_change() {
+    let folder = folder("set");
+    let file = folder.path("recording");
+    let before = Params::default();
+    let after = Params { dwell: 4, ..before };
+    let answers = vec![piece(&before), piece(&before), piece(&after)];
+    let Some(ended) = beside(&folder, answers, &["record", &file]) else {
+        return;
+    };
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    let start = format!("{file}: 2 windows, ");
+    assert!(ended.stdout.starts_with(&start), "{}", ended.stdout);
+    let end = "; then tunables were changed\n";
+    assert!(ended.stdout.ends_with(end), "{}", ended.stdout);
+}
+
+#[test]
+fn who_comes_second_is_told_so_in_a_line() {
+    let folder = folder("second");
+    let told = "one at a time, try again when that ends";
+    let (file, pid) = (folder.path("recording"), std::process::id().to_string());
+    for arguments in [["record", &file], ["why", &pid]] {
+        let _ = fs::remove_file(folder.path("socket"));
+        let answer = line(json!({"Err": told}));
+        let Some(ended) = beside(&folder, vec![answer], &arguments) else {
+            return;
+        };
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(69), ""));
+        assert_eq!(ended.stderr, format!("scx_hallows: {told}\n"));
+    }
+    assert!(!fs::exists(&file).expect("the folder"));
 }

@@ -22,7 +22,8 @@ use crate::stats::tape::{Piece, Tape};
 const FETCH_EVERY: Duration = Duration::from_millis(100);
 
 /// Write what the agent of a running scheduler sees and decides into a file, for
-/// `scx_hallows replay`. Ctrl-C ends it sooner, and the file is whole.
+/// `scx_hallows replay`. Ctrl-C ends it sooner, and so does a change of the tunables or
+/// the CPUs; the file is whole.
 #[derive(Args, Clone, Debug)]
 pub struct Record {
     /// The file; it must not exist yet.
@@ -45,7 +46,7 @@ enum End {
     /// The file is as long as it may be.
     Full,
     /// What follows would not fit what is in it.
-    OtherCpus,
+    Other(&'static str),
     /// The scheduler answers no more.
     Lost(Error),
 }
@@ -95,9 +96,9 @@ impl Record {
             missed => format!(", {missed} windows are missing"),
         };
         let why = match &end {
-            End::Told | End::Lost(_) => "",
-            End::Full => "; the file is full",
-            End::OtherCpus => "; then CPUs came or went",
+            End::Told | End::Lost(_) => String::new(),
+            End::Full => "; the file is full".to_owned(),
+            End::Other(what) => format!("; then {what}"),
         };
         print(format!("{name}: {windows} windows, {bytes} bytes{missing}{why}\n").as_bytes())?;
         match end {
@@ -121,8 +122,8 @@ impl<W: Write> Recording<W> {
     /// # Errors
     /// Those of the file.
     fn take(&mut self, piece: &Piece) -> Result<Option<End>> {
-        if !piece.header.is_of_the_same(&self.header) {
-            return Ok(Some(End::OtherCpus));
+        if let Some(what) = piece.header.change_since(&self.header) {
+            return Ok(Some(End::Other(what)));
         }
         self.missed += piece.missed;
         for frame in &piece.frames {

@@ -39,8 +39,7 @@ impl Why {
     /// Asks the scheduler, and prints.
     ///
     /// # Errors
-    /// [`Error::Usage`] when there is no such task, [`Error::Failed`] when
-    /// somebody follows another one, else those of [`Asker`].
+    /// [`Error::Usage`] when there is no such task, else those of [`Asker`].
     pub fn run(&self) -> Result<(), Error> {
         if !Path::new("/proc").join(self.pid.to_string()).exists() {
             return Err(Error::Usage(format!(

@@ -79,9 +79,15 @@ impl Header {
         }
     }
 
-    /// Is it of the same CPUs?
-    pub fn is_of_the_same(&self, other: &Header) -> bool {
-        self.cpus == other.cpus
+    /// What happened since `before`, if windows of both would not fit in a recording.
+    pub fn change_since(&self, before: &Header) -> Option<&'static str> {
+        match self {
+            _ if (&self.cpus, &self.nodes) != (&before.cpus, &before.nodes) => {
+                Some("CPUs came or went")
+            }
+            _ if self.settings != before.settings => Some("tunables were changed"),
+            _ => None,
+        }
     }
 
     /// The machine.

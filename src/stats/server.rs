@@ -18,6 +18,7 @@ use hallows_lockfree::hp::Reader;
 use rustix::net::{Shutdown, shutdown};
 use scx_stats::prelude::*;
 
+use super::owner::Client;
 use super::tape::Piece;
 use super::{CellMetrics, Metrics, MoveMetrics, PriceMetrics, Snapshot};
 use crate::agent::params::Params;
@@ -30,8 +31,8 @@ use crate::why::Heard;
 pub enum Reply {
     /// Everything counted, now.
     Snapshot(Box<Snapshot>),
-    /// What the agent saw since this was asked last, `None` without an agent.
-    Tape(Option<Box<Piece>>),
+    /// What the agent saw since this was asked last, or why there is nothing.
+    Tape(Result<Box<Piece>, String>),
     /// The decisions since this was asked last, or why there are none.
     Why(Result<Heard, String>),
     /// What each setting changed, in their order, or why nothing was.
@@ -43,6 +44,8 @@ pub enum Reply {
 pub struct Question {
     /// What the client wants.
     pub request: Request,
+    /// Who asks.
+    pub client: Client,
     answer: SyncSender<Reply>,
 }
 

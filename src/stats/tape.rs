@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Fetching what the agent sees, window by window: both ends.
 //!
-//! Target `tape` answers with a [`Piece`]: the windows since it was asked last.
+//! Target `tape` answers with a [`Piece`], the windows since the same client asked last, or
+//! with why there is none.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use scx_stats::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::client;
+use super::owner::{Client, Owner};
 use crate::control::{TAPE, TARGET};
 use crate::exit::Error;
 use crate::recording::{Frame, Header};
-
-/// A client that did not ask for so long is gone.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Most windows kept for a client that is late.
 const MAX_FRAMES: usize = 256;
@@ -30,10 +28,10 @@ pub struct Piece {
     pub missed: u64,
 }
 
-/// The windows that a client has not fetched yet; none while nobody asks.
+/// The windows that the client who fetches them has not fetched yet.
 #[derive(Debug, Default)]
 pub struct Buffer {
-    asked: Option<Instant>,
+    owner: Owner,
     frames: VecDeque<Frame>,
     missed: u64,
 }
@@ -41,7 +39,7 @@ pub struct Buffer {
 impl Buffer {
     /// Whether somebody wants windows now.
     pub fn is_wanted(&self) -> bool {
-        self.asked.is_some_and(|at| at.elapsed() < PATIENCE)
+        self.owner.is_there()
     }
 
     /// Keeps a window, in place of the oldest when there are too many.
@@ -59,16 +57,23 @@ impl Buffer {
         self.frames.clear();
     }
 
-    /// All windows since the last call, and how many got lost. What a client that
-    /// went away left behind is not for the next one.
-    pub fn take(&mut self) -> (Vec<Frame>, u64) {
-        if !self.is_wanted() {
+    /// All windows since `client` asked last, and how many got lost. What one that
+    /// went away left behind is not for the next.
+    ///
+    /// # Errors
+    /// One line: another client fetches them.
+    pub fn take(&mut self, client: &Client) -> Result<(Vec<Frame>, u64), String> {
+        if self.owner.is_another(client) {
+            return Err(
+                "the scheduler is recorded already: one at a time, try again when that ends".into(),
+            );
+        }
+        if self.owner.admit(client) {
             self.frames.clear();
             self.missed = 0;
         }
-        self.asked = Some(Instant::now());
         let missed = std::mem::take(&mut self.missed);
-        (self.frames.drain(..).collect(), missed)
+        Ok((self.frames.drain(..).collect(), missed))
     }
 }
 
@@ -93,19 +98,22 @@ impl Tape {
     /// The windows since the last call, of which the first only begins.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the scheduler is gone, has no agent, or is
-    /// another one.
+    /// [`Error::Unavailable`] when the scheduler is gone, has no agent, is recorded
+    /// already, or is another one.
     pub fn fetch(&mut self) -> Result<Piece, Error> {
         let args = vec![(TARGET.to_owned(), TAPE.to_owned())];
-        self.client
+        let piece: Result<Piece, String> = self
+            .client
             .request("stats", args)
-            .map_err(|error| client::unanswered(&self.socket, &error))
+            .map_err(|error| client::unanswered(&self.socket, &error))?;
+        piece.map_err(Error::Unavailable)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     fn frame(monotonic_ns: u64) -> Frame {
         Frame {
@@ -116,18 +124,34 @@ mod tests {
 
     #[test]
     fn windows_are_kept_while_somebody_asks() {
-        let mut buffer = Buffer::default();
+        let connection = Arc::new(());
+        let (mut buffer, client) = (Buffer::default(), Client::of(&connection));
         assert!(!buffer.is_wanted());
-        assert_eq!(buffer.take(), (vec![], 0));
+        assert_eq!(buffer.take(&client), Ok((vec![], 0)));
         assert!(buffer.is_wanted());
         buffer.push(frame(1));
         buffer.push(frame(2));
-        assert_eq!(buffer.take(), (vec![frame(1), frame(2)], 0));
+        assert_eq!(buffer.take(&client), Ok((vec![frame(1), frame(2)], 0)));
         for window in 0..300 {
             buffer.push(frame(window));
         }
-        let (frames, missed) = buffer.take();
+        let (frames, missed) = buffer.take(&client).unwrap();
         assert_eq!((frames.len(), missed), (256, 44));
         assert_eq!(frames[0], frame(44));
+    }
+
+    #[test]
+    fn all_windows_are_for_one_client() {
+        let (first, second) = (Arc::new(()), Arc::new(()));
+        let (mut buffer, clients) = (Buffer::default(), [&first, &second].map(Client::of));
+        buffer.take(&clients[0]).unwrap();
+        buffer.push(frame(1));
+        let refused = buffer.take(&clients[1]).unwrap_err();
+        assert!(refused.contains("recorded already"), "{refused}");
+        assert_eq!(buffer.take(&clients[0]), Ok((vec![frame(1)], 0)));
+        buffer.push(frame(2));
+        drop(first);
+        assert!(!buffer.is_wanted());
+        assert_eq!(buffer.take(&clients[1]), Ok((vec![], 0)));
     }
 }

@@ -165,7 +165,7 @@ mod tests {
             while let Ok(question) = server.next(LONG) {
                 let reply = match &question.request {
                     Request::Snapshot => Reply::Snapshot(Default::default()),
-                    Request::Tape => Reply::Tape(None),
+                    Request::Tape => Reply::Tape(Err(String::new())),
                     Request::Why(_) => Reply::Why(Ok(Default::default())),
                     Request::Set(settings) => {
                         let changed = change(params.current(), settings);

@@ -39,8 +39,8 @@ impl Asker {
     /// The decisions since the last call, of which the first only begins to watch.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the scheduler is gone or another one,
-    /// [`Error::Failed`] when it has no decisions to tell.
+    /// [`Error::Unavailable`] when the scheduler is gone or another one, or another
+    /// client follows a task.
     pub fn ask(&mut self) -> Result<Heard, Error> {
         self.ask_about(self.pid)
     }
@@ -62,6 +62,6 @@ impl Asker {
             .client
             .request("stats", args)
             .map_err(|error| client::unanswered(&self.socket, &error))?;
-        heard.map_err(Error::Failed)
+        heard.map_err(Error::Unavailable)
     }
 }

@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use libbpf_rs::{RingBuffer, RingBufferBuilder};
@@ -11,9 +10,7 @@ use libbpf_rs::{RingBuffer, RingBufferBuilder};
 use super::{Event, Heard};
 use crate::agent::memory::Memory;
 use crate::bpf_skel::BpfSkel;
-
-/// A client that did not ask for so long is gone.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::stats::owner::{Client, Owner};
 
 /// Most events kept between two requests; more are lost.
 const MAX_EVENTS: usize = 10_000;
@@ -47,7 +44,7 @@ pub struct Watch {
     ring: RingBuffer<'static>,
     sink: Rc<RefCell<Sink>>,
     lost: u64,
-    asked: Instant,
+    owner: Owner,
 }
 
 impl Watch {
@@ -71,22 +68,28 @@ impl Watch {
                 .context("map the ring buffer of decisions")?,
             sink,
             lost: 0,
-            asked: Instant::now(),
+            owner: Owner::default(),
         })
     }
 
-    /// The decisions about the task `pid` since this was asked last; none when it
+    /// The decisions about the task `pid` since `client` asked last; none when it
     /// was not watched until now. A client that leaves asks about 0.
     ///
     /// # Errors
-    /// Somebody else follows another task, or the ring buffer can't be read.
-    pub fn ask(&mut self, memory: &Memory, pid: u32) -> Result<Heard> {
+    /// Another client follows a task, or the ring buffer can't be read.
+    pub fn ask(&mut self, memory: &Memory, client: &Client, pid: u32) -> Result<Heard> {
         let watched = self.sink.borrow().pid;
-        if ![0, pid].contains(&watched) && pid != 0 && self.asked.elapsed() < PATIENCE {
+        if self.owner.is_another(client) {
             bail!("task {watched} is followed already: one at a time, try again when that ends");
         }
-        self.asked = Instant::now();
-        if watched != pid {
+        self.ring
+            .consume()
+            .context("read the ring buffer of decisions")?;
+        let begins = self.owner.admit(client);
+        if pid == 0 {
+            self.owner = Owner::default();
+        }
+        if begins || watched != pid {
             *self.sink.borrow_mut() = Sink {
                 pid,
                 ..Sink::default()
@@ -94,9 +97,6 @@ impl Watch {
             self.lost = memory.lost();
             memory.watch(pid);
         }
-        self.ring
-            .consume()
-            .context("read the ring buffer of decisions")?;
         let mut heard = std::mem::take(&mut self.sink.borrow_mut().heard);
         let lost = memory.lost();
         heard.lost += lost.saturating_sub(self.lost);
@@ -107,7 +107,7 @@ impl Watch {
     /// Stops to watch when nobody asks any more.
     pub fn rest(&mut self, memory: &Memory) {
         let mut sink = self.sink.borrow_mut();
-        if sink.pid != 0 && self.asked.elapsed() > PATIENCE {
+        if sink.pid != 0 && !self.owner.is_there() {
             *sink = Sink::default();
             memory.watch(0);
         }

@@ -3,6 +3,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use crate::agent::params::Params;
 use crate::config::KEYS;
 use crate::control::{self, Ask, MAX_LINE, Request};
 use crate::stats::client::ENDING;
+use crate::stats::owner::Client;
 use crate::stats::tuning::{self, Tuned};
 use crate::stats::{Metrics, Snapshot};
 
@@ -64,6 +66,8 @@ pub(super) fn serve(
 pub(super) struct Answers {
     questions: SyncSender<Question>,
     params: Reader<Params>,
+    /// By which the client is known, until this is dropped.
+    connection: Arc<()>,
     /// What the last statistics went up to. A new client's first interval starts when
     /// the scheduler was loaded, so that a single request already tells something.
     prev: Snapshot,
@@ -75,6 +79,7 @@ impl Answers {
         Answers {
             questions,
             params,
+            connection: Arc::default(),
             prev: Snapshot::default(),
         }
     }
@@ -105,8 +110,7 @@ impl Answers {
                 self.prev = *now;
                 to_json(&metrics)
             }
-            Reply::Tape(Some(piece)) => to_json(&piece),
-            Reply::Tape(None) => Err("it runs without an agent (--no-agent)".to_owned()),
+            Reply::Tape(piece) => to_json(&piece),
             Reply::Why(heard) => to_json(&heard),
             Reply::Set(outcome) => to_json(&Tuned::from(outcome)),
         }
@@ -114,7 +118,11 @@ impl Answers {
 
     fn ask(&self, request: Request) -> Result<Reply, String> {
         let (answer, reply) = sync_channel(1);
-        let question = Question { request, answer };
+        let question = Question {
+            request,
+            client: Client::of(&self.connection),
+            answer,
+        };
         self.questions.send(question).map_err(|_| ENDING)?;
         reply.recv_timeout(ANSWER_TIME).map_err(|_| ENDING.into())
     }

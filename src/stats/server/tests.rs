@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use hallows_lockfree::hp::snapshot;
 use scx_stats::serde_json::{self, Value as Json};
 
+use super::super::owner::Owner;
 use super::super::testing::{Socket, socket};
 use super::{Server, listener};
 use crate::agent::params::Params;
@@ -134,6 +135,30 @@ fn the_end_of_the_server_ends_its_connections() {
     drop(server);
     assert_eq!(errno(&client), None);
     assert!(UnixStream::connect(&socket.0).is_err());
+}
+
+#[test]
+fn a_client_is_there_until_its_connection_ends() {
+    let socket = socket();
+    let server = serve(&socket);
+    let ask = || {
+        let mut client = connect(&socket);
+        client.write_all(b"{\"req\":\"stats\"}\n").unwrap();
+        (client, server.next(LONG).unwrap().client)
+    };
+    let (first, second) = (ask(), ask());
+    let mut owner = Owner::default();
+    owner.admit(&first.1);
+    assert!(owner.is_there() && owner.is_another(&second.1));
+    drop(first.0);
+    let start = Instant::now();
+    while owner.is_another(&second.1) {
+        assert!(
+            start.elapsed() < Duration::from_secs(1),
+            "it is there still"
+        );
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Whether another client is served, as soon as there is room for it.
