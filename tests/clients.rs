@@ -165,3 +165,23 @@ fn who_comes_second_is_told_so_in_a_line() {
     }
     assert!(!fs::exists(&file).expect("the folder"));
 }
+
+#[test]
+fn decisions_that_got_lost_are_missed() {
+    let folder = folder("lost-decisions");
+    let pid = std::process::id().to_string();
+    let answer = |lost: u64| line(json!({"Ok": {"events": [], "lost": lost}}));
+    for (json, printed) in [(false, "neither woke up"), (true, "{\"lost\":7}\n")] {
+        let _ = fs::remove_file(folder.path("socket"));
+        let mut arguments = vec!["why", &pid, "--for", "100ms"];
+        arguments.extend(json.then_some("--json"));
+        let answers = vec![answer(0), answer(7), answer(0)];
+        let Some(ended) = beside(&folder, answers, &arguments) else {
+            return;
+        };
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(ended.stdout.contains(printed), "{}", ended.stdout);
+        let told = "7 decisions are missing";
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    }
+}

@@ -24,7 +24,6 @@ use crate::bench::service::Paused;
 use crate::bench::session::Bench as Session;
 use crate::bench::{html, markdown, measure, ratios, sum, table};
 use crate::exit::Error;
-use crate::logging;
 use crate::preflight::Preflight;
 use crate::signals::Signals;
 use crate::whole_file;
@@ -114,7 +113,6 @@ impl Bench {
         let program = env::current_exe()
             .map_err(|error| Error::Failed(format!("cannot find this program: {error}")))?;
         let candidates = self.candidates(&program)?;
-        logging::init(0)?;
         let out = self.folder()?;
         let compared = self.paused(program, candidates, tests, &out);
         if compared.is_err() && self.out.is_none() {

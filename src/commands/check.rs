@@ -9,7 +9,6 @@ use serde_json::json;
 use super::print;
 use crate::config::Sources;
 use crate::exit::Error;
-use crate::logging;
 use crate::preflight::verdict::{Fault, Verdict};
 use crate::preflight::{Finding, Preflight};
 
@@ -37,8 +36,6 @@ impl Check {
     /// [`Error::Unavailable`] when the machine can't run the scheduler, else
     /// [`Error::Permission`] when this process may not load it.
     pub fn run(&self) -> Result<(), Error> {
-        // Before anything makes libbpf talk.
-        logging::init(0)?;
         let config = configuration(Sources::new(self.config.clone(), vec![]));
         let findings: Vec<_> = Preflight::default().findings().chain([config]).collect();
         let outcome = outcome(&findings);

@@ -21,6 +21,7 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exit::Error;
+use crate::logging;
 use crate::stats::tuning::Step;
 
 /// What `scx_hallows` does instead of scheduling.
@@ -47,6 +48,10 @@ impl Command {
     /// # Errors
     /// Those of the subcommand.
     pub fn run(&self) -> Result<(), Error> {
+        // Before anything makes libbpf talk.
+        if self.may_warn() {
+            logging::init(0)?;
+        }
         match self {
             Command::Bench(it) => it.run(),
             Command::Check(it) => it.run(),
@@ -62,6 +67,14 @@ impl Command {
             Command::Stop(it) => it.run(),
             Command::Why(it) => it.run(),
         }
+    }
+
+    /// Whether it has more to say on standard error than why it failed.
+    fn may_warn(&self) -> bool {
+        matches!(
+            self,
+            Command::Bench(_) | Command::Check(_) | Command::Stop(_) | Command::Why(_)
+        )
     }
 }
 

@@ -13,7 +13,6 @@ use rustix::process::{Signal, kill_process};
 use tracing::warn;
 
 use crate::exit::Error;
-use crate::logging;
 use crate::pins::{self, Claim, FOLDER};
 use crate::service::{schedules, state};
 use crate::stats::SOCKET;
@@ -36,7 +35,6 @@ impl Stop {
     /// [`Error::Permission`] if this process may not, [`Error::Unavailable`] if
     /// the process to end can't be found, [`Error::Failed`] if it does not end.
     pub fn run(&self) -> Result<(), Error> {
-        logging::init(0)?;
         let folder = Path::new(FOLDER);
         let pinned = pins::find(folder).map_err(|error| refused(&error.into()))?;
         let runs = kernel_does();

@@ -14,7 +14,7 @@ use crate::exit::Error;
 use crate::signals::Signals;
 use crate::stats::SOCKET;
 use crate::stats::why::Asker;
-use crate::why::Event;
+use crate::why::{Event, Heard};
 
 /// How often to ask for news.
 const ASK_EVERY: Duration = Duration::from_millis(100);
@@ -30,7 +30,8 @@ pub struct Why {
     #[arg(long = "for", value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
     pub duration: Duration,
 
-    /// Print each decision as a JSON object on a line of its own.
+    /// Print each decision as a JSON object on a line of its own; where some got lost,
+    /// the last line is {"lost":NR}.
     #[arg(long)]
     pub json: bool,
 }
@@ -49,29 +50,54 @@ impl Why {
         }
         let signals = Signals::ending()?;
         let mut asker = Asker::connect(SOCKET, self.pid)?;
-        let (start, mut first_ns, mut nr, mut lost) = (Instant::now(), None, 0, 0);
-        asker.ask()?;
-        while start.elapsed() < self.duration && !signals.is_shutdown() {
-            sleep(ASK_EVERY.min(self.duration.saturating_sub(start.elapsed())));
-            let heard = asker.ask()?;
+        let (mut nr, mut lost) = (0, 0);
+        let followed = self.follow(&mut asker, &signals, |heard| {
             lost += heard.lost;
-            for event in heard.events {
-                let since_ns = event
-                    .at_ns
-                    .saturating_sub(*first_ns.get_or_insert(event.at_ns));
-                print(self.line(&event, since_ns)?.as_bytes())?;
-                nr += 1;
-            }
-        }
+            nr += heard.events.len();
+        });
+        self.miss(lost)?;
+        followed?;
         asker.end()?;
-        if lost > 0 {
-            warn!("{lost} decisions are missing: they came faster than they were fetched");
-        }
         if nr == 0 && !self.json {
             let quiet = format!("task {} neither woke up nor changed its CPU\n", self.pid);
             return print(quiet.as_bytes());
         }
         Ok(())
+    }
+
+    /// Prints what is decided until the time is over, and lets `note` see it.
+    fn follow(
+        &self,
+        asker: &mut Asker,
+        signals: &Signals,
+        mut note: impl FnMut(&Heard),
+    ) -> Result<(), Error> {
+        asker.ask()?;
+        let (start, mut first_ns) = (Instant::now(), None);
+        while start.elapsed() < self.duration && !signals.is_shutdown() {
+            sleep(ASK_EVERY.min(self.duration.saturating_sub(start.elapsed())));
+            let heard = asker.ask()?;
+            note(&heard);
+            for event in heard.events {
+                let since_ns = event
+                    .at_ns
+                    .saturating_sub(*first_ns.get_or_insert(event.at_ns));
+                print(self.line(&event, since_ns)?.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says how many decisions got lost, if any did.
+    fn miss(&self, lost: u64) -> Result<(), Error> {
+        if lost == 0 {
+            return Ok(());
+        }
+        warn!("{lost} decisions are missing: they came faster than they were fetched");
+        match self.json {
+            true => print(format!("{{\"lost\":{lost}}}\n").as_bytes()),
+            false => Ok(()),
+        }
     }
 
     fn line(&self, event: &Event, since_ns: u64) -> Result<String, Error> {
