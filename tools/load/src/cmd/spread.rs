@@ -121,6 +121,8 @@ pub fn measure(threads: u32, duration: Duration) -> Result<SpreadReport> {
     let target = count.min(allowed.len());
     let crowded_ns = start_ns - run.started_ns();
     let cpu_ns: Vec<u64> = tracks.iter().map(|t| t.cpu_ns).collect();
+    // Where others run as well, the birthplace was not theirs alone.
+    let spread_ns = cpu_ns.iter().sum::<u64>().saturating_sub(crowded_ns);
     let since_start = |t: u64| us(t.saturating_sub(start_ns));
     let spread = first_time(&tracks, birthplace, |on| nr_used(on) >= target);
     let level = first_time(&tracks, birthplace, |on| is_level(on, &allowed));
@@ -137,8 +139,7 @@ pub fn measure(threads: u32, duration: Duration) -> Result<SpreadReport> {
         spread_us: spread.map(since_start),
         level_us: level.map(since_start),
         used_cpus: used.len(),
-        used_percent: 100.0 * (cpu_ns.iter().sum::<u64>() - crowded_ns) as f64
-            / (target as f64 * elapsed_ns as f64),
+        used_percent: 100.0 * spread_ns as f64 / (target as f64 * elapsed_ns as f64),
         moves: tracks.iter().map(|t| t.stops.len()).sum(),
         jain: jain(&cpu_ns),
     })
