@@ -106,7 +106,7 @@ static __always_inline u32 next_average(const struct task_ctx *tctx)
  * A burst ends when the task goes to sleep, which a change of its attributes,
  * though it dequeues the task, is not. One longer than thought counts before.
  */
-static __always_inline void burst_stops(const struct task_struct *p, struct task_ctx *tctx, s32 cpu,
+static __always_inline void burst_stops(struct task_struct *p, struct task_ctx *tctx, s32 cpu,
 					bool runnable, u64 now)
 {
 	bool sleeps = !runnable && p->__state;
@@ -119,9 +119,10 @@ static __always_inline void burst_stops(const struct task_struct *p, struct task
 		return;
 	tctx->burst_ns = 0;
 	tctx->slept_ns = now;
-	tctx->light = task_weight(p, tctx) < LIGHT;
-	if (!(tctx->nr_bursts++ % 64))
+	if (!(tctx->nr_bursts++ % 64)) {
 		tctx->footprint = footprint_of(p, tctx);
+		look_at_group(p, tctx);
+	}
 }
 
 /* How long others are to expect the burst to be that the task begins. */

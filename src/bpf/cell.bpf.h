@@ -79,7 +79,7 @@ static __always_inline bool runs_hog(s32 cpu)
 	return cell && (cell->flags & (CELL_HOG | CELL_HELD)) == CELL_HOG && !cell->offline && cell->run_since_ns;
 }
 
-/* Does a hog run on @cpu that makes way for all who weigh more? */
+/* Does a hog run on @cpu that is light? */
 static __always_inline bool runs_light(s32 cpu)
 {
 	struct cell *cell = cell_of(cpu);

@@ -160,12 +160,9 @@ static __always_inline void mark_away(const struct task_struct *p, struct task_c
 }
 
 /* @p runs on: its group hears of that before the slice, which may be long, is over. */
-static __always_inline void tick_group(struct task_struct *p, struct cell *cell, s32 cpu, u64 now)
+static __always_inline void tick_group(struct task_struct *p, struct task_ctx *tctx, struct cell *cell, s32 cpu,
+				       u64 now)
 {
-	struct task_ctx *tctx = task_ctx_of(p);
-
-	if (!tctx)
-		return;
 	charge(p, tctx, cell);
 	group_charge(p, tctx, cpu);
 	mark_away(p, tctx, cell, cpu, now);

@@ -64,7 +64,7 @@ enum hallows_cell_flags {
 	CELL_URGENT = 16,	/* the running hog's deadline is near, see is_near() */
 	CELL_NEW = 32,		/* the running task may be anything yet, see is_new() */
 	CELL_KTHREAD = 64,	/* it is a kernel thread of this CPU, for which others wait however long it runs */
-	CELL_LIGHT = 128,	/* the running hog weighs next to nothing, see is_feather() */
+	CELL_LIGHT = 128,	/* the running hog is light, see is_light() */
 };
 
 /*

@@ -15,9 +15,9 @@
  *   mask     which CPUs a task may use
  *   task     virtual time, class
  *   turn     how runs begin, for the guard
+ *   weight   cpu.weight and cpu.idle of cgroups
  *   burst    what the length of runs tells: class, price of moves, footprint
  *   refill   what a hardware counter tells of moves
- *   weight   cpu.weight of cgroups
  *   why      the decisions about one task, for whoever asks
  *   track    the queues
  *   slice    how long a task runs on
@@ -59,9 +59,9 @@ UEI_DEFINE(uei);
 #include "mask.bpf.h"
 #include "task.bpf.h"
 #include "turn.bpf.h"
+#include "weight.bpf.h"
 #include "burst.bpf.h"
 #include "refill.bpf.h"
-#include "weight.bpf.h"
 #include "why.bpf.h"
 #include "track.bpf.h"
 #include "slice.bpf.h"
@@ -181,7 +181,10 @@ void BPF_STRUCT_OPS(hallows_dispatch, s32 cpu, struct task_struct *prev)
 	/* a slice ended: is there somebody elsewhere who had less? */
 	if (tctx && !asked_away && !yields && (take_fair(cpu, orders->fair_cpu, slice, now) || take_lagging(cell, cpu, llc, deadline, slice, now)))
 		return;
-	if (take_head(cell, cpu, llc, yields || (asked_away && (cell->flags & (CELL_AWAY | CELL_LIGHT))) ? 0 : deadline, now))
+	if (asked_away && tctx && is_feather(prev, tctx))
+		/* to all who are heavier, for whom alone it is asked, as if it idled */
+		deadline = 0;
+	if (take_head(cell, cpu, llc, yields || (asked_away && (cell->flags & CELL_AWAY)) ? 0 : deadline, now))
 		return;
 	if (prev_wants && tctx && !yields &&
 	    (leaves_for_home(prev, tctx, cpu, now) || (has_smt && leaves_for_core(prev, tctx, cpu, now)))) {
@@ -230,6 +233,7 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	rebase_vtime(p, tctx, cpu);
 	advance_clock(cell, p, tctx, full_slice_ns());
 	tctx->out_of_turn = tctx->yields = false;
+	tctx->light = is_light(p, tctx);
 	cell_count_idle_wait(cell, cpu, tctx->queued_ns ? tctx->placed_ns : 0, now);
 	if (cell->idle_since_ns)
 		/* nothing waited while it idled, whatever waits now */
@@ -257,12 +261,13 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 
 void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 {
+	struct task_ctx *tctx = task_ctx_of(p);
 	s32 cpu = bpf_get_smp_processor_id();
 	struct cell *cell = cell_of(cpu);
 	u64 now = scx_bpf_now(), age;
 	u32 llc = llc_of(cpu), nr, nr_short;
 
-	if (!cell || llc >= MAX_LLCS)
+	if (!tctx || !cell || llc >= MAX_LLCS)
 		return;
 	note_agent(now);
 	nr = nr_waiting(cpu);
@@ -274,15 +279,16 @@ void BPF_STRUCT_OPS(hallows_tick, struct task_struct *p)
 	if (since_ns(cell->run_since_ns, now) >= express_max_ns() && !is_pcpu_kthread(p))
 		/* it began as one of short bursts, and those who look for work here are not to think so */
 		cell->flags |= CELL_HOG;
+	look_at_group(p, tctx);
 	if (nr_llcs > 1)
-		tick_group(p, cell, cpu, now);
+		tick_group(p, tctx, cell, cpu, now);
 	if (patrol(cpu, now) || is_wanted(cpu))
 		scx_bpf_task_set_slice(p, 0);
 	/* a waker that did not sleep holds up whom it woke; express work is waited for */
 	if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 || (nr_short && lets_express_in(cell, cpu, llc, nr, now)))
 		scx_bpf_task_set_slice(p, 0);
 	if (nr || nr_short || (cell->flags & CELL_AWAY) || somebody_waits(llc))
-		cut_slice(p, cpu);
+		cut_slice(p, tctx, cpu);
 	age = track_age(cpu, now);
 	if (nr && age)
 		hand_off(cpu, age, now);

@@ -17,7 +17,7 @@ static __always_inline bool in_interrupt(void)
  * A hog, or who turns out to be one, makes way for a latency-critical task at once,
  * but not twice within preempt_gap_ns: a sparse wake-up never waits, a storm of
  * them can't turn the CPU's time into context switches. @nr_bursts: how many that task has behind it.
- * One that weighs next to nothing makes way as often as it has to.
+ * A light one makes way as often as the order of deadlines has it.
  */
 __noinline bool can_preempt(s32 cpu, u32 nr_bursts, u64 now)
 {
@@ -30,15 +30,15 @@ __noinline bool can_preempt(s32 cpu, u32 nr_bursts, u64 now)
 }
 
 /*
- * Does who runs on @cpu make way for @p, which woke up? For who is not latency-critical only one that
- * weighs next to nothing does.
+ * Does who runs on @cpu make way for @p, which woke up? For who is not latency-critical only a
+ * light one does.
  */
 static __always_inline bool makes_way_for(const struct task_struct *p, const struct task_ctx *tctx, s32 cpu,
 					  u64 now)
 {
 	if (is_express(p, tctx))
 		return can_preempt(cpu, tctx->nr_bursts, now);
-	return runs_light(cpu) && !is_idler(p) && !tctx->light;
+	return runs_light(cpu) && !tctx->light;
 }
 
 /* Is @p at @cpu because the hog that runs there woke it? That makes way as often as it likes. */

@@ -37,7 +37,7 @@ static __always_inline u32 urgency(const struct cell *cell, struct task_struct *
 /* What a cell says of a hog that runs there (enum hallows_cell_flags). */
 static __always_inline u32 hog_flags(const struct cell *cell, struct task_struct *p, struct task_ctx *tctx)
 {
-	return CELL_HOG | urgency(cell, p, tctx) | (is_feather(p, tctx) ? CELL_LIGHT : 0);
+	return CELL_HOG | urgency(cell, p, tctx) | tctx->light * CELL_LIGHT;
 }
 
 /*
@@ -76,13 +76,10 @@ __noinline bool comes_between(struct task_struct *p __arg_trusted, s32 cpu, u64 
  * one, a whole burst's, or to what it had of it. As if it had never been longer: the rest that is
  * taken away was no preemption (ops.stopping()).
  */
-static __always_inline void cut_slice(struct task_struct *p, s32 cpu)
+static __always_inline void cut_slice(struct task_struct *p, struct task_ctx *tctx, s32 cpu)
 {
-	struct task_ctx *tctx = task_ctx_of(p);
 	u64 left = p->scx.slice, full, extra;
 
-	if (!tctx)
-		return;
 	full = whole_burst_ns(tctx, full_slice_ns());
 	if (tctx->burst_ns >= full || (full > full_slice_ns() && comes_between(p, cpu, left)))
 		/* longer than usual by now, or than others are to wait */

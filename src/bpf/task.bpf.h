@@ -15,8 +15,8 @@
 
 #define WHOLE_SLICES 4	/* usual ones: the longest burst that runs in one go, and the most that is owed */
 #define KNOWN_BURSTS 4	/* so many tell how long the next one will be */
-#define LIGHT 50	/* weights, of 100: whose bursts nobody is to wait for, */
-#define FEATHER 10	/* and who runs only where nobody heavier has come: nice 11 and above */
+#define LIGHT 50	/* of the usual weight, 100: nobody heavier is to wait for who has less */
+#define FEATHER 10	/* the same: whose turn it is comes second, as long as nobody starves */
 #define REST_SHARES 2	/* of what each of the others gets: so much more one gets that sleeps */
 
 struct OWNER("task") task_ctx {
@@ -53,7 +53,8 @@ struct OWNER("task") task_ctx {
 	bool yields;		/* it called sched_yield(): whoever waits comes first */
 	bool refilling;		/* this run began with a move out of reach of the last cache */
 	bool knows_refills;	/* @refills is of something */
-	bool light;		/* it weighs less than LIGHT, or did when it last went to sleep */
+	bool light;		/* see is_light(), when it last began to run */
+	bool idle_group;	/* its cgroup, or one above that, has cpu.idle */
 };
 
 struct {
@@ -74,9 +75,9 @@ static __always_inline bool is_pcpu_kthread(const struct task_struct *p)
 }
 
 /* Is @p to run only while nobody else wants to, as far as that starves nobody? */
-static __always_inline bool is_idler(const struct task_struct *p)
+static __always_inline bool is_idler(const struct task_struct *p, const struct task_ctx *tctx)
 {
-	return p->policy == SCHED_IDLE;
+	return (int)(p->policy == SCHED_IDLE) | tctx->idle_group;
 }
 
 /*
@@ -85,7 +86,7 @@ static __always_inline bool is_idler(const struct task_struct *p)
  */
 static __always_inline bool is_express(const struct task_struct *p, const struct task_ctx *tctx)
 {
-	return (tctx->avg_burst_ns < express_max_ns() && !is_idler(p)) || is_pcpu_kthread(p);
+	return (tctx->avg_burst_ns < express_max_ns() && !is_idler(p, tctx)) || is_pcpu_kthread(p);
 }
 
 /*
@@ -124,10 +125,16 @@ static __always_inline u64 task_weight(const struct task_struct *p, const struct
 	return weight ?: 1;
 }
 
-/* Is @p of SCHED_IDLE, or of a nice level by which it gets next to nothing beside others? */
+/* Is @p to get next to nothing beside others: of SCHED_IDLE, or of nice 11 and above? */
 static __always_inline bool is_feather(const struct task_struct *p, const struct task_ctx *tctx)
 {
-	return is_idler(p) || task_weight(p, tctx) < FEATHER;
+	return task_weight(p, tctx) < FEATHER;
+}
+
+/* Is @p to get less than half of what others get? */
+static __always_inline bool is_light(const struct task_struct *p, const struct task_ctx *tctx)
+{
+	return (int)is_idler(p, tctx) | (task_weight(p, tctx) < LIGHT);
 }
 
 /* @ns of run time as virtual time of @p. Most have the usual weight, and a division takes long. */
@@ -223,15 +230,12 @@ static __always_inline void rest(const struct task_struct *p, struct task_ctx *t
 	tctx->vtime_ns -= paid;
 }
 
-/*
- * How long a burst of @tctx may run in one go; @slice if they are shorter, or too long for that. Nobody
- * is to wait for all of a light one's.
- */
+/* How long a burst of @tctx may run in one go; @slice if they are shorter, or too long for that. */
 static __always_inline u64 whole_burst_ns(const struct task_ctx *tctx, u64 slice)
 {
 	u64 burst = tctx->avg_burst_ns;
 
-	if (burst <= slice || burst > whole_most_ns() || tctx->light)
+	if (burst <= slice || burst > whole_most_ns())
 		return slice;
 	return at_most(burst + burst / 4, whole_most_ns());
 }

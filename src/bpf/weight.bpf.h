@@ -6,6 +6,9 @@
  *
  * A change bumps the epoch and the tasks work their product out again when
  * they next stop, so that a change costs nothing to those who don't run.
+ *
+ * Who is in a group with cpu.idle is to others as one of SCHED_IDLE. No kernel before 6.19
+ * tells of a change: ticks, and now and then the end of a burst, look.
  */
 #ifndef __HALLOWS_WEIGHT_BPF_H
 #define __HALLOWS_WEIGHT_BPF_H
@@ -63,6 +66,25 @@ static __always_inline u32 cgroup_product(struct cgroup *cgrp)
 	return product;
 }
 
+/* Is @p in a cgroup with cpu.idle, or below one? */
+__noinline bool group_idles(struct task_struct *p __arg_trusted)
+{
+	struct task_group *group = NULL;
+	u32 level;
+
+	if (!bpf_core_field_exists(p->sched_task_group) || !bpf_core_field_exists(group->idle))
+		return false;
+	group = BPF_CORE_READ(p, sched_task_group);
+	bpf_for(level, 0, MAX_CGROUP_DEPTH) {
+		if (!group)
+			break;
+		if (BPF_CORE_READ(group, idle) > 0)
+			return true;
+		group = BPF_CORE_READ(group, parent);
+	}
+	return false;
+}
+
 static __always_inline void refresh_weight(struct task_struct *p, struct task_ctx *tctx)
 {
 	struct cgroup *cgrp;
@@ -73,8 +95,16 @@ static __always_inline void refresh_weight(struct task_struct *p, struct task_ct
 	cgrp = scx_bpf_task_cgroup(p);
 	if (!cgrp)
 		return;
-	tctx->cgroup_weight = cgroup_product(cgrp);
+	tctx->idle_group = group_idles(p);
+	tctx->cgroup_weight = tctx->idle_group ? 1 : cgroup_product(cgrp);
 	bpf_cgroup_release(cgrp);
+}
+
+/* Has it @p work its weight out again, if its group began to idle or ceased to. */
+static __always_inline void look_at_group(struct task_struct *p, struct task_ctx *tctx)
+{
+	if (group_idles(p) != tctx->idle_group)
+		tctx->weight_epoch = weight_epoch - 1;
 }
 
 #endif

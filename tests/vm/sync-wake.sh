@@ -42,6 +42,22 @@ flat)
 		check "$medium: wake-ups in the waker's place beside hogs, a second, of the round trips" "$(stat wake.sync)" '>' "$turns"
 		check "CPU seconds of the hogs, of 1.5 on each CPU" "$(field total_cpu_seconds /tmp/hogs)" '>' 1
 	done
+	# Those that were sent apart come together, though no CPU idles and nobody says that it sleeps.
+	load pingpong hallows-load --json pingpong --pairs "$CPUS" --futex --for 1s
+	finish pingpong
+	alone=$(field round_trips_per_second /tmp/pingpong)
+	load hogs hallows-load hogs "$CPUS" --for 2s
+	load pingpong hallows-load --json pingpong --pairs "$CPUS" --futex --for 2s
+	sleep 0.2
+	cpu=0
+	for thread in $(players); do
+		taskset -p -c $cpu "$thread" >/dev/null
+		cpu=$(((cpu + 1) % CPUS))
+	done
+	taskset -a -p -c "0-$((CPUS - 1))" "$pid_pingpong" >/dev/null
+	finish pingpong hogs
+	part=$(awk -v all="$alone" -v some="$(field round_trips_per_second /tmp/pingpong)" 'BEGIN {print some / all}')
+	check "futex: what pairs that were apart get beside as many hogs, of what they get alone" "$part" '>' 0.44
 	;;
 llc2)
 	# Pairs that are sent apart come together again, also where no agent finds a home

@@ -14,7 +14,7 @@ BUDGET='
 hallows_select_cpu            6467   6777   6323
 hallows_enqueue              24978  25883  26402
 hallows_dispatch             44142  48839  52238
-hallows_running               2318   2545   2508
+hallows_running               3038   3386   3274
 hallows_tick                  9425   9850   9370
 hallows_stopping              1418   1418   1422
 hallows_yield                   22     22     26
@@ -23,7 +23,7 @@ hallows_cpu_release           2467   2567      -
 hallows_cpu_acquire             82     82      -
 hallows_init_task               41     41     41
 hallows_exit_task                4      4      4
-hallows_enable                 302    302    306
+hallows_enable                 415    415    419
 hallows_cgroup_init             14     14     14
 hallows_cgroup_set_weight       13     16     16
 hallows_cgroup_move            267    267    271
