@@ -26,7 +26,7 @@ if [ "$CPUS" = 8 ]; then
 		finish hogs
 		turns=$(echo "$turns $(stat dispatch.lag)" | awk '{print $1 + $2 / 4}')
 	done
-	check "turns between CPUs with as many hogs each, a second" "$turns" '<=' 16
+	check "turns between CPUs with as many hogs each, a second" "$turns" '<=' 22
 fi
 oracle hackbench -g 2 -l 20
 stop
