@@ -233,7 +233,6 @@ void BPF_STRUCT_OPS(hallows_running, struct task_struct *p)
 	rebase_vtime(p, tctx, cpu);
 	advance_clock(cell, p, tctx, full_slice_ns());
 	tctx->out_of_turn = tctx->yields = false;
-	tctx->light = is_light(p, tctx);
 	cell_count_idle_wait(cell, cpu, tctx->queued_ns ? tctx->placed_ns : 0, now);
 	if (cell->idle_since_ns)
 		/* nothing waited while it idled, whatever waits now */

@@ -34,9 +34,10 @@ static __always_inline u32 urgency(const struct cell *cell, struct task_struct *
 	return is_near(cell, deadline_of(p, tctx, full_slice_ns())) ? CELL_URGENT : 0;
 }
 
-/* What a cell says of a hog that runs there (enum hallows_cell_flags). */
+/* What a cell says of a hog that begins to run there (enum hallows_cell_flags). */
 static __always_inline u32 hog_flags(const struct cell *cell, struct task_struct *p, struct task_ctx *tctx)
 {
+	tctx->light = is_light(p, tctx);
 	return CELL_HOG | urgency(cell, p, tctx) | tctx->light * CELL_LIGHT;
 }
 

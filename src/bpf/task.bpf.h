@@ -53,7 +53,7 @@ struct OWNER("task") task_ctx {
 	bool yields;		/* it called sched_yield(): whoever waits comes first */
 	bool refilling;		/* this run began with a move out of reach of the last cache */
 	bool knows_refills;	/* @refills is of something */
-	bool light;		/* see is_light(), when it last began to run */
+	bool light;		/* see is_light(), when it last began to run as a hog */
 	bool idle_group;	/* its cgroup, or one above that, has cpu.idle */
 };
 
