@@ -23,7 +23,7 @@ const LOAD_HALF_LIFE_NS: f64 = 50.0 * MS as f64;
 /// A group that has outgrown all LLCs fits again below this share of the load
 /// with which it does.
 const FITS: f64 = 0.92;
-/// So many times the cores of an LLC can't be mistaken for fewer.
+/// So many times the CPUs of an LLC can't be mistaken for fewer.
 const CERTAINLY: f64 = 1.25;
 /// CPUs that a group must use for a home to be worth it.
 const LEAST_LOAD: f64 = 0.1;
@@ -93,7 +93,7 @@ impl Groups {
             }
         }
         let keep = 0.5f64.powf(passed_ns / LOAD_HALF_LIFE_NS);
-        let largest = map.llcs().iter().map(|llc| llc.cores).max();
+        let largest = map.llcs().iter().map(|llc| llc.cells.len()).max();
         for group in self.groups.values_mut() {
             group.weigh(passed_ns, keep, largest.unwrap_or(0) as f64);
         }
@@ -164,7 +164,7 @@ impl Group {
     }
 
     /// What it used in the window tells its load, the past included; at once when
-    /// no LLC has so many cores. Its threads tell at ticks, so that the use of a
+    /// no LLC has so many CPUs. Its threads tell at ticks, so that the use of a
     /// short window is off by some of them.
     fn weigh(&mut self, passed_ns: f64, keep: f64, largest: f64) {
         let used = self.ran_ns as f64 / passed_ns;
@@ -411,7 +411,7 @@ mod tests {
                     claimed[home.llc as usize] += groups.groups[&home.tgid].load;
                 }
                 for (llc, load) in map.llcs().iter().zip(claimed) {
-                    prop_assert!(load <= params.home_fill * llc.cores as f64 + 1e-9);
+                    prop_assert!(load <= params.home_fill * llc.cells.len() as f64 + 1e-9);
                 }
             }
         }

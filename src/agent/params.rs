@@ -70,7 +70,7 @@ pub struct Params {
     pub home_factor: f64,
     /// Least time between two changes of a home.
     pub home_gap_ns: u64,
-    /// Share of an LLC's cores that a group may use to have a home there, and that
+    /// Share of an LLC's CPUs that a group may use to have a home there, and that
     /// homes may claim together.
     pub home_fill: f64,
     /// Signals that hurt are withheld.

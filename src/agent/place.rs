@@ -90,8 +90,6 @@ pub struct Llc {
     pub node: u16,
     /// Its cells, in slot order.
     pub cells: Range<usize>,
-    /// How many cores they are of.
-    pub cores: usize,
     /// Other LLCs (dense index), nearest first, at most [`DETOUR_LEN`].
     pub detour: Vec<u16>,
 }
@@ -192,7 +190,6 @@ impl Map {
             id: cpus[0].llc,
             node: node as u16,
             cells: first..end,
-            cores: cores.len(),
             detour: Vec::new(),
         });
     }

@@ -72,7 +72,8 @@ __noinline bool group_idles(struct task_struct *p __arg_trusted)
 	struct task_group *group = NULL;
 	u32 level;
 
-	if (!bpf_core_field_exists(p->sched_task_group) || !bpf_core_field_exists(group->idle))
+	if (!bpf_core_type_exists(struct task_group) || !bpf_core_field_exists(p->sched_task_group) ||
+	    !bpf_core_field_exists(group->idle))
 		return false;
 	group = BPF_CORE_READ(p, sched_task_group);
 	bpf_for(level, 0, MAX_CGROUP_DEPTH) {

@@ -411,7 +411,7 @@ pub static KEYS: &[Key] = &[
         name: "home_fill",
         group: MOVES,
         unit: "SHARE",
-        doc: "Share of the cores of an LLC that the processes at home there may use; one that \
+        doc: "Share of the CPUs of an LLC that the processes at home there may use; one that \
               needs more than that anywhere has no home.",
         kind: Kind::Float {
             low: 0.05,

@@ -38,7 +38,7 @@ sleep 0.3
 check "cores with two of four hogs" "$(least "$pid_born1" "$pid_born2" "$pid_born3" "$pid_born4")" == 0
 finish born1 born2 born3 born4
 
-# Three of one process, which share memory: no LLC has a core for each of them.
+# Three of one process, whose home has two cores: the third is better off elsewhere.
 case $VM_TOPO in
 llc2*)
 	load three hallows-load hogs 3 --for 1500ms

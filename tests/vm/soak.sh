@@ -13,7 +13,7 @@
 
 . /vm/lib.sh
 
-SOAK_S=${SOAK_S:-12}
+SOAK_S=${SOAK_S:-10}
 # The clocks of CPUs may be four quanta apart, of 80 us each, while nobody wakes another.
 SKEW_US=400
 # By the real clock an emulated CPU waits for the host's, now and then for tens of ms.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Claims: how many cores of each LLC homes have taken so far.
+//! Claims: how many CPUs of each LLC homes have taken so far.
 
 use std::cmp::Ordering;
 
@@ -17,8 +17,7 @@ pub(super) struct Claims {
     least: Option<u16>,
 }
 
-/// Cores of an LLC that homes may claim together, and what they claimed: of threads that
-/// share a core each gets little more than half, and there may be whole ones elsewhere.
+/// CPUs of an LLC that homes may claim together, and what they claimed.
 #[derive(Clone, Copy, Debug)]
 struct Claim {
     room: f64,
@@ -27,9 +26,9 @@ struct Claim {
 
 impl Claims {
     /// Begins anew: nothing is claimed of the LLCs of `map`, each of which has
-    /// room for the share `fill` of its cores.
+    /// room for the share `fill` of its CPUs.
     pub fn start(&mut self, map: &Map, fill: f64) {
-        let rooms = map.llcs().iter().map(|llc| fill * llc.cores as f64);
+        let rooms = map.llcs().iter().map(|llc| fill * llc.cells.len() as f64);
         self.llcs.clear();
         self.llcs
             .extend(rooms.map(|room| Claim { room, claimed: 0.0 }));
@@ -38,7 +37,7 @@ impl Claims {
         self.least = None;
     }
 
-    /// Room of the largest LLC, in cores.
+    /// Room of the largest LLC, in CPUs.
     pub fn largest(&self) -> f64 {
         self.largest
     }
@@ -75,7 +74,7 @@ impl Claims {
         rooms.min_by(|a, b| self.compare(*a, *b))
     }
 
-    /// Claims `load` cores of `llc`.
+    /// Claims `load` CPUs of `llc`.
     pub fn add(&mut self, llc: u16, load: f64) {
         self.llcs[llc as usize].claimed += load;
         self.least = self.least.filter(|least| *least != llc);

@@ -52,6 +52,7 @@ struct tc_task {
 	struct { u64 slice, dsq_vtime, ddsp_dsq_id; u32 flags, weight; } scx;
 	struct { int nr_threads; } signal[1];
 	struct tc_mm { struct { u64 count; } rss_stat[2]; } mm[1];
+	struct task_group *sched_task_group;
 	/* what only the stand-ins read */
 	s32 cpu;
 	u32 partner;		/* whom it wakes when its burst ends, TC_NOBODY: nobody */

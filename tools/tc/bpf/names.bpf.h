@@ -22,6 +22,9 @@
 /* tasks that are no kernel's need no relocation */
 #undef bpf_core_field_exists
 #define bpf_core_field_exists(field) 1
+/* they are in no groups */
+#undef bpf_core_type_exists
+#define bpf_core_type_exists(type) 0
 #undef BPF_CORE_READ
 #define BPF_CORE_READ(from, member) ((from)->member)
 #define bpf_probe_read_kernel(to, size, from) __builtin_memcpy(to, from, size)
