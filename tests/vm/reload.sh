@@ -3,6 +3,7 @@
 # what: 50 times loaded and unloaded under load
 # kernels: 6.18
 # cpus: 2
+# mode: vtime
 # timeout: 900
 
 . /vm/lib.sh
