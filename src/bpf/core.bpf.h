@@ -99,6 +99,13 @@ __noinline s32 pick_core(const struct task_struct *p __arg_trusted, const struct
 	return idle;
 }
 
+/* Claims a CPU of @home, the LLC of @p's group, for @p; a whole core or nothing, if it minds sharing one. */
+__noinline s32 pick_idle_at_home(const struct task_struct *p __arg_trusted, const struct task_ctx *tctx __arg_nonnull,
+				 u32 home)
+{
+	return pick_idle_in(p, llc_span(home), has_smt && minds_sharing(tctx) ? SCX_PICK_IDLE_CORE : 0);
+}
+
 /*
  * Claims a whole core for @p, which begins a run and was at @prev_cpu, unless it is short or
  * has that CPU for itself.

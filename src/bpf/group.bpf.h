@@ -202,7 +202,7 @@ __noinline s32 home_for(struct task_struct *p __arg_trusted, struct task_ctx *tc
 
 	if (!is_away(home, cpu) || (!woke && !may_leave(p, tctx, cpu, now)))
 		return -1;
-	to = !woke && has_smt && minds_sharing(tctx) ? pick_core_in_llc(p, home) : pick_idle_in_llc(p, home);
+	to = pick_idle_at_home(p, tctx, home);
 	if (to < 0)
 		to = woke ? home_to_wait(p, tctx, home, cpu) : home_to_swap(p, home);
 	move_requested(MOVE_HOME, 1);

@@ -107,7 +107,7 @@ static __always_inline s32 pick_idle_for(const struct task_struct *p, const stru
 static __always_inline s32 pick_idle_near(const struct task_struct *p, const struct task_ctx *tctx, u32 home,
 					  s32 prev_cpu, u32 idle_lvl, u64 now)
 {
-	s32 cpu = is_away(home, prev_cpu) ? pick_idle_in_llc(p, home) : pick_core_near(p, tctx, prev_cpu, now);
+	s32 cpu = is_away(home, prev_cpu) ? pick_idle_at_home(p, tctx, home) : pick_core_near(p, tctx, prev_cpu, now);
 
 	if (cpu >= 0)
 		return cpu;

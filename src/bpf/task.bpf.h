@@ -230,10 +230,13 @@ static __always_inline void rest(const struct task_struct *p, struct task_ctx *t
 	tctx->vtime_ns -= paid;
 }
 
-/* How long a burst of @tctx may run in one go; @slice if they are shorter, or too long for that. */
+/*
+ * How long a burst of @tctx may run in one go; @slice if they are shorter, or too long for that, or of
+ * one for whom nobody is to wait.
+ */
 static __always_inline u64 whole_burst_ns(const struct task_ctx *tctx, u64 slice)
 {
-	u64 burst = tctx->avg_burst_ns;
+	u64 burst = (u64)tctx->avg_burst_ns * !tctx->light;
 
 	if (burst <= slice || burst > whole_most_ns())
 		return slice;
