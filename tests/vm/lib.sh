@@ -238,7 +238,7 @@ oracle() {
 # spreads MS: until no CPU has over one hog more than another, the median of three times.
 spreads() {
 	: >/tmp/levels
-	for run in 1 2 3; do
+	for run in 1 2 3 4 5; do
 		load spread hallows-load --json spread $((CPUS * 4)) --for 500ms
 		finish spread
 		check "CPUs that the hogs used" "$(field used_cpus /tmp/spread)" == "$CPUS"
@@ -247,7 +247,7 @@ spreads() {
 		level=$(field level_us /tmp/spread)
 		echo "${level:-999999999}" >>/tmp/levels
 	done
-	check "no CPU with over one hog more than another after, us" "$(sort -n /tmp/levels | sed -n 2p)" '<=' $(($1 * 1000))
+	check "no CPU with over one hog more than another after, us" "$(sort -n /tmp/levels | sed -n 3p)" '<=' $(($1 * 1000))
 }
 
 # Six hogs on CPUs 0 and 1 while others make 2 and 3 half as busy: none is lost
