@@ -235,7 +235,7 @@ oracle() {
 }
 
 # A hot spot: 4n hogs that share one CPU get to all of them, and share them.
-# spreads MS: until no CPU has over one hog more than another, the median of three times.
+# spreads MS: until no CPU has over one hog more than another, the median of five times.
 spreads() {
 	: >/tmp/levels
 	for run in 1 2 3 4 5; do
