@@ -75,21 +75,6 @@ __noinline bool has_stranded(s32 cpu, u64 now)
 	return false;
 }
 
-/* Is anybody on the track of @cpu who may leave it? As far as is looked. */
-__noinline bool has_movable(s32 cpu)
-{
-	struct task_struct *p;
-	u32 seen = 0;
-
-	bpf_for_each(scx_dsq, p, track_dsq(cpu), 0) {
-		if (seen++ >= EVACUATE_SCAN)
-			break;
-		if (!is_pinned(p))
-			return true;
-	}
-	return false;
-}
-
 /* Moves those who are stranded on the track of @cpu to the emergency queue. */
 static __noinline int evacuate(s32 cpu, u64 now)
 {
@@ -144,7 +129,7 @@ __noinline bool patrol(s32 cpu, u64 now)
 		mine->evacuates = *at + 1;
 		return true;
 	}
-	waits = nr_waiting(*at) && track_age(*at, now) > wait_max_ns() && has_movable(*at);
+	waits = nr_waiting(*at) && track_age(*at, now) > wait_max_ns();
 	if (waits && nr_llcs > 1)
 		mine->invited_by = *at + 1;
 	llc = llc_of(*at);

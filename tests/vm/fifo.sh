@@ -47,14 +47,6 @@ load late hallows-load hogs 1 --cpu 3 --for 1500ms
 within 2 grep -q 'CPU 3 is held by deadline task stress-ng' $LOG
 finish deadline late
 say "$(grep 'by deadline task' $LOG)"
-# For one who can't leave no tick of another CPU ends a slice.
-load fifo hallows-load fifo --cpu 3 --for 1800ms
-load bound hallows-load hogs 1 --cpu 3 --for 2s
-load alone hallows-load hogs 3 --cpu 0-2 --for 1500ms
-sleep 0.4
-sample 1
-finish fifo bound alone
-check "slices that ended though nobody else was there, a second" "$(stat dispatch.kept)" '<' 400
 load movable hallows-load --json hogs $((CPUS * 2)) --for 9s
 load bound hallows-load --json hogs 1 --cpu 1 --for 10500ms
 sleep 0.3
