@@ -81,7 +81,7 @@ static __always_inline void enqueue_express(struct task_struct *p, struct task_c
 	if (hog == cpu && to == cpu && displace(p, tctx, cpu, enq_flags, orders, now))
 		return;
 	if (hog >= 0 && hog != to && !has_whole_llc(p, llc_of(cpu)))
-		/* from the express track a CPU might take it that it may not use */
+		/* it is not for the express track, but any hog of its CPUs may make way */
 		to = hog;
 	stay = hog == to || tctx->near_wake ||
 	       ahead_ns(to, p, tctx) < need_scaled_ns(RING_LLC, FOOTPRINT_USUAL) || !has_whole_llc(p, llc_of(cpu));
