@@ -45,10 +45,15 @@ check "the same when its bursts are too short to fill a cache" "$number" == 25
 stop
 
 # counted EVENT: the same by what a counter says after moves. Software ones
-# stand for those that this machine does not have: they count each nanosecond, or
-# nothing of what such a task does.
+# stand for those that this machine does not have: they count each nanosecond of
+# a run, or its end alone. So that the chase, too, ends now and then before it is
+# done, others of its CPU go first.
 counted() {
+	taskset -p 1 $$ >/dev/null
+	chrt -i -p 0 $$
 	start --price static --price-us 0,100,100,100 --hysteresis-us 0 --pmu "$1"
+	chrt -o -p 0 $$
+	taskset -p f $$ >/dev/null
 	grep "footprints by $1: [1-9]" $LOG || fail "$1 counts nothing"
 	sleep 0.5
 	cost 400
@@ -59,15 +64,20 @@ counted() {
 
 counted cpu-clock
 check "price of a move of a task that misses all the time, us" "$number" == 400
-counted page-faults
-check "the same of one that misses nothing" "$number" == 25
+counted context-switches
+check "the same of one that misses next to nothing" "$number" == 25
 kill "$pid_away"
 wait "$pid_away"
 
-# There is no such counter in this machine.
-start --pmu auto
-grep "no use of the PMU: this machine has no counter for cache-misses" $LOG || fail "no word of that"
-totals
-check "runs that were counted, a second" "$(stat run.refills)" == 0
-stop
+# useless EVENT WORDS: there is no such counter here, or it counts nothing.
+useless() {
+	start --pmu "$1"
+	grep "no use of the PMU: $2" $LOG || fail "no word of that"
+	totals
+	check "runs that were counted by $1, a second" "$(stat run.refills)" == 0
+	stop
+}
+
+useless auto "this machine has no counter for cache-misses"
+useless page-faults "page-faults counts nothing"
 clean_dmesg
