@@ -103,9 +103,7 @@ impl<C: Combine> Handle<C> {
             if looks.is_multiple_of(LOOKS_PER_TRY)
                 && let Some(turn) = self.shared.turn(self.group)
             {
-                let stray = turn.serve(Some(self.slot));
-                drop(turn);
-                if let Some(thrown) = stray {
+                if let Some(thrown) = turn.serve(Some(self.slot)) {
                     // SAFETY: ours. The slot is idle for the next call.
                     drop(unsafe { slot.collect() });
                     resume_unwind(thrown);

@@ -1,70 +1,74 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The lock: one word, as the proof that no request sleeps for ever needs it.
+//! The lock, and how many sleep for it: two words and a pair of fences, so that a call that
+//! meets nobody makes one read-modify-write and not two.
+//!
+//! Who unlocks stores to the first word, then looks at the second; who is about to sleep adds
+//! to the second, then looks at the first. Between is the light fence there, the heavy one
+//! here, so by the claim of [`fence`](crate::fence): **whoever saw it locked is counted, and
+//! seen asleep, by each unlocking that comes after what it saw.** For had one missed it, it
+//! would have seen what that one stored, or something newer.
 
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::fence::Fence;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::order;
 
-/// Bit 0: locked. The rest: how many sleep, or are about to, or just have.
-pub(super) struct Lock(AtomicUsize);
-
-const LOCKED: usize = 1;
-const SLEEPER: usize = 2;
+pub(super) struct Lock {
+    locked: AtomicBool,
+    /// How many sleep, or are about to, or just have.
+    sleepers: AtomicUsize,
+    fence: Fence,
+}
 
 impl Default for Lock {
     fn default() -> Lock {
-        Lock(AtomicUsize::new(0))
+        Lock {
+            locked: AtomicBool::new(false),
+            sleepers: AtomicUsize::new(0),
+            fence: Fence::auto(),
+        }
     }
 }
 
 impl Lock {
-    /// For who expects it to be free and nobody to sleep: may fail though it is free.
+    /// For who expects it to be free.
     #[inline]
     pub(super) fn try_lock_fast(&self) -> bool {
-        let acquire = order("combine.lock_fast", Ordering::Acquire);
-        self.0
-            .compare_exchange(0, LOCKED, acquire, Ordering::Relaxed)
+        let acquire = order("combine.lock", Ordering::Acquire);
+        self.locked
+            .compare_exchange(false, true, acquire, Ordering::Relaxed)
             .is_ok()
     }
 
-    /// May fail when it is free, but not time and again.
+    /// For who doesn't: who is refused writes nothing.
     #[inline]
     pub(super) fn try_lock(&self) -> bool {
-        // Who is refused writes nothing.
-        let word = self.0.load(Ordering::Relaxed);
-        let acquire = order("combine.lock", Ordering::Acquire);
-        word & LOCKED == 0
-            && self
-                .0
-                .compare_exchange(word, word | LOCKED, acquire, Ordering::Relaxed)
-                .is_ok()
+        !self.locked.load(Ordering::Relaxed) && self.try_lock_fast()
     }
 
     /// Returns whether there are sleepers, for whom the caller then has to care.
     #[inline]
     pub(super) fn unlock(&self) -> bool {
-        let word = self
-            .0
-            .fetch_sub(LOCKED, order("combine.unlock", Ordering::Release));
-        word != LOCKED
+        self.locked
+            .store(false, order("combine.unlock", Ordering::Release));
+        self.fence.light();
+        self.sleepers.load(Ordering::Relaxed) != 0
     }
 
-    /// Whether the duty towards sleepers is still the caller's, and was not taken over by
-    /// who has the lock now. Then the slots of all that it counted are seen asleep.
+    /// Whether the duty towards sleepers is still that of the caller, who has unlocked, and was
+    /// not taken over by who has the lock now.
     pub(super) fn has_duty(&self) -> bool {
-        // All stores to the word are read-modify-writes, so it synchronizes with each
-        // `add_sleeper` before.
-        let word = self.0.load(order("combine.duty", Ordering::Acquire));
-        word & LOCKED == 0
+        !self.locked.load(Ordering::Relaxed)
     }
 
     /// Counts the caller in, whose slot is asleep. True if it may sleep: it is locked, and
     /// who unlocks will see to it.
     pub(super) fn add_sleeper(&self) -> bool {
-        let release = order("combine.sleeper", Ordering::Release);
-        self.0.fetch_add(SLEEPER, release) & LOCKED != 0
+        self.sleepers.fetch_add(1, Ordering::Relaxed);
+        self.fence.heavy();
+        self.locked.load(Ordering::Relaxed)
     }
 
     pub(super) fn remove_sleeper(&self) {
-        self.0.fetch_sub(SLEEPER, Ordering::Relaxed);
+        self.sleepers.fetch_sub(1, Ordering::Relaxed);
     }
 }

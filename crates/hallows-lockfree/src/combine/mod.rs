@@ -14,7 +14,7 @@
 //! No user of these writes `unsafe`.
 //!
 //! # Protocol
-//! There is a lock, with a count of sleepers in the same word. A call that finds it free
+//! There is a lock, and a count of who sleeps for it. A call that finds it free
 //! takes a *turn*: it applies its own request, then serves what others have published.
 //! A call that doesn't tries again a moment later, then publishes its request in its slot,
 //! notes that somebody waits (a turn that finds no such note looks at no slot), and looks
@@ -34,13 +34,12 @@
 //! has unlocked and handed over: by the proof in `waker` the waker is called or that look sees
 //! the answer.
 //!
-//! *No request sleeps for ever.* A sleeper adds itself to the lock's word, and sleeps only
-//! if it saw it locked in the same step. All steps on one word have an order, so the
-//! unlocking comes after and counts the sleeper. It then looks at all slots and, if one
-//! is asleep, wakes it to try the lock (acquiring the word it counted in, it does see the
-//! slot asleep), unless the lock is taken again, when all that holds for that turn's end. Who
-//! is woken so and finds the lock taken, or itself answered, leaves the duty to the turn
-//! that did it, which has yet to unlock. If no thread is asleep, *all* futures on offer are
+//! *No request sleeps for ever.* A sleeper lies down, counts itself in, and sleeps only if it
+//! then sees the lock taken. So each unlocking after what it saw counts it and, until it gets
+//! up, sees its slot asleep (the proof is in `lock`). It looks at all slots and, if one is
+//! asleep, wakes it to try the lock, unless the lock is taken again, when all that holds for
+//! that turn's end. Who is woken so and finds the lock taken, or itself answered, leaves the
+//! duty to the turn that did it, which has yet to unlock. If no thread is asleep, *all* futures on offer are
 //! woken. They may be polled late or dropped, but none of them has the duty alone, and who
 //! lies down later has the turn that it saw to care for it. From the unlocking to the waking of
 //! a thread no code of the user's runs: a waker that blocks, or panics, is called later. ∎
@@ -82,11 +81,14 @@ pub use batch::{Batch, Reply};
 pub use handle::Handle;
 pub use node::current_node;
 pub use submit::Submit;
+/// For a model of its own: where it is used here full fences hide what it does without.
+#[cfg(loom)]
+pub use waker::WakerCell;
 
 use crossbeam_utils::CachePadded;
 
 use crate::signal::Hints;
-use crate::sync::atomic::AtomicBool;
+use crate::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::sync::{Arc, Exclusive};
 use lock::Lock;
 use node::{Group, Groups};
@@ -147,6 +149,9 @@ struct Head {
     lock: Lock,
     /// Whether a request may be waiting that no turn has looked for.
     waiting: AtomicBool,
+    /// The slot whose thread is woken first, when a turn ends and threads sleep: where the
+    /// last one that served others stopped.
+    next: AtomicUsize,
 }
 
 // SAFETY: `place` is accessed under the lock only, a slot's content by one thread at a
@@ -155,7 +160,8 @@ unsafe impl<C: Combine> Sync for Shared<C> {}
 
 impl<C: Combine> FlatCombiner<C> {
     /// `state`, for `threads` threads at most at once. A turn serves up to `pass` requests
-    /// of others: more merge better, and keep one thread from its own work for longer.
+    /// of others: more merge better, and keep one thread from its own work for longer. The first
+    /// one of a process may take milliseconds, see [`Fence::auto`](crate::fence::Fence::auto).
     ///
     /// # Panics
     /// When `threads` or `pass` is 0.

@@ -109,10 +109,6 @@ impl<C: Combine> Handle<C> {
         }
         // What a future that was forgotten has left.
         self.retract();
-        // It may be free though others sleep.
-        if let Some(turn) = self.shared.turn(self.group) {
-            return Some(turn.apply_and_serve(op));
-        }
         // SAFETY: the slot is ours, and idle.
         unsafe { self.slot().offer(op) };
         self.offered = true;

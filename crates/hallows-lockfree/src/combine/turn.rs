@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A turn: having the lock, serving others, handing over.
 
-use std::cell::Cell;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -27,10 +26,6 @@ pub(super) struct Place<C: Combine> {
 pub(super) struct Turn<'c, C: Combine> {
     shared: &'c Shared<C>,
     group: Group,
-    /// It has answered futures, which are to be told when it is over.
-    futures: Cell<bool>,
-    /// The slot whose thread is woken first, if it is over and threads sleep.
-    next: Cell<usize>,
 }
 
 /// How many requests of others a turn may still serve.
@@ -48,7 +43,7 @@ impl<C: Combine> Shared<C> {
         locked.then(|| Turn::new(self, group))
     }
 
-    /// As [`turn`](Shared::turn), by one step, for when there is no contention.
+    /// As [`turn`](Shared::turn), for when there is no contention.
     #[inline]
     pub(super) fn turn_fast(&self, group: Group) -> Option<Turn<'_, C>> {
         let locked = self.head.lock.try_lock_fast();
@@ -74,10 +69,11 @@ impl<C: Combine> Shared<C> {
     /// Wakes one thread that can take a turn, of `group` rather than another, or if none
     /// sleeps all futures that wait. Others than those it saw asleep are awake.
     #[cold]
-    fn hand_over(&self, from: usize, group: Group) {
+    fn hand_over(&self, group: Group) {
         if !self.head.lock.has_duty() {
             return;
         }
+        let from = self.head.next.load(Ordering::Relaxed);
         let all = || (from..self.slots.len()).chain(0..from);
         let mut near = all().filter(|slot| self.groups.is_near(*slot, group));
         let roused =
@@ -91,12 +87,7 @@ impl<C: Combine> Shared<C> {
 impl<'c, C: Combine> Turn<'c, C> {
     /// By who has just locked.
     fn new(shared: &'c Shared<C>, group: Group) -> Turn<'c, C> {
-        Turn {
-            shared,
-            group,
-            futures: Cell::new(false),
-            next: Cell::new(0),
-        }
+        Turn { shared, group }
     }
 
     fn with<R>(&self, work: impl FnOnce(&mut Place<C>) -> R) -> R {
@@ -117,20 +108,31 @@ impl<'c, C: Combine> Turn<'c, C> {
         answer
     }
 
-    /// By value, so that a turn which serves nobody else is never laid out in memory.
     #[cold]
     fn serve_others(self) {
-        let stray = self.serve(None);
-        drop(self);
-        if let Some(thrown) = stray {
+        if let Some(thrown) = self.serve(None) {
             resume_unwind(thrown);
         }
     }
 
-    /// Serves the caller's slot, if it has one that is pending, and up to `pass` others.
-    /// Returns a panic that was about no request; then nothing more is served.
+    /// Serves the caller's slot, if it has one that is pending, and up to `pass` others, and
+    /// ends the turn. Returns a panic that was about no request; then nothing more is served.
     #[cold]
-    pub(super) fn serve(&self, own: Option<usize>) -> Option<Thrown> {
+    pub(super) fn serve(self, own: Option<usize>) -> Option<Thrown> {
+        let shared = self.shared;
+        let mut futures = false;
+        let stray = self.serve_all(own, &mut futures);
+        drop(self);
+        if futures {
+            // Wakers are the user's code, so not called under the lock, nor while a thread
+            // sleeps that could go on.
+            shared.slots.iter().for_each(|slot| slot.tell());
+        }
+        stray
+    }
+
+    /// Tells whether some that it answered are futures.
+    fn serve_all(&self, own: Option<usize>, futures: &mut bool) -> Option<Thrown> {
         let Shared { slots, pass, .. } = self.shared;
         self.with(|place| {
             let mut left = Left {
@@ -141,7 +143,7 @@ impl<'c, C: Combine> Turn<'c, C> {
                 // Who notes it later is looked for by the turn that finds the note.
                 self.shared.take_note();
                 place.gather(self.shared, own, self.group, &mut left);
-                self.next.set(place.cursor);
+                self.shared.head.next.store(place.cursor, Ordering::Relaxed);
                 if left.all == 0 {
                     // There may be more than this turn looks at.
                     self.shared.note_waiting();
@@ -150,9 +152,7 @@ impl<'c, C: Combine> Turn<'c, C> {
                     return None;
                 }
                 let stray = place.apply();
-                if place.settle(slots) {
-                    self.futures.set(true);
-                }
+                *futures |= place.settle(slots);
                 if stray.is_some() {
                     self.shared.note_waiting();
                     return stray;
@@ -169,14 +169,8 @@ impl<'c, C: Combine> Turn<'c, C> {
 impl<C: Combine> Drop for Turn<'_, C> {
     #[inline]
     fn drop(&mut self) {
-        let sleepers = self.shared.head.lock.unlock();
-        if sleepers {
-            self.shared.hand_over(self.next.get(), self.group);
-        }
-        if self.futures.get() {
-            // Wakers are the user's code, so not called under the lock, nor while a thread
-            // sleeps that could go on.
-            self.shared.slots.iter().for_each(|slot| slot.tell());
+        if self.shared.head.lock.unlock() {
+            self.shared.hand_over(self.group);
         }
     }
 }

@@ -24,15 +24,16 @@ const LEAVING: u32 = 1;
 /// Somebody takes the waker, or wants to and leaves it to who is at it.
 const WAKING: u32 = 2;
 
+/// One waker, and who is at it.
 #[derive(Default)]
-pub(super) struct WakerCell {
+pub struct WakerCell {
     state: AtomicU32,
     waker: Exclusive<Option<Waker>>,
 }
 
 impl WakerCell {
     /// Leaves `waker` in place of what was left before. By the slot's owner only.
-    pub(super) fn leave(&self, waker: &Waker) {
+    pub fn leave(&self, waker: &Waker) {
         if self.replace(Some(waker.clone())) {
             let waker = waker.clone();
             contain(move || waker.wake());
@@ -40,7 +41,7 @@ impl WakerCell {
     }
 
     /// Forgets what was left. By the slot's owner only.
-    pub(super) fn clear(&self) {
+    pub fn clear(&self) {
         self.replace(None);
     }
 
@@ -62,7 +63,7 @@ impl WakerCell {
     }
 
     /// Calls the waker that was left, if there is one, and forgets it.
-    pub(super) fn wake(&self) {
+    pub fn wake(&self) {
         let acq_rel = order("combine.wake", Ordering::AcqRel);
         if self.state.fetch_or(WAKING, acq_rel) != FREE {
             return;

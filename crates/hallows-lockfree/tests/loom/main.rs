@@ -12,6 +12,7 @@ mod mpsc;
 mod mutants;
 mod value;
 mod version;
+mod waker;
 
 /// Explores `model` with at most `preemptions` switches away from a thread that
 /// could go on.

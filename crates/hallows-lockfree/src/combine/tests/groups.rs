@@ -40,7 +40,6 @@ fn turns(groups: &[u16], pass: usize, near: u16) -> Vec<Vec<usize>> {
             .or_else(|| combiner.shared.turn(Group::new(near)));
         let now = now.expect("it is free");
         assert!(now.serve(None).is_none());
-        drop(now);
         // SAFETY: this is the only thread, and it has no turn.
         turns.push(unsafe {
             combiner
@@ -137,9 +136,8 @@ proptest! {
             // SAFETY: this is the only thread, and nobody runs in the place.
             let served = unsafe { combiner.shared.place.with(|p| mem::take(&mut p.state.0)) };
             prop_assert_eq!(served.len(), pass);
-            // They are taken back while the lock is held.
+            // The rest is taken back.
             drop(requests);
-            drop(turn);
             for (slot, waited) in waited.iter_mut().enumerate() {
                 *waited = if served.contains(&slot) { 0 } else { *waited + 1 };
                 prop_assert!(*waited < bound, "slot {slot} waited for {waited} turns");
