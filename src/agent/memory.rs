@@ -3,16 +3,17 @@
 //! writing a signal is no system call.
 //!
 //! BPF writes cells while the agent reads them, so nothing here forms a
-//! reference to shared memory: words are copied with volatile loads, and only
-//! the copy becomes a type. Each word is whole; two words may be of different
+//! reference to shared memory, but to atomic words of it: words are copied with volatile
+//! loads, and only the copy becomes a type. Each word is whole; two words may be of different
 //! moments, which [`Window`](super::window::Window) bears.
 
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use anyhow::{Context, Result};
+use hallows_lockfree::layout::prefetch;
 
 use super::estimator::BurstSums;
 use super::guard::Turns;
@@ -34,6 +35,9 @@ unsafe impl plain::Plain for cell {}
 unsafe impl plain::Plain for cell_stats {}
 // SAFETY: as above.
 unsafe impl plain::Plain for holder {}
+
+/// A cache line of shared memory.
+type Line = [AtomicU64; 8];
 
 /// The mapped arrays. Valid as long as the skeleton it was made from.
 #[derive(Clone, Copy, Debug)]
@@ -143,6 +147,18 @@ impl Memory {
         assert!(cpu < MAX_CPUS);
         // SAFETY: in bounds; the mapping lives, by the contract of `of`.
         unsafe { copy(self.cells.add(cpu)) }
+    }
+
+    /// Brings the cell of CPU `cpu` near, which [`sample`](Self::sample) is about to read.
+    ///
+    /// # Panics
+    /// As [`cell`](Self::cell).
+    pub fn prefetch(&self, cpu: usize) {
+        assert!(cpu < MAX_CPUS);
+        const LINES: usize = size_of::<cell>() / size_of::<Line>();
+        // SAFETY: in bounds and mapped, and to atomic words there may be references.
+        let lines = unsafe { &*self.cells.add(cpu).cast::<[Line; LINES]>() };
+        lines.iter().for_each(prefetch);
     }
 
     /// The part of a cell that the automaton needs.

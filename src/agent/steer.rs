@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use hallows_lockfree::layout::PrefetchAhead;
 use tracing::{info, warn};
 
 use super::estimator::{Estimate, Estimator};
@@ -76,8 +77,11 @@ impl Agent {
     pub fn round(&mut self, map: &Map, memory: &Memory) {
         let cells = map.cells();
         self.samples.clear();
+        let ahead = cells
+            .iter()
+            .prefetch_ahead::<8>(|place| memory.prefetch(place.cpu.into()));
         self.samples
-            .extend(cells.iter().map(|place| memory.sample(place.cpu.into())));
+            .extend(ahead.map(|place| memory.sample(place.cpu.into())));
         let now_ns = self.epoch.elapsed().as_nanos() as u64;
         self.sampled_ns = now_ns;
         let expires_ns = self.controller.round(map, &self.samples, now_ns);
