@@ -2,7 +2,7 @@
 //! Grants: slots of the ring that a producer fills.
 
 use std::fmt;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::{self, MaybeUninit};
 use std::ptr;
 
 use super::ring::{Claim, Ring};
@@ -54,6 +54,7 @@ impl<'s, T> Grant<'s, T> {
     ///
     /// # Errors
     /// The value, when all slots have one.
+    #[inline]
     pub fn push(&mut self, value: T) -> Result<(), T> {
         match self.as_uninit().first_mut() {
             Some(slot) => {
@@ -67,6 +68,7 @@ impl<'s, T> Grant<'s, T> {
 
     /// The slots that nothing was pushed into, for filling them in place: those after the
     /// first [`filled`](Grant::filled), which are out of reach.
+    #[inline]
     pub fn as_uninit(&mut self) -> &mut [MaybeUninit<T>] {
         let filled = self.filled;
         &mut self.slots()[filled..]
@@ -80,6 +82,7 @@ impl<'s, T> Grant<'s, T> {
 
     /// Sends what was pushed, by one store. Slots that were not filled are lost for
     /// this round of the ring only.
+    #[inline]
     pub fn commit(self) {
         let filled = self.filled;
         // SAFETY: that many were pushed.
@@ -94,12 +97,16 @@ impl<'s, T> Grant<'s, T> {
     ///
     /// # Panics
     /// When there are fewer slots.
+    #[inline]
     pub unsafe fn commit_filled(self, n: usize) {
         assert!(n <= self.claim.len, "{n} of {} slots", self.claim.len);
-        let grant = ManuallyDrop::new(self);
-        // SAFETY: the grant ends here, and by the caller.
-        unsafe { grant.ring.publish(grant.claim, n) };
-        grant.wake.notify();
+        let Grant {
+            ring, wake, claim, ..
+        } = self;
+        mem::forget(self);
+        // SAFETY: the grant has ended, and by the caller.
+        unsafe { ring.publish(claim, n) };
+        wake.notify();
     }
 }
 

@@ -86,8 +86,15 @@ const BITS: u32 = 21;
 const _: () = assert!(MAX_CAPACITY < 1 << BITS);
 
 impl Word {
+    /// Of a claim of one slot, which holds a value.
+    const SINGLE: Word = Word {
+        gap: 0,
+        len: 1,
+        filled: 1,
+    };
+
     /// Not 0.
-    fn encode(&self) -> u64 {
+    const fn encode(&self) -> u64 {
         1 << (3 * BITS) | self.gap << (2 * BITS) | self.len << BITS | self.filled
     }
 
@@ -134,6 +141,7 @@ impl<T> Ring<T> {
     }
 
     /// Claims `len` contiguous slots, 1 to half the capacity; None: no room.
+    #[inline]
     pub(super) fn claim(&self, len: usize) -> Option<Claim> {
         debug_assert!((1..=self.capacity() / 2).contains(&len));
         let capacity = self.capacity() as u64;
@@ -206,6 +214,7 @@ impl<T> Ring<T> {
     ///
     /// # Safety
     /// The caller has the claim and gives it up; those slots are initialised.
+    #[inline]
     pub(super) unsafe fn publish(&self, claim: Claim, filled: usize) {
         let word = Word {
             gap: claim.at - claim.start,
@@ -216,6 +225,18 @@ impl<T> Ring<T> {
         self.words[self.index(claim.start)].store(word.encode(), release);
     }
 
+    /// Passes a claim of one slot to the consumer, with `value`.
+    ///
+    /// # Safety
+    /// The caller has the claim and gives it up.
+    #[inline]
+    pub(super) unsafe fn publish_one(&self, claim: Claim, value: T) {
+        // SAFETY: the slot is the caller's.
+        unsafe { self.claimed(&claim).cast::<T>().write(value) };
+        // SAFETY: by the caller, and it is initialised.
+        unsafe { self.publish(claim, 1) };
+    }
+
     /// Takes up to `max` values that lie together; None: nothing is ready. They are
     /// the caller's, the slots are not free before [`free`](Ring::free).
     ///
@@ -224,12 +245,17 @@ impl<T> Ring<T> {
     pub(super) unsafe fn take(&self, max: usize) -> Option<Run> {
         // SAFETY: the consumer is one thread at a time.
         unsafe {
-            self.consumer
-                .cursor
-                .with(|cursor| self.advance(cursor, max))
+            self.consumer.cursor.with(|cursor| {
+                // A copy, which unlike the original needn't be in memory at each atomic access.
+                let mut copy = *cursor;
+                let run = self.advance(&mut copy, max);
+                *cursor = copy;
+                run
+            })
         }
     }
 
+    #[inline]
     fn advance(&self, cursor: &mut Cursor, max: usize) -> Option<Run> {
         while cursor.left == 0 {
             let Some(word) = self.next_word(cursor) else {
@@ -244,10 +270,14 @@ impl<T> Ring<T> {
         // The next claim goes on where this one ended, if this one was full and the
         // next needed no gap.
         while len < max && cursor.at == cursor.end && self.index(cursor.at) != 0 {
-            let Some(word) = self.next_word(cursor).filter(|word| word.gap == 0) else {
-                break;
-            };
-            self.enter(cursor, &word);
+            if self.next_is_single(cursor) {
+                self.enter(cursor, &Word::SINGLE);
+            } else {
+                let Some(word) = self.next_word(cursor).filter(|word| word.gap == 0) else {
+                    break;
+                };
+                self.enter(cursor, &word);
+            }
             len += self.eat(cursor, max - len);
         }
         let len = len as usize;
@@ -258,6 +288,13 @@ impl<T> Ring<T> {
     fn next_word(&self, cursor: &Cursor) -> Option<Word> {
         let acquire = order("mpsc.word", Ordering::Acquire);
         Word::decode(self.words[self.index(cursor.end)].load(acquire))
+    }
+
+    /// Whether that is [`Word::SINGLE`]. By a branch, which the CPU predicts: so it can look for
+    /// the word behind before it has read this one.
+    fn next_is_single(&self, cursor: &Cursor) -> bool {
+        let acquire = order("mpsc.word", Ordering::Acquire);
+        self.words[self.index(cursor.end)].load(acquire) == const { Word::SINGLE.encode() }
     }
 
     /// Goes on to the claim behind the cursor's, which has this word.

@@ -40,6 +40,7 @@ impl<T: Send> Sender<T> {
     ///
     /// # Panics
     /// When `n` is 0 or above [`max_batch`](Sender::max_batch).
+    #[inline]
     pub fn reserve(&self, n: usize) -> Result<Grant<'_, T>, SendError> {
         let max = self.max_batch();
         assert!((1..=max).contains(&n), "a batch of {n}: 1 to {max} fit");
@@ -56,17 +57,18 @@ impl<T: Send> Sender<T> {
     ///
     /// # Errors
     /// As for [`reserve`](Sender::reserve), with the value.
+    #[inline]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        match self.reserve(1) {
-            Ok(mut grant) => {
-                // A grant of one has room for one.
-                let _ = grant.push(value);
-                grant.commit();
-                Ok(())
-            }
-            Err(SendError::Full(())) => Err(SendError::Full(value)),
-            Err(SendError::Closed(())) => Err(SendError::Closed(value)),
+        if self.is_closed() {
+            return Err(SendError::Closed(value));
         }
+        let Some(claim) = self.ring().claim(1) else {
+            return Err(SendError::Full(value));
+        };
+        // SAFETY: just claimed.
+        unsafe { self.ring().publish_one(claim, value) };
+        self.shared.wake.notify();
+        Ok(())
     }
 
     /// The largest batch: half the capacity.
