@@ -209,6 +209,8 @@ pub struct Metrics {
     pub dispatch_kept: u64,
     #[stat(desc = "dispatches that found nothing to run")]
     pub dispatch_none: u64,
+    #[stat(desc = "looks at a queue that another CPU had just emptied, or with no task for this one")]
+    pub dispatch_lost: u64,
 
     #[stat(desc = "wake-ups, and tasks that queue again, whose previous CPU was idle")]
     pub idle_self: u64,
@@ -353,6 +355,7 @@ impl Metrics {
             dispatch_rescue: of(intf::hallows_stat_STAT_RESCUE),
             dispatch_kept: of(intf::hallows_stat_STAT_KEPT),
             dispatch_none: of(intf::hallows_stat_STAT_NONE),
+            dispatch_lost: of(intf::hallows_stat_STAT_LOST),
             idle_self: of(intf::hallows_stat_STAT_IDLE_SELF),
             idle_smt: of(intf::hallows_stat_STAT_IDLE_SMT),
             idle_llc: of(intf::hallows_stat_STAT_IDLE_LLC),

@@ -246,6 +246,7 @@ enum hallows_stat {
 	STAT_RESCUE,		/* waited too long: taken out of order, or at any price */
 	STAT_KEPT,		/* the task that ran before goes on */
 	STAT_NONE,		/* nothing: the CPU goes idle */
+	STAT_LOST,		/* nothing yet: another CPU was first, or no task there may run here */
 	/* where a wake-up, or a task that has to queue again, found an idle CPU */
 	STAT_IDLE_SELF,
 	STAT_IDLE_SMT,

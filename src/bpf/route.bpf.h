@@ -6,10 +6,19 @@
 #ifndef __HALLOWS_ROUTE_BPF_H
 #define __HALLOWS_ROUTE_BPF_H
 
-/* Takes the first task of @from's track, which has some, that this CPU may run. */
+/* Takes the first task of @dsq, which had some, that this CPU may run. */
+static __always_inline bool take_from(u64 dsq)
+{
+	if (scx_bpf_dsq_move_to_local(dsq, 0))
+		return true;
+	count(STAT_LOST);
+	return false;
+}
+
+/* The same of @from's track. */
 static __always_inline bool take_first(s32 from, enum hallows_stat stat, u32 stop, u64 now)
 {
-	if (!scx_bpf_dsq_move_to_local(track_dsq(from), 0))
+	if (!take_from(track_dsq(from)))
 		return false;
 	track_moved(from, now);
 	count_dispatch(stat, from, stop);
@@ -36,9 +45,9 @@ static __always_inline bool take_express(u32 llc, enum hallows_stat stat, u64 no
 		express_empty(yard, now);
 		return false;
 	}
-	if (!scx_bpf_dsq_move_to_local(express_dsq(llc), 0))
+	if (!take_from(express_dsq(llc)))
 		return false;
-	yard->express_since_ns = now;
+	express_moved(yard, now);
 	count_dispatch(stat, cpu_in_slot(llc, 0), 0);
 	return true;
 }

@@ -104,6 +104,18 @@ static __always_inline void express_empty(struct yard *yard, u64 now)
 		__sync_val_compare_and_swap(&yard->express_since_ns, since, 0);
 }
 
+/*
+ * The express track of @yard moved, or began to wait: its age starts again. To a sixteenth of what
+ * a short burst may take: any CPU writes this line, so none does for each task.
+ */
+static __always_inline void express_moved(struct yard *yard, u64 now)
+{
+	u64 since = yard->express_since_ns;
+
+	if (!since || since_ns(since, now) > express_max_ns() / 16)
+		yard->express_since_ns = now;
+}
+
 /* Has the track of @cpu not moved for longer than anybody should wait? */
 static __always_inline bool track_stands(s32 cpu, u64 now)
 {
@@ -355,7 +367,7 @@ __noinline int queue_on_express(struct task_struct *p __arg_trusted, struct task
 	scx_bpf_dsq_insert_vtime(p, express_dsq(llc), slice,
 				 now + to_vtime(p, tctx, tctx->avg_burst_ns), enq_flags);
 	if (yard && !nr_express(llc))
-		yard->express_since_ns = now;
+		express_moved(yard, now);
 	count(STAT_ENQ_EXPRESS);
 	decision("%d waits on the express track of LLC %u", p->pid, llc);
 	return 0;

@@ -61,6 +61,7 @@ impl Metrics {
             ("rescue", self.dispatch_rescue),
             ("kept", self.dispatch_kept),
             ("none", self.dispatch_none),
+            ("lost", self.dispatch_lost),
         ];
         let wake = [
             ("self", self.idle_self),

@@ -11,8 +11,8 @@
 
 # Threads that wake each other all over the machine, for some seconds.
 gossip() {
-	load periodic hallows-load periodic --threads 12 --for 6s
-	hackbench -g 2 -l 1000 >/dev/null
+	load periodic hallows-load periodic --threads 12 --for 4s
+	hackbench -g 2 -l 700 >/dev/null
 	finish periodic
 }
 

@@ -20,7 +20,7 @@ const MOST: &[(&str, f64)] = &[
     ("epoch: pin, load, unpin", 31.0),
     ("epoch: pin, load, hold, unpin", 34.0),
     ("mpsc: a message of 32", 29.0),
-    ("mpsc: a message alone", 401.0),
+    ("mpsc: a message alone", 301.0),
     ("combine: a call alone", 29.0),
     ("Counter: an addition alone", 32.0),
 ];
