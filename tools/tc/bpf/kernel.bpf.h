@@ -350,11 +350,13 @@ TC_CALL s32 tc_any_cpu(u64 mask)
 	return bits ? __builtin_ctzll(bits) : TC_CPUS;
 }
 
-TC_CALL s32 tc_pick_idle(u64 mask)
+/* A core has one thread, whatever @flags ask for. What only they are made of clang would leave unset. */
+TC_CALL s32 tc_pick_idle(u64 mask, u64 flags)
 {
 	u32 bits = tc_masks[tc_below(TC_MASKS, mask)] & stage.idle;
 	s32 cpu;
 
+	asm volatile("" : : "r"(flags));
 	if (!bits)
 		return -EBUSY;
 	cpu = __builtin_ctz(bits);

@@ -53,7 +53,7 @@
 #define scx_bpf_get_idle_cpumask() NULL
 #define scx_bpf_get_idle_smtmask() NULL
 #define scx_bpf_put_idle_cpumask(mask) ((void)(mask))
-#define scx_bpf_pick_idle_cpu(mask, flags) tc_pick_idle((u64)(mask))
+#define scx_bpf_pick_idle_cpu(mask, flags) tc_pick_idle((u64)(mask), flags)
 #define scx_bpf_test_and_clear_cpu_idle(cpu) tc_claim(cpu)
 
 #undef scx_bpf_now
