@@ -209,7 +209,7 @@ pub struct Metrics {
     pub dispatch_kept: u64,
     #[stat(desc = "dispatches that found nothing to run")]
     pub dispatch_none: u64,
-    #[stat(desc = "looks at a queue that another CPU had just emptied, or with no task for this one")]
+    #[stat(desc = "looks at a queue that others had just emptied, or with no task for this CPU")]
     pub dispatch_lost: u64,
 
     #[stat(desc = "wake-ups, and tasks that queue again, whose previous CPU was idle")]
