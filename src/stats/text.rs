@@ -299,7 +299,7 @@ mod tests {
         let expected = "\
 LLC 0   #+  queued   14  busy  93 %   . hungry  + balanced  # saturated  ? unknown
 LLC 1   .?  queued    0  busy   2 %
-dispatch/s  own 4500  express 0  peer 0  route 1.5  detour 0  fair 0  lag 0  rescue 0  kept 0  none 0
+dispatch/s  own 4500  express 0  peer 0  route 1.5  detour 0  fair 0  lag 0  rescue 0  kept 0  none 0  lost 0
 wake/s      self 0  smt 0  llc 0  node 0  machine 0  sync 0  no idle 20k
 run at/s    self 0  smt 0  llc 0  node 0  machine 1.2M  cores 0  refills 0
 queue/s     track 150  express 50  preempted 0  invited 0  reenqueued 0
