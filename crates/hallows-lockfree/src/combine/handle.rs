@@ -60,7 +60,9 @@ impl<C: Combine> Handle<C> {
 
     /// Has a request served, by this thread or another, and returns the answer.
     ///
-    /// Within the user's [`Combine`] a call of the same combiner never returns.
+    /// Within the user's [`Combine`] a call of the same combiner never returns. One that has to
+    /// sleep runs the heavy side of [`Fence::auto`](crate::fence::Fence::auto) first, as a
+    /// [`Submit`](super::Submit) does that is pending.
     ///
     /// # Panics
     /// When serving this request does, or [`Combine::apply_batch`] gives it no answer, or

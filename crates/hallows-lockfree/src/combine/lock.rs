@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The lock, and how many sleep for it: two words and a pair of fences, so that a call that
-//! meets nobody makes one read-modify-write and not two.
+//! meets nobody makes one read-modify-write and not two (where fences are asymmetric; else the
+//! second is a full fence).
 //!
-//! Who unlocks stores to the first word, then looks at the second; who is about to sleep adds
-//! to the second, then looks at the first. Between is the light fence there, the heavy one
-//! here, so by the claim of [`fence`](crate::fence): **whoever saw it locked is counted, and
-//! seen asleep, by each unlocking that comes after what it saw.** For had one missed it, it
-//! would have seen what that one stored, or something newer.
+//! Who unlocks stores to the first word, then looks at the second and at the slots; who is about
+//! to sleep marks its slot, adds to the second, then looks at the first. Between is the light
+//! fence there, the heavy one here, so by the claim of [`fence`](crate::fence): **whoever saw it
+//! locked is counted, and its slot seen as it is marked, by each unlocking that comes after what
+//! it saw, until it gets up.** For had one missed it, it would have seen what that one stored,
+//! or something newer.
 
 use crate::fence::Fence;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -60,7 +62,7 @@ impl Lock {
         !self.locked.load(Ordering::Relaxed)
     }
 
-    /// Counts the caller in, whose slot is asleep. True if it may sleep: it is locked, and
+    /// Counts the caller in, whose slot is asleep, or on offer for a future. True if it may sleep: it is locked, and
     /// who unlocks will see to it.
     pub(super) fn add_sleeper(&self) -> bool {
         self.sleepers.fetch_add(1, Ordering::Relaxed);

@@ -3,7 +3,7 @@
 //! Tzafrir, SPAA 2010).
 //!
 //! For state that many threads change, in steps too large for an atomic, and best where
-//! several requests cost less together than one by one. For a counter it is the wrong tool.
+//! several requests cost less together than one by one. A counter needs no more than an atomic.
 //!
 //! - A [`FlatCombiner`] owns the state, and slots for a fixed number of threads.
 //! - A [`Handle`] is a thread's registration; [`Handle::call`] has a request served, and
@@ -81,7 +81,7 @@ pub use batch::{Batch, Reply};
 pub use handle::Handle;
 pub use node::current_node;
 pub use submit::Submit;
-/// For a model of its own: where it is used here full fences hide what it does without.
+/// Public for a model of its own: in those of `combine`, full fences hide what it needs.
 #[cfg(loom)]
 pub use waker::WakerCell;
 

@@ -131,7 +131,7 @@ impl<'c, C: Combine> Turn<'c, C> {
         stray
     }
 
-    /// Tells whether some that it answered are futures.
+    /// As [`serve`](Turn::serve), but for the end. Sets `futures` if some that it answered are.
     fn serve_all(&self, own: Option<usize>, futures: &mut bool) -> Option<Thrown> {
         let Shared { slots, pass, .. } = self.shared;
         self.with(|place| {

@@ -290,8 +290,8 @@ impl<T> Ring<T> {
         Word::decode(self.words[self.index(cursor.end)].load(acquire))
     }
 
-    /// Whether that is [`Word::SINGLE`]. By a branch, which the CPU predicts: so it can look for
-    /// the word behind before it has read this one.
+    /// Whether the word behind the cursor's claim is [`Word::SINGLE`]. That is a branch, which the
+    /// CPU predicts, so it looks for the next word before it has read this one.
     fn next_is_single(&self, cursor: &Cursor) -> bool {
         let acquire = order("mpsc.word", Ordering::Acquire);
         self.words[self.index(cursor.end)].load(acquire) == const { Word::SINGLE.encode() }
