@@ -3,7 +3,7 @@
 # what: everything that disturbs a scheduler, at once: nobody is ejected or lost
 # kernels: 6.16 6.18 7
 # cpus: 4
-# topo: numa2
+# topo: flat numa2
 # mode: vtime:250:80
 # timeout: 900
 #
