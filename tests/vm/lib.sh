@@ -18,6 +18,8 @@ fail() {
 		echo "the scheduler's log ends with:"
 		tail -n 15 $LOG
 	fi
+	# What the scheduler knew when the kernel ejected it goes with the VM otherwise.
+	head -n 150 /var/lib/scx_hallows/ejection-* 2>/dev/null
 	dmesg | grep sched_ext | tail -n 3
 	exit 1
 }
